@@ -1,0 +1,74 @@
+"""The configuration of a run: what may change a row of its tables, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lpff_ray.errors import UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class MineConfig(BaseModel):
+    """Everything that decides the content of the tables. Its hash guards the output directory.
+
+    How the work is done (executor, device, workers) is deliberately not here: it must not change a row.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: int | None = Field(default=None, ge=1, description="look at every Nth frame")
+    fps: float | None = Field(default=None, gt=0, description="look at this many frames per second")
+    segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, in seconds")
+    min_face_px: float = Field(default=64.0, ge=12, description="shorter side of the smallest face kept")
+    min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
+    decoder: str = Field(default="auto", pattern="^(auto|decord|pyav)$")
+    focal_factor: float = Field(default=1.0, gt=0, description="focal length over the frame's longer side")
+
+    @model_validator(mode="after")
+    def _one_sampling_rule(self) -> MineConfig:
+        if self.every is not None and self.fps is not None:
+            raise ValueError("give either 'every' or 'fps', not both")
+        return self
+
+    def hash(self) -> str:
+        """Hex digest of the configuration: equal if and only if every setting is equal."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:
+    """Read `run.toml` (or nothing) and lay the command line's settings over it.
+
+    Raises UserError naming the file and the setting when a value is unknown or out of range.
+    """
+    settings: dict[str, Any] = {}
+    if path is not None:
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such configuration file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise UserError(f"{path}: not a readable TOML file: {error}") from None
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if "every" in given:
+        settings.pop("fps", None)
+    if "fps" in given:
+        settings.pop("every", None)
+    settings.update(given)
+    try:
+        return MineConfig(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        where = f"{path}: " if path is not None and name not in given else ""
+        raise UserError(f"{where}setting {name or 'every/fps'}: {first['msg']}") from None
