@@ -1,0 +1,301 @@
+"""The command line: `lpff-ray VERB`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lpff_ray.errors import UserError
+
+app = typer.Typer(
+    name="lpff-ray",
+    help="Mine faces with pose, quality and identity out of large video collections.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="The model store.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+console = Console(highlight=False, soft_wrap=True)
+
+
+class ExecutorName(str, Enum):
+    """Where the work is done."""
+
+    auto = "auto"
+    local = "local"
+    ray = "ray"
+
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SRC...", help="Files, folders, globs, fsspec URIs or manifests (.txt .csv .jsonl .parquet)."
+    ),
+]
+Out = Annotated[str, typer.Argument(metavar="OUT", help="The --out folder of a run.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="run.toml; flags win over it.")]
+Every = Annotated[int | None, typer.Option(help="Look at every Nth frame.")]
+Fps = Annotated[float | None, typer.Option(help="Look at this many frames per second.")]
+SegmentSeconds = Annotated[float | None, typer.Option(help="Length of a unit of work, in seconds [30].")]
+MinFacePx = Annotated[
+    float | None, typer.Option(help="Shorter side of the smallest face kept, in pixels [64].")
+]
+MinDetScore = Annotated[float | None, typer.Option(help="Lowest detection score kept, 0..1 [0.5].")]
+Decoder = Annotated[str | None, typer.Option(help="auto, decord or pyav [auto].")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N files or clips.")]
+Executor = Annotated[
+    ExecutorName,
+    typer.Option(help="auto: Ray inside a Ray job or with --address, else this process."),
+]
+Address = Annotated[
+    str, typer.Option(help="Ray cluster, HOST:PORT or auto; default $RAY_ADDRESS, else a local node.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads (local) or actors (ray) [fitted].")]
+
+
+@app.command()
+def doctor(
+    out: Annotated[str | None, typer.Option(help="Also check that this folder can be written.")] = None,
+) -> None:
+    """Check Python, packages, models, GPUs, Ray, memory, disk and write access; say how to mend each."""
+    from lpff_ray.doctor import examine
+
+    findings = examine(out)
+    for finding in findings:
+        mark = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}[finding.level]
+        console.print(f"{mark} {finding.subject}: {finding.text}")
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(2)
+
+
+@app.command()
+def demo(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Where to put the clip and the run.")] = "demo",
+    executor: Executor = ExecutorName.auto,
+    address: Address = "",
+) -> None:
+    """Make a clip from a public-domain photo, mine it, and show measured against known values."""
+    from lpff_ray.demo import known_against_measured, make_clip
+    from lpff_ray.mining import mine as run_mine
+
+    place = Path(folder)
+    clip = make_clip(place / "astronaut.mp4")
+    summary = run_mine([str(clip.path)], str(place / "run"), executor=_executor(executor, address, ""))
+    _print_summary(summary)
+    for table in known_against_measured(clip, summary.out):
+        console.print(table)
+    console.print(f"clip:  {clip.path}\ntable: {summary.out}   (python: lpff_ray.scan({summary.out!r}))")
+    _exit(summary, 0.0)
+
+
+@app.command()
+def plan(
+    src: Sources,
+    every: Every = None,
+    fps: Fps = None,
+    segment_seconds: SegmentSeconds = None,
+    min_face_px: MinFacePx = None,
+    config: ConfigFile = None,
+    limit: Limit = None,
+) -> None:
+    """Dry run: videos, segments, frames to look at, unreadable files, time and disk. Writes nothing."""
+    from lpff_ray.config import load_config
+    from lpff_ray.mining import plan as plan_sources
+    from lpff_ray.plan import FRAMES_PER_SECOND, estimate, segments
+
+    settings = load_config(
+        config,
+        {"every": every, "fps": fps, "segment_seconds": segment_seconds, "min_face_px": min_face_px},
+    )
+    videos = plan_sources(src, limit)
+    table = Table("source", "kind", "codec", "size", "seconds", "frames", "segments", "status")
+    for video in videos:
+        table.add_row(
+            video.uri.rsplit("/", 1)[-1] + (f" [{video.clip_id}]" if video.clip_id else ""),
+            video.kind,
+            video.codec,
+            f"{video.width}x{video.height}" if video.width else "",
+            f"{video.duration_s:.1f}" if video.duration_s else "",
+            str(video.frames_expected or ""),
+            str(len(segments(video, settings.segment_seconds)) or ""),
+            video.status + (f": {video.reason}" if video.reason else ""),
+        )
+    console.print(table)
+    total = estimate(videos, settings, FRAMES_PER_SECOND)
+    console.print(
+        f"{total.videos} videos, {total.segments} segments, about {total.frames} frames to look at; "
+        f"about {total.seconds / 60:.1f} min per worker of two cores, about {total.disk_bytes / 2**20:.1f} MB "
+        "of tables at one face per frame"
+    )
+
+
+@app.command()
+def mine(
+    src: Sources,
+    out: Annotated[str, typer.Option(help="Folder or fsspec URI of the tables.")],
+    executor: Executor = ExecutorName.auto,
+    address: Address = "",
+    every: Every = None,
+    fps: Fps = None,
+    limit: Limit = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    config: ConfigFile = None,
+    segment_seconds: SegmentSeconds = None,
+    min_face_px: MinFacePx = None,
+    min_det_score: MinDetScore = None,
+    decoder: Decoder = None,
+    max_quarantine: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of segments that may fail before the exit code is 1.")
+    ] = 0.01,
+    retry_quarantined: Annotated[bool, typer.Option(help="Try segments again that were given up.")] = False,
+) -> None:
+    """Mine faces. Run the same command again to resume."""
+    from lpff_ray.config import load_config
+    from lpff_ray.mining import mine as run_mine
+
+    settings = load_config(
+        config,
+        {
+            "every": every,
+            "fps": fps,
+            "segment_seconds": segment_seconds,
+            "min_face_px": min_face_px,
+            "min_det_score": min_det_score,
+            "decoder": decoder,
+        },
+    )
+    summary = run_mine(
+        src,
+        _checked_out(out),
+        settings,
+        executor=_executor(executor, address, device),
+        device=device,
+        workers=workers,
+        limit=limit,
+        retry_quarantined=retry_quarantined,
+    )
+    _print_summary(summary)
+    _exit(summary, max_quarantine)
+
+
+@app.command()
+def status(out: Out) -> None:
+    """How far a run is, how fast it was, what failed."""
+    from lpff_ray.status import describe
+
+    for part in describe(out):
+        console.print(part)
+
+
+@app.command()
+def compact(out: Out) -> None:
+    """Gather many small parts into few big Parquet files."""
+    from lpff_ray.tables.compact import compact as run_compact
+
+    done = run_compact(out)
+    console.print(
+        f"gathered {done.parts_gathered} parts; {done.faces} faces in {done.files} files below {out}/tables"
+    )
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """The models, what they are for, and where they come from."""
+    from lpff_ray.models.cards import load_cards
+
+    table = Table("name", "task", "licence", "from", "MB", "sha256")
+    for card in load_cards().values():
+        table.add_row(
+            card.name,
+            card.task,
+            card.licence,
+            f"pip package {card.package}",
+            f"{card.size_bytes / 1e6:.1f}",
+            card.sha256[:12],
+        )
+    console.print(table)
+
+
+def _executor(name: ExecutorName, address: str, device: str) -> Any:
+    """The executor to hand to `mining.mine`: None for this process."""
+    in_cluster = bool(address or os.environ.get("RAY_ADDRESS"))
+    if name is ExecutorName.local and address:
+        raise UserError("--address goes with --executor ray; leave one of the two out")
+    if name is ExecutorName.local or (name is ExecutorName.auto and not in_cluster):
+        return None
+    from cluster.executor import ray_executor
+
+    return ray_executor(address)
+
+
+def _checked_out(out: str) -> str:
+    inside_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not os.environ.get("LPFF_RAY_CWD")
+    if inside_job and "://" not in out and not os.path.isabs(out):
+        raise UserError(
+            f"--out {out}: a Ray job runs in a copy of its working directory that is deleted afterwards; give an "
+            "absolute path of a shared file system or a place such as s3://bucket/run"
+        )
+    return out
+
+
+def _print_summary(summary: Any) -> None:
+    outcome = summary.outcome
+    skipped = {status: count for status, count in summary.videos.items() if status != "planned"}
+    console.print(
+        f"{outcome.mined} segments mined now, {summary.done_before} before, of {summary.planned}; "
+        f"{outcome.faces} faces in {outcome.frames} frames"
+        + "".join(f"; {count} {status.replace('_', ' ')}" for status, count in skipped.items())
+        + (
+            f"; {summary.quarantined} segments in quarantine: lpff-ray status {summary.out}"
+            if summary.quarantined
+            else ""
+        )
+    )
+
+
+def _exit(summary: Any, max_quarantine: float) -> None:
+    if summary.outcome.interrupted:
+        console.print(
+            f"interrupted with {summary.outcome.unfinished} segments left; run the same command to go on"
+        )
+        sys.stdout.flush()
+        # A second Ctrl-C let go of segments in flight: their threads must not hold up the end.
+        os._exit(130)
+    if summary.quarantined_share > max_quarantine:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; a UserError becomes one line on stderr and exit code 2."""
+    try:
+        caller = os.environ.get("LPFF_RAY_CWD")
+        if caller:  # a job submitted by run_cluster.sh: relative paths are its caller's
+            os.chdir(caller)
+        app()
+    except UserError as error:
+        print(f"lpff-ray: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename != os.environ.get("LPFF_RAY_CWD"):
+            raise
+        print(
+            f"lpff-ray: {error.filename}: the folder this job was submitted from is not on this node",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

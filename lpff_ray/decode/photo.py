@@ -1,0 +1,78 @@
+"""A photo as a video of one frame at t = 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageOps
+
+from lpff_ray.decode.frames import Closing, Frame, FrameTable, check_indices, segment_error
+
+# 600 MB as RGB. Pillow itself refuses from twice its MAX_IMAGE_PIXELS on, which a program may have changed.
+MAX_PIXELS = 200_000_000
+
+# What Pillow raises for a file it does not know, a damaged one, and one that would unpack to an absurd size.
+PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+
+_QUARTER_TURNS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
+
+
+def open_photo(file: str | BinaryIO) -> Image.Image:
+    """Read a photo's header. Raises one of PILLOW_ERRORS; ValueError if it is too large."""
+    image = Image.open(file)
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width} x {image.height}"
+        image.close()
+        raise ValueError(f"{size} pixels are more than {MAX_PIXELS // 10**6} million: make the photo smaller")
+    return image
+
+
+def turned_size(image: Image.Image) -> tuple[int, int]:
+    """(width, height) after EXIF orientation."""
+    quarter_turn = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+    return (image.height, image.width) if quarter_turn else (image.width, image.height)
+
+
+def to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Decode to uint8 [h, w, 3], EXIF orientation applied. Transparency is dropped: its colours show."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        levels = np.asarray(image)
+        if image.mode == "F":
+            gray = np.clip(levels, 0, 255).astype(np.uint8)
+        else:  # 16 bits a pixel, in a 16- or 32-bit integer
+            gray = (np.clip(levels, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.ascontiguousarray(np.repeat(gray[:, :, None], 3, axis=2))
+    return np.array(image.convert("RGB"))
+
+
+class PhotoSource(Closing):
+    """A FrameSource of one photo. Raises SegmentError (stage "open") if it is not a readable photo."""
+
+    decoder = "photo"
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            open_photo(path).close()
+        except PILLOW_ERRORS as error:
+            raise segment_error("open", error, self.decoder) from None
+        zero = np.zeros(1, np.int64)
+        self.table = FrameTable(zero, np.ones(1, bool), zero, zero, Fraction(1, 1000))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """See FrameSource.frames."""
+        for index in check_indices(indices, 1):
+            try:
+                with open_photo(self._path) as image:
+                    rgb = to_rgb(image)
+            except PILLOW_ERRORS as error:
+                raise segment_error("decode", error, self.decoder) from None
+            yield Frame(index, 0, rgb)

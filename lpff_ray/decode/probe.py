@@ -1,0 +1,224 @@
+"""What a file is and how long, found from its header without decoding more than one frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import BinaryIO
+
+import av
+import av.container
+
+from lpff_ray.decode.frames import NS, FrameTable, codec_name, demux_table, open_video, video_stream
+from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, turned_size
+from lpff_ray.decode.pyav_source import display_matrix
+
+PHOTO_NAMES = {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "avif", "heic", "heif"}
+VIDEO_NAMES = {
+    *("mp4", "m4v", "mov", "qt", "3gp", "3g2", "mkv", "webm", "avi", "divx", "flv", "f4v", "wmv", "asf"),
+    *("ts", "mts", "m2ts", "mpg", "mpeg", "mpe", "m2v", "vob", "ogv", "ogg", "mxf", "264", "h264"),
+    *("265", "h265", "hevc"),
+}
+PHOTO_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
+# First bytes that belong to one kind of file only.
+MAGIC = {
+    b"\xff\xd8\xff": "photo",
+    b"\x89PNG\r\n\x1a\n": "photo",
+    b"II*\0": "photo",
+    b"MM\0*": "photo",
+    b"\x1aE\xdf\xa3": "video",  # Matroska, WebM
+    b"FLV\x01": "video",
+    b"0&\xb2u\x8ef\xcf\x11": "video",  # ASF, WMV
+    b"OggS": "video",
+    b"\0\0\x01\xba": "video",  # MPEG program stream
+    b"\0\0\x01\xb3": "video",  # MPEG video
+}
+PACKETS_TO_TRY = 100  # until one frame could be decoded
+
+
+class Unreadable(Exception):
+    """The file can not be mined; the message is a reason a person can act on, without the file's name."""
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a probe says of a file.
+
+    kind: "video" | "photo". container, codec: FFmpeg's names ("mov", "h264"), for photos Pillow's format.
+    width, height: pixels after rotation metadata. fps: frames per second on average. duration_s: seconds.
+    frames_expected: frames to be shown, as the index says or as counted where there is no index.
+    first_pts_ns: presentation time of the first frame, nanoseconds.
+    keyframe_pts_ns: ascending times of keyframes. From an mp4's index they are exact but for open
+        GOPs and for B-frames at a variable frame rate, where they may be off by a few frames: good to cut
+        at, not to recognise a frame by.
+    """
+
+    kind: str
+    container: str
+    codec: str
+    width: int
+    height: int
+    fps: float
+    duration_s: float
+    frames_expected: int
+    first_pts_ns: int
+    keyframe_pts_ns: tuple[int, ...]
+
+
+def looks_like_media(head: bytes, name: str) -> str:
+    """Tell "video", "photo" or "" (neither) by a file's first 600 bytes, then by its name's ending."""
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "photo", b"AVI ": "video"}.get(head[8:12], "")
+    if head[4:8] == b"ftyp":
+        return "photo" if head[8:12] in PHOTO_BRANDS else "video"
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+        return "photo"
+    for packet, first in ((188, 0), (192, 4)):  # MPEG-TS, M2TS
+        if head[first : first + 3 * packet : packet] == b"GGG":
+            return "video"
+    ending = name.rsplit(".", 1)[-1].lower() if "." in name else ""
+    return "video" if ending in VIDEO_NAMES else "photo" if ending in PHOTO_NAMES else ""
+
+
+def probe(opened: str | BinaryIO, name: str) -> MediaInfo:
+    """Say what a local path or a seekable binary file is; `name` (with its ending) helps to tell the kind.
+
+    Raises Unreadable with a reason, and OSError if the bytes can not be had.
+    """
+    if isinstance(opened, str):
+        with open(opened, "rb") as file:
+            head = file.read(4096)
+    else:
+        opened.seek(0)
+        head = opened.read(4096)
+        opened.seek(0)
+    if not head:
+        raise Unreadable("the file is empty")
+    kind = looks_like_media(head, name)
+    if not kind:
+        raise Unreadable("neither a video nor a photo")
+    return _probe_photo(opened, name) if kind == "photo" else _probe_video(opened, head)
+
+
+def _probe_photo(opened: str | BinaryIO, name: str) -> MediaInfo:
+    try:
+        with open_photo(opened) as image:
+            width, height = turned_size(image)
+            image_format = (image.format or "").lower()
+    except PILLOW_ERRORS as error:
+        if os.path.splitext(name)[1].lower() in (".heic", ".heif"):
+            raise Unreadable("HEIC photos can not be read: convert them to JPEG") from None
+        reason = "damaged, or not a photo" if "cannot identify" in str(error) else str(error)
+        raise Unreadable(f"the photo can not be read: {reason}") from None
+    return MediaInfo("photo", image_format, image_format, width, height, 0.0, 0.0, 1, 0, (0,))
+
+
+def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:
+    try:
+        with open_video(opened) as container:
+            stream = _stream(container)
+            if "mov" in container.format.name.split(",") and len(stream.index_entries):
+                return _from_index(container, stream)
+            table = demux_table(container, stream)
+            if not len(table):
+                raise Unreadable("no video stream with frames in it")
+            container_name, duration = container.format.name.split(",")[0], container.duration
+        if not isinstance(opened, str):
+            opened.seek(0)
+        with open_video(opened) as container:
+            stream = _stream(container)
+            width, height = _shown_size(stream, container.demux(stream))
+            codec = codec_name(stream)
+    except av.FFmpegError as error:
+        if head[4:8] == b"ftyp":
+            raise Unreadable(
+                "its index (moov) is missing or damaged: the file was cut off, fetch it again"
+            ) from None
+        raise Unreadable(f"not a video that FFmpeg can read: {error.strerror}") from None
+    return _from_table(table, container_name, codec, width, height, duration)
+
+
+def _stream(container: av.container.InputContainer) -> av.VideoStream:
+    stream = video_stream(container)
+    if stream is None:
+        # An mp4 without a single frame shows no stream at all.
+        raise Unreadable("no video stream with frames in it")
+    if stream.codec_context is None:
+        raise Unreadable("its codec is unknown to this FFmpeg: convert it to H.264")
+    return stream
+
+
+def _from_index(container: av.container.InputContainer, stream: av.VideoStream) -> MediaInfo:
+    """Read an mp4's sample table, whose times are decoding times.
+
+    The first packet tells how far its presentation is behind its decoding; with closed GOPs and a steady
+    frame rate that holds for every keyframe. Entries that an edit list hides are discarded.
+    """
+    entries = [entry for entry in stream.index_entries if not entry.is_discard]
+    if not entries:
+        raise Unreadable("no video stream with frames in it")
+    time_base = stream.time_base
+    assert time_base is not None
+    packets = container.demux(stream)
+    first = next(packets)
+    delay = first.pts - first.dts if first.pts is not None and first.dts is not None else 0
+    times = (round((entry.timestamp + delay) * time_base * NS) for entry in entries if entry.is_keyframe)
+    start = stream.start_time if stream.start_time is not None else entries[0].timestamp + delay
+    duration = float(stream.duration * time_base) if stream.duration else (container.duration or 0) / 1e6
+    rate = stream.average_rate
+    codec = codec_name(stream)
+    stream.codec_context.thread_count = 1
+    width, height = _shown_size(stream, chain([first], packets))
+    return MediaInfo(
+        kind="video",
+        container=container.format.name.split(",")[0],
+        codec=codec,
+        width=width,
+        height=height,
+        fps=float(rate) if rate else len(entries) / duration if duration else 0.0,
+        duration_s=duration,
+        frames_expected=len(entries),
+        first_pts_ns=round(start * time_base * NS),
+        keyframe_pts_ns=tuple(sorted(times)),
+    )
+
+
+def _from_table(
+    table: FrameTable, container: str, codec: str, width: int, height: int, duration: int | None
+) -> MediaInfo:
+    span = (int(table.pts_ns[-1]) - int(table.pts_ns[0])) / NS
+    fps = (len(table) - 1) / span if span else 0.0
+    return MediaInfo(
+        kind="video",
+        container=container,
+        codec=codec,
+        width=width,
+        height=height,
+        fps=fps,
+        duration_s=span + 1 / fps if fps else (duration or 0) / 1e6,
+        frames_expected=len(table),
+        first_pts_ns=int(table.pts_ns[0]),
+        keyframe_pts_ns=tuple(int(time) for time in table.pts_ns[table.is_keyframe]),
+    )
+
+
+def _shown_size(stream: av.VideoStream, packets: Iterator[av.Packet]) -> tuple[int, int]:
+    """(width, height) as a player shows the video; only a decoded frame knows of a rotation."""
+    coded = stream.codec_context.width, stream.codec_context.height
+    for packet in islice(packets, PACKETS_TO_TRY):
+        try:
+            pictures = packet.decode()
+        except av.FFmpegError:
+            continue
+        for picture in pictures:
+            assert isinstance(picture, av.VideoFrame)
+            quarter_turn = display_matrix(picture)[0] == 0
+            return (picture.height, picture.width) if quarter_turn else (picture.width, picture.height)
+    if not all(coded):
+        raise Unreadable("its video stream has no frame that can be decoded")
+    return coded

@@ -1,0 +1,243 @@
+"""Face detection: short-range BlazeFace, run densely at a few scales, then once more on every candidate.
+
+BlazeFace is a plain convolutional network, so it may be run on any size of picture instead of on overlapping
+128-pixel tiles: the same weights, the densest possible overlap, no seams, and less work. Measured on
+`facenet-pytorch_video` (1080p, faces 58 px wide) against YuNet: one dense pass at half size finds 47 of 63 faces in
+27 ms, 270-pixel tiles with a quarter of overlap 43 of 63 in 41 ms. On portrait clips a dense pass finds every face
+whose shorter side is 18 to 120 pixels of its input, so scales a factor of four apart leave no gap.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lpff_ray.measure.geometry import apply, crop_transform, invert, sample, scale_of
+from lpff_ray.models.runtime import TfliteModel
+
+SMALLEST_INPUT_FACE = 22.0  # input pixels; 18 are enough for a frontal face, profiles need a few more
+SCALE_STEP = 4.0  # between dense passes; one pass covers faces of 22 to 110 input pixels
+LARGEST_INPUT_FACE = 110.0
+CANDIDATE_SCORE = 0.3  # a small or turned face may score this low before its second look
+OVERLAP = 0.3  # intersection over union above which two detections are one face (BlazeFace's own value)
+CLOSE_UP = (
+    2.0  # side of the second look's crop over the candidate's box: at 1.5 profiles lose their keypoints
+)
+FAINTEST_LOOK = 0.05
+AGREEING = 0.7  # rows below this share of the best score are suppressed, but pull neither box nor keypoints
+INPUT = 128
+PAD_TO = 32  # dense inputs are padded to a multiple of this, so that few network shapes exist
+MAX_SHAPES = 16
+
+RIGHT_EYE, LEFT_EYE, NOSE, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
+"""BlazeFace's keypoints; right and left are the subject's."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Faces of one frame, left to right.
+
+    boxes: float32 [n, 4], x0, y0, x1, y1 in frame pixels
+    scores: float32 [n], 0..1
+    keypoints: float32 [n, 6, 2], frame pixels, in BlazeFace's order
+    rejected: how many faces were found but did not pass the gates
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    keypoints: NDArray[np.float32]
+    rejected: int = 0
+
+
+class FaceDetector:
+    """Finds faces of at least `min_face_px` in whole frames."""
+
+    def __init__(self, model_path: Path, device: str, min_face_px: float, min_score: float) -> None:
+        self.model_path = model_path
+        self.device = device
+        self.min_face_px = min_face_px
+        self.min_score = min_score
+        self.close_up = TfliteModel(model_path, device)
+        self._dense: OrderedDict[tuple[int, int], TfliteModel] = OrderedDict()
+
+    def detect(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
+        """Detect faces in frames uint8 RGB [h, w, 3], all of one size."""
+        if not frames:
+            return []
+        found: list[list[NDArray]] = [[] for _ in frames]
+        images = frames
+        height, width = frames[0].shape[:2]
+        for scale in pyramid_scales(height, width, self.min_face_px):
+            images = [_reduce(image, frame, scale) for image, frame in zip(images, frames, strict=True)]
+            for found_here, rows in zip(found, self._dense_pass(images), strict=True):
+                rows[:, :16] /= scale
+                found_here.append(rows)
+        candidates = [merge(np.concatenate(rows)) for rows in found]
+        return [self._gate(rows) for rows in self._second_look(frames, candidates)]
+
+    def _dense_pass(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
+        height, width = (-(-side // PAD_TO) * PAD_TO for side in images[0].shape[:2])
+        model = self._dense.pop((height, width), None)
+        if model is None:
+            model = TfliteModel(self.model_path, self.device, input_size=(height, width))
+            while len(self._dense) >= MAX_SHAPES:
+                self._dense.popitem(last=False)
+        self._dense[height, width] = model
+        batch = np.zeros((len(images), height, width, 3), np.uint8)
+        for slot, image in zip(batch, images, strict=True):
+            slot[: image.shape[0], : image.shape[1]] = image
+        return self._candidates(model, batch, CANDIDATE_SCORE)
+
+    def _candidates(self, model: TfliteModel, batch: NDArray, threshold: float) -> list[NDArray[np.float64]]:
+        """Rows [k, 17] per image: box, six keypoints (input pixels), score; unmerged."""
+        regressions, logits = model(batch.astype(np.float32) / 127.5 - 1.0)
+        anchors = anchor_centres(*batch.shape[1:3])
+        cut = np.log(threshold / (1 - threshold))
+        results = []
+        for regression, logit in zip(regressions, logits[..., 0], strict=True):
+            kept = np.flatnonzero(logit >= cut)
+            results.append(decode(regression[kept], logit[kept], anchors[kept]))
+        return results
+
+    def _second_look(
+        self, frames: list[NDArray[np.uint8]], candidates: list[NDArray]
+    ) -> list[NDArray[np.float64]]:
+        """Run every candidate again, upright and filling the network's input as the faces it was trained on do.
+
+        The box and keypoints are taken from there. The score is the mean of both looks in logits: measured on six
+        clips against YuNet, the area under the ROC curve is 0.925 for the first look alone and 0.941 for the mean.
+        """
+        crops, transforms = [], []
+        for frame, rows in zip(frames, candidates, strict=True):
+            for row in rows:
+                eyes = row[4:].reshape(-1)[:4]
+                angle = np.arctan2(eyes[3] - eyes[1], eyes[2] - eyes[0])
+                centre, side = (row[:2] + row[2:4]) / 2, max(row[2] - row[0], row[3] - row[1])
+                transforms.append(crop_transform(centre, side * CLOSE_UP, angle, INPUT))
+                crops.append(sample(frame, transforms[-1], INPUT))
+        if not crops:
+            return candidates
+        looks = iter(
+            zip(self._candidates(self.close_up, np.stack(crops), FAINTEST_LOOK), transforms, strict=True)
+        )
+        return [
+            merge(np.array([_confirm(row, *next(looks)) for row in rows]).reshape(-1, 17))
+            for rows in candidates
+        ]
+
+    def _gate(self, rows: NDArray[np.float64]) -> Detections:
+        sides = np.minimum(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1])
+        kept = (sides >= self.min_face_px) & (rows[:, 16] >= self.min_score)
+        ordered = rows[kept][np.lexsort((rows[kept, 1], rows[kept, 0]))].astype(np.float32)
+        return Detections(
+            boxes=ordered[:, :4],
+            scores=ordered[:, 16],
+            keypoints=ordered[:, 4:16].reshape(-1, 6, 2),
+            rejected=int((~kept).sum()),
+        )
+
+
+def pyramid_scales(height: int, width: int, min_face_px: float) -> list[float]:
+    """Scales of the dense passes, finest first: together they cover faces from `min_face_px` to the whole frame."""
+    scale = min(1.0, SMALLEST_INPUT_FACE / min_face_px)
+    scales = [scale]
+    while min(height, width) * scales[-1] > LARGEST_INPUT_FACE:
+        scales.append(scales[-1] / SCALE_STEP)
+    return scales
+
+
+def anchor_centres(height: int, width: int) -> NDArray[np.float32]:
+    """Anchor centres [n, 2] in input pixels: 2 per cell of 8 pixels, then 6 per cell of 16 (mediapipe's options)."""
+    grids = []
+    for stride, count in ((8, 2), (16, 6)):
+        y, x = np.mgrid[0 : height // stride, 0 : width // stride]
+        centres = (np.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride
+        grids.append(np.repeat(centres, count, axis=0))
+    return np.concatenate(grids).astype(np.float32)
+
+
+def decode(regression: NDArray, logit: NDArray, anchors: NDArray) -> NDArray[np.float64]:
+    """Raw outputs [k, 16] and [k] at anchors [k, 2] -> rows [k, 17] of box, six keypoints and score."""
+    rows = np.empty((len(logit), 17))
+    centre, size = regression[:, :2] + anchors, regression[:, 2:4]
+    rows[:, :2], rows[:, 2:4] = centre - size / 2, centre + size / 2
+    rows[:, 4:16] = (regression[:, 4:].reshape(-1, 6, 2) + anchors[:, None]).reshape(-1, 12)
+    rows[:, 16] = 1.0 / (1.0 + np.exp(-np.clip(logit.astype(np.float64), -80, 80)))
+    return rows
+
+
+def overlap(box: NDArray, boxes: NDArray) -> NDArray[np.float64]:
+    """Intersection over union of one box [4] with boxes [n, 4]."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
+    common = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
+    return common / np.maximum(np.prod(box[2:4] - box[:2]) + areas - common, 1e-9)
+
+
+def merge(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted non-maximum suppression of rows [k, 17]: overlapping rows become their score-weighted mean.
+
+    Source: Bazarevsky et al., "BlazeFace" (2019), section 4.4. The best score is kept. A smaller box of a lower score
+    that lies almost wholly inside a face is a part of that face (a dense pass may fire on an eye or mouth).
+    """
+    rows = rows[np.argsort(-rows[:, 16], kind="stable")]
+    merged: list[NDArray] = []
+    while len(rows):
+        same = overlap(rows[0], rows) > OVERLAP
+        same[0] = True
+        agreeing = rows[same & (rows[:, 16] >= AGREEING * rows[0, 16])]
+        face = np.average(agreeing, axis=0, weights=agreeing[:, 16] + 1e-9)  # unconfirmed candidates score 0
+        face[16] = rows[0, 16]
+        if not any(_inside(face, other) > 0.8 for other in merged):
+            merged.append(face)
+        rows = rows[~same]
+    return np.array(merged).reshape(-1, 17)
+
+
+def _inside(box: NDArray, other: NDArray) -> float:
+    """The share of `box` that lies within `other`."""
+    sides = np.minimum(box[2:4], other[2:4]) - np.maximum(box[:2], other[:2])
+    return float(np.prod(np.maximum(sides, 0)) / max(np.prod(box[2:4] - box[:2]), 1e-9))
+
+
+def _reduce(image: NDArray[np.uint8], frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """`frame` at `scale`, made from `image`: the frame itself or an already reduced one.
+
+    Averaging by a whole number first, then interpolating, costs a fifth of OpenCV's general INTER_AREA and does not
+    alias (measured on 1080p at 0.344: 1.3 ms against 5.4 ms).
+    """
+    height, width = (max(1, round(side * scale)) for side in frame.shape[:2])
+    if (height, width) == image.shape[:2]:
+        return image
+    step = min(image.shape[0] // height, image.shape[1] // width)
+    if step > 1:
+        averaged = image[: image.shape[0] // step * step, : image.shape[1] // step * step]
+        image = cv2.resize(
+            averaged, (image.shape[1] // step, image.shape[0] // step), interpolation=cv2.INTER_AREA
+        )
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _confirm(row: NDArray, look: NDArray, transform: NDArray) -> NDArray[np.float64]:
+    """The second look's face where it overlaps the candidate (else the candidate, with the lowest score)."""
+    inner = INPUT / 2 / CLOSE_UP
+    expected = np.array([INPUT / 2 - inner] * 2 + [INPUT / 2 + inner] * 2)
+    look = look[overlap(expected, look) > OVERLAP]
+    if not len(look):
+        return np.append(row[:16], 0.0)
+    face, back = merge(look)[0], invert(transform)
+    half = (face[2:4] - face[:2]) / 2 * scale_of(back)
+    centre = apply(back, (face[:2] + face[2:4]) / 2)
+    logit = (_logit(row[16]) + _logit(face[16])) / 2
+    keypoints = apply(back, face[4:16].reshape(6, 2)).reshape(-1)
+    return np.concatenate([centre - half, centre + half, keypoints, [1 / (1 + np.exp(-logit))]])
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, 1e-6), 1 - 1e-6)
+    return float(np.log(clipped / (1 - clipped)))

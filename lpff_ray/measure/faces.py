@@ -1,0 +1,196 @@
+"""Frames in, measured faces out: the order of the stages, cheapest first, and what each hands to the next."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpff_ray.config import MineConfig
+from lpff_ray.decode.frames import Frame
+from lpff_ray.measure import bins, pose, quality
+from lpff_ray.measure.detect import Detections, FaceDetector
+from lpff_ray.measure.geometry import crop_transform, sample
+from lpff_ray.measure.identity import aligned_chip
+from lpff_ray.measure.landmarks import SCHEME_68, FaceMesh, Meshes
+from lpff_ray.measure.rotation import angles_from_matrix, blend, geodesic_degrees
+from lpff_ray.models.cards import load_cards
+from lpff_ray.models.runtime import EmbeddingModel
+
+EMBEDDING_BATCH = 16
+
+
+@dataclass
+class Measurements:
+    """Faces measured so far: a list per column of the faces table, and counts and seconds for the record.
+
+    One per segment, so that threads share models but never results.
+    """
+
+    columns: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    frames: int = 0
+    rejected: int = 0
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    pending_chips: list[NDArray[np.uint8]] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time spent inside to `stage`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - start
+
+
+class FaceMeasurer:
+    """The embedded models in their order. Thread-safe: all state of a segment lives in its `Measurements`."""
+
+    def __init__(self, config: MineConfig, device: str) -> None:
+        """Raises UserError if a model's file is missing or the device is absent."""
+        cards = load_cards()
+        self.focal_factor = config.focal_factor
+        self.detector = FaceDetector(
+            cards["blazeface-short"].path(), device, config.min_face_px, config.min_det_score
+        )
+        self.mesh = FaceMesh(cards["facemesh"].path(), device)
+        self.embedding = EmbeddingModel(cards["dlib-resnet"].path(), device)
+
+    def measure(
+        self, frames: Sequence[Frame], into: Measurements, crop: tuple[int, int, int, int] | None = None
+    ) -> None:
+        """Measure every face of frames of one size and append their columns.
+
+        crop: x0, y0, x1, y1 in pixels: only this part of the frames is looked at; coordinates stay the frame's.
+        """
+        pictures = [frame.rgb for frame in frames]
+        height, width = pictures[0].shape[:2]
+        origin = np.zeros(2)
+        if crop is not None:
+            x0, y0, x1, y1 = crop
+            pictures = [np.ascontiguousarray(picture[y0:y1, x0:x1]) for picture in pictures]
+            origin = np.array([x0, y0], np.float64)
+        with into.timed("detect"):
+            detections = self.detector.detect(pictures)
+        into.frames += len(frames)
+        into.rejected += sum(found.rejected for found in detections)
+        owners = [index for index, found in enumerate(detections) for _ in range(len(found.boxes))]
+        if not owners:
+            return
+        own_pictures = [pictures[index] for index in owners]
+        faces = _joined(detections)
+        with into.timed("landmarks"):
+            meshes = self.mesh(own_pictures, faces.boxes, faces.keypoints)
+        with into.timed("pose"):
+            into_pose(into, faces, meshes, origin, width, height, self.focal_factor * max(width, height))
+        with into.timed("quality"):
+            chips = [aligned_chip(*pair) for pair in zip(own_pictures, faces.keypoints, strict=True)]
+            into_quality(into, own_pictures, faces, chips)
+        into.pending_chips.extend(chips)
+        while len(into.pending_chips) >= EMBEDDING_BATCH:
+            self._embed(into, EMBEDDING_BATCH)
+        columns = into.columns
+        for owner, found in enumerate(detections):
+            count = len(found.boxes)
+            columns["frame_index"].extend([frames[owner].index] * count)
+            columns["pts_ns"].extend([frames[owner].pts_ns] * count)
+            columns["face_index"].extend(range(count))
+        columns["frame_width"].extend([width] * len(owners))
+        columns["frame_height"].extend([height] * len(owners))
+        columns["bbox"].extend((faces.boxes + np.tile(origin, 2)).astype(np.float32))
+        columns["det_score"].extend(faces.scores)
+        columns["face_px"].extend(np.minimum(*(faces.boxes[:, 2:] - faces.boxes[:, :2]).T))
+
+    def finish(self, into: Measurements) -> None:
+        """Embed what is left over from the last full batch."""
+        if into.pending_chips:
+            self._embed(into, len(into.pending_chips))
+
+    def _embed(self, into: Measurements, count: int) -> None:
+        with into.timed("embed"):
+            into.columns["embedding"].extend(self.embedding(np.stack(into.pending_chips[:count])))
+        del into.pending_chips[:count]
+
+
+def into_pose(
+    into: Measurements,
+    faces: Detections,
+    meshes: Meshes,
+    origin: NDArray,
+    width: int,
+    height: int,
+    focal: float,
+) -> None:
+    """Fuse the estimators and append pose, landmarks and keypoints, in pixels of the whole frame."""
+    mesh_fit, keypoint_fit = (
+        pose.fit_mesh(meshes.points),
+        pose.fit_keypoints(faces.keypoints.astype(np.float64)),
+    )
+    trust = pose.mesh_weight(meshes.presence)
+    rotation = blend(keypoint_fit.rotation, mesh_fit.rotation, trust)
+    laid = pose.place(rotation, faces.keypoints.astype(np.float64))
+    scale = laid.scale ** (1 - trust) * np.maximum(mesh_fit.scale, 1e-6) ** trust
+    centre = laid.centre + (mesh_fit.centre - laid.centre) * trust[:, None] + origin
+    rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
+    angles = angles_from_matrix(rotation)
+    votes = {
+        "facemesh": angles_from_matrix(mesh_fit.rotation),
+        "blazeface": angles_from_matrix(keypoint_fit.rotation),
+    }
+    landmarks = meshes.points[:, SCHEME_68] + np.append(origin, 0.0)
+    modelled = laid.scale[:, None, None] * (rotation @ pose.head_model().five_points().T).transpose(0, 2, 1)
+    modelled = modelled[..., :2] + laid.centre[:, None]
+    seen = pose.five_points(meshes.points)[..., :2]
+    five = modelled + (seen - modelled) * trust[:, None, None] + origin
+    columns = into.columns
+    columns["landmarks"].extend(landmarks.astype(np.float32))
+    columns["keypoints"].extend(five.astype(np.float32))
+    columns["rotvec"].extend(rotvec.astype(np.float32))
+    columns["translation"].extend(translation.astype(np.float32))
+    for index, name in enumerate(("yaw", "pitch", "roll")):
+        columns[name].extend(angles[:, index].astype(np.float32))
+    columns["pose_spread"].extend(geodesic_degrees(mesh_fit.rotation, keypoint_fit.rotation))
+    for number in range(len(angles)):
+        ballot = [
+            {
+                "estimator": name,
+                "yaw": float(a[number, 0]),
+                "pitch": float(a[number, 1]),
+                "roll": float(a[number, 2]),
+            }
+            for name, a in votes.items()
+        ]
+        named = [bins.bin_of(a[number, 0], a[number, 1]) for a in votes.values()]
+        columns["pose_votes"].append(ballot)
+        columns["pose_bin"].append(bins.soft_bin(named))
+        columns["pose_bin_strict"].append(bins.hard_bin(named))
+
+
+def into_quality(
+    into: Measurements,
+    pictures: Sequence[NDArray[np.uint8]],
+    faces: Detections,
+    chips: Sequence[NDArray[np.uint8]],
+) -> None:
+    """Append sharpness, brightness and the perceptual hash."""
+    columns = into.columns
+    for picture, box, chip in zip(pictures, faces.boxes.astype(np.float64), chips, strict=True):
+        side = max(box[2] - box[0], box[3] - box[1])
+        square = crop_transform((box[:2] + box[2:]) / 2, side, 0.0, quality.SHARPNESS_SIDE)
+        columns["sharpness"].append(quality.sharpness(sample(picture, square, quality.SHARPNESS_SIDE)))
+        columns["brightness"].append(quality.brightness(picture, box))
+        columns["phash"].append(quality.perceptual_hash(chip))
+
+
+def _joined(detections: Sequence[Detections]) -> Detections:
+    return Detections(
+        boxes=np.concatenate([found.boxes for found in detections]),
+        scores=np.concatenate([found.scores for found in detections]),
+        keypoints=np.concatenate([found.keypoints for found in detections]),
+    )

@@ -1,0 +1,69 @@
+"""FaceMesh: 468 surface points of every face and how sure the network is that it sees one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpff_ray.measure.detect import LEFT_EYE, RIGHT_EYE
+from lpff_ray.measure.geometry import apply, crop_transform, invert, sample, scale_of
+from lpff_ray.models.runtime import TfliteModel
+
+INPUT = 192
+REGION = (
+    1.5  # side of the crop over the longer side of the detector's box (mediapipe's face_landmark_front graph)
+)
+
+# The 68-point scheme of iBUG 300-W on FaceMesh's topology, in its order: jaw from the subject's right ear, brows,
+# nose, eyes, outer and inner lips. The two schemes name the same anatomical places; the jaw follows FaceMesh's oval.
+SCHEME_68 = np.array(
+    [
+        *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),  # jaw
+        *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),  # brows
+        *(168, 197, 5, 4, 75, 97, 2, 326, 305),  # nose
+        *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),  # eyes
+        *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),  # outer lips
+        *(78, 82, 13, 312, 308, 317, 14, 87),  # inner lips
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Meshes:
+    """points: float64 [n, 468, 3], x and y in frame pixels, z in pixels (smaller is nearer to the camera).
+    presence: float64 [n], FaceMesh's raw presence logit: about 20 for a frontal face, about 2 at profile.
+    """
+
+    points: NDArray[np.float64]
+    presence: NDArray[np.float64]
+
+
+class FaceMesh:
+    """Runs FaceMesh on detected faces."""
+
+    def __init__(self, model_path: Path, device: str) -> None:
+        self.model = TfliteModel(model_path, device)
+
+    def __call__(self, frames: list[NDArray[np.uint8]], boxes: NDArray, keypoints: NDArray) -> Meshes:
+        """frames: RGB [h, w, 3], one entry per face; boxes [n, 4] and keypoints [n, 6, 2] in frame pixels."""
+        if not len(boxes):
+            return Meshes(np.zeros((0, 468, 3)), np.zeros(0))
+        transforms = [region(box, points) for box, points in zip(boxes, keypoints, strict=True)]
+        crops = np.stack([sample(f, t, INPUT) for f, t in zip(frames, transforms, strict=True)])
+        outputs = self.model(crops.astype(np.float32) / 255.0)
+        raw, presence = sorted(outputs, key=lambda output: -output[0].size)
+        points = raw.reshape(-1, 468, 3).astype(np.float64)
+        for face, transform in zip(points, transforms, strict=True):
+            face[:, :2] = apply(invert(transform), face[:, :2])
+            face[:, 2] /= scale_of(transform)
+        return Meshes(points, presence.reshape(-1).astype(np.float64))
+
+
+def region(box: NDArray, keypoints: NDArray) -> NDArray[np.float64]:
+    """Transform of the square, eye-levelled region that FaceMesh was trained on."""
+    eyes = keypoints[LEFT_EYE] - keypoints[RIGHT_EYE]
+    side = max(box[2] - box[0], box[3] - box[1]) * REGION
+    return crop_transform((box[:2] + box[2:]) / 2, side, float(np.arctan2(eyes[1], eyes[0])), INPUT)

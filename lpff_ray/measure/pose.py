@@ -1,0 +1,169 @@
+"""6DoF head pose: two classical fits, their fusion, and the place in space under a pinhole camera.
+
+Rotations here describe what the face looks like in its own surroundings (weak perspective), as the labels of 300W-LP
+do; `to_camera` turns them into the camera's frame. See `rotation.py` for frames and angles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from lpff_ray.measure.rotation import matrix_from_angles
+
+# FaceMesh's presence logit at which its fit and the other estimator weigh the same, and how fast that changes. The
+# logit's median is 20 / 12 / 6 / 2 at |yaw| 0-30 / 30-60 / 60-75 / 75-91 on AFLW; the fit is worthless below 3.
+PRESENCE_MIDDLE = 8.0
+PRESENCE_SOFTNESS = 1.5
+
+# Where five-point schemes look on FaceMesh: eye corners (their mean is the eye), nose tip, mouth corners.
+EYE_CORNERS = ((33, 133), (362, 263))
+NOSE_TIP = 1
+MOUTH_CORNERS = (61, 291)
+
+
+@dataclass(frozen=True)
+class HeadModel:
+    """Mean shapes in the head frame, centimetres.
+
+    mesh: float64 [468, 3], FaceMesh's own mean over near-frontal faces, symmetric, 9.0 cm between outer eye corners
+    (mean adult biocular breadth). keypoints: float64 [6, 3], where BlazeFace puts its keypoints.
+    """
+
+    mesh: NDArray[np.float64]
+    keypoints: NDArray[np.float64]
+
+    def five_points(self) -> NDArray[np.float64]:
+        """Eyes, nose tip and mouth corners [5, 3], the subject's right first."""
+        return five_points(self.mesh)
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Weak-perspective fits: rotation [n, 3, 3], scale [n] in pixels per cm, head centre [n, 2] in frame pixels."""
+
+    rotation: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    centre: NDArray[np.float64]
+
+
+@lru_cache(maxsize=1)
+def head_model() -> HeadModel:
+    """The head model that ships with the package (made by `benchmarks/accuracy/head_model.py`)."""
+    with resources.files("lpff_ray.measure").joinpath("head_model.npz").open("rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        return HeadModel(
+            mesh=arrays["mesh"].astype(np.float64), keypoints=arrays["keypoints"].astype(np.float64)
+        )
+
+
+def five_points(mesh: NDArray) -> NDArray[np.float64]:
+    """Eyes, nose tip and mouth corners [..., 5, d] of meshes [..., 468, d], the subject's right first."""
+    eyes = [mesh[..., list(corners), :].mean(-2) for corners in EYE_CORNERS]
+    points = [*eyes, mesh[..., NOSE_TIP, :], *(mesh[..., corner, :] for corner in MOUTH_CORNERS)]
+    return np.stack(points, -2)
+
+
+def fit_mesh(points: NDArray) -> Fits:
+    """Rigid fit of the mean mesh to meshes [n, 468, 3] (Kabsch's algorithm, with scale).
+
+    Excellent up to 30 degrees of yaw; at profile FaceMesh itself imagines a face that is always too frontal.
+    """
+    model = head_model().mesh
+    model_mean = model.mean(0)
+    centred_model = model - model_mean
+    mean = points.mean(1)
+    u, singular, vt = np.linalg.svd(np.einsum("nki,kj->nij", points - mean[:, None], centred_model))
+    sign = np.ones_like(singular)
+    sign[:, 2] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * sign[:, None, :]) @ vt
+    scale = (singular * sign).sum(1) / (centred_model**2).sum()
+    centre = mean[:, :2] - scale[:, None] * (rotation @ model_mean)[:, :2]
+    return Fits(rotation, scale, centre)
+
+
+def fit_keypoints(keypoints: NDArray) -> Fits:
+    """Scaled-orthographic fit of the head model to BlazeFace's keypoints [n, 6, 2].
+
+    A grid over yaw and pitch, each cell with its best roll, scale and place in closed form, then Gauss-Newton from
+    the best cell: the fit is global, and continuous where the keypoints are.
+    """
+    model = head_model().keypoints
+    mean = keypoints.mean(1)
+    observed = keypoints - mean[:, None]
+    rotation, scale = _best_grid_cell(observed, model)
+    for _ in range(6):
+        posed = rotation @ (model - model.mean(0)).T  # [n, 3, 6]
+        projected = scale[:, None, None] * posed
+        residual = observed.transpose(0, 2, 1) - projected[:, :2]
+        zero = np.zeros_like(posed[:, 0])
+        x, y, z = projected[:, 0], projected[:, 1], projected[:, 2]
+        jacobian = np.stack(  # d(x, y) / d(turn about x, y, z; log scale)
+            [np.stack([zero, z, -y, x], -1), np.stack([-z, zero, x, y], -1)], 1
+        ).reshape(len(keypoints), 12, 4)
+        normal = jacobian.transpose(0, 2, 1) @ jacobian
+        normal += 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(4)
+        step = np.linalg.solve(normal, jacobian.transpose(0, 2, 1) @ residual.reshape(-1, 12, 1))[..., 0]
+        rotation = Rotation.from_rotvec(np.clip(step[:, :3], -0.3, 0.3)).as_matrix() @ rotation
+        scale = scale * np.exp(np.clip(step[:, 3], -0.3, 0.3))
+    centre = mean - scale[:, None] * (rotation @ model.mean(0))[:, :2]
+    return Fits(rotation, scale, centre)
+
+
+def _best_grid_cell(observed: NDArray, model: NDArray) -> tuple[NDArray, NDArray]:
+    rotations = _grid()
+    posed = (model - model.mean(0)) @ rotations.transpose(0, 2, 1)
+    flat = posed[..., 0] + 1j * posed[..., 1]  # a plane similarity is one complex factor
+    target = observed[..., 0] + 1j * observed[..., 1]
+    factor = target @ flat.conj().T / (np.abs(flat) ** 2).sum(1)  # [n, cells]
+    best = np.argmax(np.abs(factor) ** 2 * (np.abs(flat) ** 2).sum(1), axis=1)
+    chosen = factor[np.arange(len(best)), best]
+    roll = Rotation.from_rotvec(np.angle(chosen)[:, None] * [0.0, 0.0, 1.0]).as_matrix()
+    return roll @ rotations[best], np.abs(chosen)
+
+
+@lru_cache(maxsize=1)
+def _grid() -> NDArray[np.float64]:
+    yaw, pitch = (axis.ravel() for axis in np.meshgrid(np.arange(-100, 101, 5.0), np.arange(-60, 61, 10.0)))
+    return matrix_from_angles(yaw, pitch, np.zeros_like(yaw))
+
+
+def mesh_weight(presence: NDArray) -> NDArray[np.float64]:
+    """How far FaceMesh is to be trusted, 0..1 [n], from its presence logit [n]."""
+    return 1.0 / (1.0 + np.exp(-(presence - PRESENCE_MIDDLE) / PRESENCE_SOFTNESS))
+
+
+def place(rotation: NDArray, keypoints: NDArray) -> Fits:
+    """Scale and head centre that lay the head model, turned by `rotation` [n, 3, 3], on keypoints [n, 6, 2]."""
+    model = head_model().keypoints
+    posed = (rotation @ model.T).transpose(0, 2, 1)[..., :2]
+    posed_mean, mean = posed.mean(1), keypoints.mean(1)
+    centred = posed - posed_mean[:, None]
+    scale = np.maximum((centred * (keypoints - mean[:, None])).sum((1, 2)), 1e-6) / (centred**2).sum((1, 2))
+    return Fits(rotation, scale, mean - scale[:, None] * posed_mean)
+
+
+def to_camera(
+    rotation: NDArray, scale: NDArray, centre: NDArray, width: int, height: int, focal: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotation vectors [n, 3] (radians) and translations [n, 3] (cm), head to camera.
+
+    The camera is a pinhole of `focal` pixels with its principal point in the middle of the frame. A head away from
+    the optical axis is seen along a slanted ray: the same appearance there means a rotation that is turned with the
+    ray, by the smallest rotation that takes the optical axis onto it.
+    """
+    ray = np.column_stack([(centre - [width / 2, height / 2]) / focal, np.ones(len(centre))])
+    length = np.linalg.norm(ray, axis=1)
+    translation = (
+        ray * (focal / (scale * length))[:, None]
+    )  # the ray, as long as the scale says the head is away
+    axis = np.cross([0.0, 0.0, 1.0], ray)
+    norm = np.linalg.norm(axis, axis=1)
+    angle = np.arctan2(norm, ray[:, 2])
+    turn = Rotation.from_rotvec(axis / np.maximum(norm, 1e-12)[:, None] * angle[:, None]).as_matrix()
+    return Rotation.from_matrix(turn @ rotation).as_rotvec(), translation

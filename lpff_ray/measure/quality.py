@@ -1,0 +1,50 @@
+"""Sharpness, brightness and the perceptual hash of a face."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SHARPNESS_SIDE = (
+    112  # pixels of the box's side at which sharpness is judged, whatever the face's size in the frame
+)
+
+
+def sharpness(chip: NDArray[np.uint8]) -> float:
+    """0 (blurred) .. 1 (sharp) of a face chip uint8 RGB [s, s, 3], all faces being shown at the same size.
+
+    One minus the perceptual blur metric of Crete et al., "The Blur Effect" (2007), horizontal or vertical whichever
+    is worse: how much of the variation between neighbours is lost when the chip is blurred once more. A 3x3 median
+    goes first, because sensor noise would count as detail.
+    """
+    grey = cv2.medianBlur(cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY), 3).astype(np.float32)
+    return 1.0 - max(_blur_effect(grey), _blur_effect(grey.T))
+
+
+def _blur_effect(grey: NDArray[np.float32], window: int = 9) -> float:
+    """Share of the neighbour differences along the rows' direction that survives blurring: 1 is fully blurred."""
+    blurred = cv2.blur(np.ascontiguousarray(grey), (1, window), borderType=cv2.BORDER_REPLICATE)
+    before = np.abs(np.diff(grey, axis=0))
+    lost = np.maximum(before - np.abs(np.diff(blurred, axis=0)), 0)
+    total = float(before.sum())
+    return 1.0 if total < 1e-6 else (total - float(lost.sum())) / total
+
+
+def brightness(frame: NDArray[np.uint8], box: NDArray) -> float:
+    """Perceived brightness 0..255 of the part of `box` (x0, y0, x1, y1 pixels) that lies in the frame, RGB [h, w, 3].
+
+    sqrt(0.299 R^2 + 0.587 G^2 + 0.114 B^2) of the mean colour, as EFHQ's `1_attributes_extraction/brightness.py`.
+    """
+    height, width = frame.shape[:2]
+    x0, y0 = (int(min(max(v, 0), limit - 1)) for v, limit in zip(box[:2], (width, height), strict=True))
+    x1, y1 = int(min(max(box[2], x0 + 1), width)), int(min(max(box[3], y0 + 1), height))
+    step = max(1, (x1 - x0) // 64)
+    red, green, blue = frame[y0:y1:step, x0:x1:step].reshape(-1, 3).mean(0)
+    return float(np.sqrt(0.299 * red**2 + 0.587 * green**2 + 0.114 * blue**2))
+
+
+def perceptual_hash(chip: NDArray[np.uint8]) -> int:
+    """64-bit DCT hash of an aligned chip uint8 RGB; pictures that look alike differ in few bits."""
+    grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)
+    return int.from_bytes(cv2.img_hash.pHash(grey).tobytes(), "big")

@@ -1,0 +1,74 @@
+"""Gathers many small parts into few big Parquet files."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+
+import polars as pl
+
+from lpff_ray.tables import parts, read, schema
+from lpff_ray.tables.run import COMPACTED_FILE, TABLES, compacted, open_run_folder
+
+FACES_PER_FILE = 200_000
+ROWS_PER_GROUP = 20_000
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What `compact` did: parts gathered by it, and the sizes of the tables now."""
+
+    parts_gathered: int
+    faces: int
+    files: int
+
+
+def compact(out: str) -> Compaction:
+    """Gather all parts into `tables/`, then remove them. Safe to interrupt, and to run while nothing else writes.
+
+    A new generation of files is written beside the old one; replacing `compacted.json` makes it the valid one in a
+    single step; only then are the parts and old files removed. Raises UserError if `out` holds no run.
+    """
+    folder = open_run_folder(out)
+    before = compacted(folder)
+    gathered = set(before["segment_ids"])
+    leftovers = [
+        name for name in folder.names(parts.PARTS, ".parquet") if name.removesuffix(".parquet") in gathered
+    ]
+    new = read.new_part_names(folder, gathered)
+    if new:
+        generation = int(before.get("generation", 0)) + 1
+        faces = read.scan(out)
+        count = int(faces.select(pl.len()).collect().item())
+        names = []
+        for index, start in enumerate(range(0, max(count, 1), FACES_PER_FILE)):
+            names.append(f"faces-{generation:04d}-{index:05d}.parquet")
+            table = faces.slice(start, FACES_PER_FILE).collect()
+            folder.commit(f"{TABLES}/{names[-1]}", _parquet(table))
+        tables = {"faces": names}
+        for kind, table in (("segment", read.segments(out)), ("quarantine", read.quarantine(out))):
+            tables[kind] = [f"{kind}-{generation:04d}.parquet"]
+            folder.commit(f"{TABLES}/{tables[kind][0]}", _parquet(table))
+        folder.commit(f"{TABLES}/videos.parquet", _parquet(read.videos(out)))
+        state = {
+            "schema_version": schema.SCHEMA_VERSION,
+            "generation": generation,
+            "tables": tables,
+            "segment_ids": sorted(gathered | {name.removesuffix(".parquet") for name in new}),
+        }
+        folder.commit(COMPACTED_FILE, json.dumps(state).encode())
+        for files in before["tables"].values():
+            for name in files:
+                folder.remove(f"{TABLES}/{name}")
+    for name in [*leftovers, *new]:
+        folder.remove(f"{parts.PARTS}/{name}")
+    now = compacted(folder)["tables"].get("faces", [])
+    total = int(read.scan(out).select(pl.len()).collect().item())
+    return Compaction(parts_gathered=len(new), faces=total, files=len(now))
+
+
+def _parquet(table: pl.DataFrame) -> bytes:
+    content = io.BytesIO()
+    table.write_parquet(content, compression="zstd", row_group_size=ROWS_PER_GROUP, statistics=True)
+    return content.getvalue()

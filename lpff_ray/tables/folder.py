@@ -1,0 +1,108 @@
+"""A folder of files on any fsspec place, in which a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+
+from lpff_ray.errors import UserError
+from lpff_ray.storage import absolute, explain, storage_failures
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Folder:
+    """Reads, lists and atomically writes files below `root`, a local path or fsspec URI."""
+
+    def __init__(self, root: str) -> None:
+        """Raises UserError if nothing of this protocol can be opened here."""
+        self.root = absolute(root).rstrip("/")
+        try:
+            with storage_failures(self.root, ValueError, ImportError):
+                self.filesystem, self.path = fsspec.core.url_to_fs(self.root)
+        except OSError as error:
+            raise UserError(f"{root}: {explain(error, root)}") from None
+        self.is_local = os.path.isabs(self.root)
+
+    def commit(self, name: str, content: bytes) -> None:
+        """Put a file in place, whole, under `name` (may hold slashes); an older one is replaced.
+
+        Local: a temporary file beside it is fsynced, then renamed, and the folder is fsynced. Object stores put an
+        object whole or not at all by themselves. Raises UserError, and leaves nothing behind, if it can not be
+        written.
+        """
+        try:
+            with storage_failures(self.root):
+                if self.is_local:
+                    self._commit_local(Path(self.path, name), content)
+                else:
+                    self.filesystem.pipe_file(f"{self.path}/{name}", content)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise UserError(
+                    f"{self.root}: {os.strerror(error.errno)}; free some space and run the same command to resume"
+                ) from None
+            raise UserError(f"{self.root}/{name}: can not be written: {explain(error, self.root)}") from None
+
+    def _commit_local(self, target: Path, content: bytes) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        descriptor = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def read(self, name: str) -> bytes | None:
+        """The file's content, or None if there is no such file. Raises UserError if it can not be read."""
+        try:
+            with storage_failures(self.root):
+                return bytes(self.filesystem.cat_file(f"{self.path}/{name}"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UserError(f"{self.root}/{name}: {explain(error, self.root)}") from None
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Sorted names of the finished files in `folder` that end with `suffix`."""
+        try:
+            with storage_failures(self.root):
+                self.filesystem.invalidate_cache()
+                found = self.filesystem.ls(f"{self.path}/{folder}", detail=False)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UserError(f"{self.root}/{folder}: {explain(error, self.root)}") from None
+        names = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in found)
+        return sorted(name for name in names if name.endswith(suffix) and not name.startswith("."))
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        try:
+            self.filesystem.rm_file(f"{self.path}/{name}")
+        except FileNotFoundError:
+            return
+
+    def sweep(self, folder: str) -> None:
+        """Remove what killed writers left behind. Only for the driver, before any worker writes."""
+        if self.is_local:
+            for leftover in _leftovers(Path(self.path, folder)):
+                leftover.unlink(missing_ok=True)
+
+
+def _leftovers(folder: Path) -> Iterator[Path]:
+    return folder.glob(".*.tmp") if folder.is_dir() else iter(())

@@ -1,0 +1,76 @@
+"""Parts: one Parquet file per finished segment, which holds its faces and, in the footer, its record.
+
+The set of parts is the only truth about what is done. A part's name is its segment's; a segment that had to be
+halved is done when both halves are. A quarantined segment has a part too, with no faces and the failure in its footer.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.errors import UserError
+from lpff_ray.tables.folder import Folder
+from lpff_ray.tables.schema import SCHEMA_VERSION
+
+PARTS = "parts"
+_FOOTER_KEY = "lpff_ray"
+
+
+def part_name(segment_id: str) -> str:
+    """The part's file name below the output folder."""
+    return f"{PARTS}/{segment_id}.parquet"
+
+
+def commit_part(
+    folder: Folder, segment_id: str, faces: pl.DataFrame, kind: str, record: dict[str, Any], config_hash: str
+) -> None:
+    """Write one part. kind: "segment" or "quarantine"; record: a row of that table."""
+    footer = {
+        "schema_version": SCHEMA_VERSION,
+        "config_hash": config_hash,
+        "kind": kind,
+        "record": record,
+    }
+    content = io.BytesIO()
+    faces.write_parquet(content, compression="zstd", metadata={_FOOTER_KEY: json.dumps(footer)})
+    folder.commit(part_name(segment_id), content.getvalue())
+
+
+def read_footers(folder: Folder, names: Iterable[str]) -> list[dict[str, Any]]:
+    """The footers of parts, in the order of their names (file names within the parts folder).
+
+    Raises UserError for a file that is not a part of a version that this release reads.
+    """
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda name: _footer(folder, name), names))
+
+
+def _footer(folder: Folder, name: str) -> dict[str, Any]:
+    where = f"{folder.root}/{PARTS}/{name}"
+    try:
+        if folder.is_local:
+            metadata = pl.read_parquet_metadata(f"{folder.path}/{PARTS}/{name}")
+        else:
+            metadata = pl.read_parquet_metadata(io.BytesIO(folder.read(f"{PARTS}/{name}") or b""))
+        footer = json.loads(metadata[_FOOTER_KEY])
+    except (pl.exceptions.PolarsError, KeyError, ValueError, OSError):
+        raise UserError(
+            f"{where}: not a part of lpff_ray, or damaged; remove it and run `mine` again to make it anew"
+        ) from None
+    if footer["schema_version"] > SCHEMA_VERSION:
+        raise UserError(
+            f"{where}: written by a newer lpff_ray (table version {footer['schema_version']}, this release reads "
+            f"up to {SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
+        )
+    return dict(footer)
+
+
+def is_done(segment_id: str, done: set[str]) -> bool:
+    """Whether a segment, or both halves that it was cut into, are among the done ones."""
+    return segment_id in done or (f"{segment_id}a" in done and f"{segment_id}b" in done)

@@ -1,0 +1,125 @@
+"""Reading a run's tables, also while it is going on."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.tables import parts, schema
+from lpff_ray.tables.folder import Folder
+from lpff_ray.tables.run import PLAN_FILE, TABLES, compacted, open_run_folder
+
+
+def scan(out: str) -> pl.LazyFrame:
+    """All faces found so far, sorted by (video_id, frame_index, face_index); columns as in `schema.FACES`.
+
+    Raises UserError if `out` holds no run.
+    """
+    folder = open_run_folder(out)
+    gathered = compacted(folder)
+    tables = _sources(folder, TABLES, gathered["tables"].get("faces", []))
+    new = _sources(folder, parts.PARTS, new_part_names(folder, set(gathered["segment_ids"])))
+    frames = [_scan(paths) for paths in (tables, new) if paths]
+    if not frames:
+        return schema.frame({}, schema.FACES).lazy()
+    # Names sort as their rows do; only what was mined since the last `compact` has to be sorted in.
+    return frames[0] if len(frames) == 1 else pl.concat(frames).sort(schema.SORT_KEY)
+
+
+def segments(out: str) -> pl.DataFrame:
+    """One row per mined segment; columns as in `schema.SEGMENTS`. Raises UserError if `out` holds no run."""
+    return _records(open_run_folder(out), "segment")
+
+
+def quarantine(out: str) -> pl.DataFrame:
+    """One row per segment that could not be mined; columns as in `schema.QUARANTINE`.
+
+    Raises UserError if `out` holds no run.
+    """
+    return _records(open_run_folder(out), "quarantine")
+
+
+def videos(out: str) -> pl.DataFrame:
+    """One row per source with its plan, its status and sums over its segments; columns as in `schema.VIDEOS`.
+
+    Raises UserError if `out` holds no run.
+    """
+    folder = open_run_folder(out)
+    plan = folder.read(PLAN_FILE)
+    if plan is None:
+        return schema.frame({}, schema.VIDEOS)
+    planned = pl.read_parquet(io.BytesIO(plan))
+    counts = ["frames_looked_at", "frames_missing", "faces"]
+    seconds = [name for name in schema.SEGMENTS if name.startswith("seconds_")]
+    mined = _records(folder, "segment")
+    # A half counts as half a segment: what is asked of a video is its planned number of whole ones.
+    share = pl.when(pl.col("segment_id").str.contains("[ab]$")).then(0.5).otherwise(1.0)
+    sums = mined.group_by("video_id").agg(
+        share.sum().alias("done"),
+        pl.col(counts + seconds).sum(),
+        pl.col("decoder").unique().sort().str.join("+"),
+    )
+    failed = (
+        _records(folder, "quarantine")
+        .group_by("video_id")
+        .agg(
+            share.sum().alias("lost"),
+            pl.col("message").first().alias("failure"),
+        )
+    )
+    joined = planned.join(sums, "video_id", "left").join(failed, "video_id", "left")
+    done, lost = pl.col("done").fill_null(0), pl.col("lost").fill_null(0)
+    status = (
+        pl.when(pl.col("status") != "planned")
+        .then("status")
+        .when(done + lost < pl.col("segments"))
+        .then(pl.lit("pending"))
+        .when(lost == 0)
+        .then(pl.lit("done"))
+        .when(done == 0)
+        .then(pl.lit("failed"))
+        .otherwise(pl.lit("partial"))
+    )
+    table = joined.with_columns(
+        status.alias("status"),
+        pl.when(pl.col("reason") == "")
+        .then(pl.col("failure").fill_null(""))
+        .otherwise("reason")
+        .alias("reason"),
+        done.alias("segments_done"),
+        lost.alias("segments_quarantined"),
+    )
+    return table.select(pl.col(name).cast(kind) for name, kind in schema.VIDEOS.items())
+
+
+def new_part_names(folder: Folder, gathered: set[str]) -> list[str]:
+    """File names of the parts that `compact` has not gathered yet, in the order of their rows."""
+    names = (name.removesuffix(".parquet") for name in folder.names(parts.PARTS, ".parquet"))
+    return [f"{name}.parquet" for name in sorted(names, key=_row_order) if name not in gathered]
+
+
+def _row_order(segment_id: str) -> tuple[str, ...]:
+    # A clip's id holds a dash of its own: as one text, its segments would fall between those of the whole video.
+    return tuple(segment_id.rsplit("-", 1))
+
+
+def _sources(folder: Folder, place: str, names: list[str]) -> list[Any]:
+    if folder.is_local:
+        return [f"{folder.path}/{place}/{name}" for name in names]
+    return [io.BytesIO(folder.read(f"{place}/{name}") or b"") for name in names]
+
+
+def _scan(paths: list[Any]) -> pl.LazyFrame:
+    return pl.scan_parquet(paths, schema=schema.FACES, glob=False)
+
+
+def _records(folder: Folder, kind: str) -> pl.DataFrame:
+    columns = {"segment": schema.SEGMENTS, "quarantine": schema.QUARANTINE}[kind]
+    gathered = compacted(folder)
+    tables = [pl.read_parquet(path) for path in _sources(folder, TABLES, gathered["tables"].get(kind, []))]
+    names = new_part_names(folder, set(gathered["segment_ids"]))
+    footers = parts.read_footers(folder, names)
+    new = schema.frame([footer["record"] for footer in footers if footer["kind"] == kind], columns)
+    return pl.concat([*tables, new]).sort("segment_id")

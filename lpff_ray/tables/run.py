@@ -1,0 +1,153 @@
+"""The output folder of a run: its `run.json`, its parts, its compacted tables."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib import metadata
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.config import MineConfig
+from lpff_ray.errors import Failure, UserError
+from lpff_ray.models.cards import load_cards
+from lpff_ray.plan import Segment, Video, segments
+from lpff_ray.tables import parts, schema
+from lpff_ray.tables.folder import Folder
+
+RUN_FILE = "run.json"
+PLAN_FILE = "plan.parquet"
+TABLES = "tables"
+COMPACTED_FILE = f"{TABLES}/compacted.json"
+
+
+class Run:
+    """An output folder opened for writing."""
+
+    def __init__(self, out: str, config: MineConfig) -> None:
+        """Opens the folder; the first time, writes its `run.json`.
+
+        Raises UserError if it can not be written or was made with another configuration: rows of two configurations
+        in one table could not be told apart.
+        """
+        self.folder = Folder(out)
+        self.config = config
+        text = self.folder.read(RUN_FILE)
+        if text is None:
+            self.folder.commit(RUN_FILE, json.dumps(_description(config), indent=2).encode())
+            return
+        found = _parse_run_file(self.folder, text)["config"]
+        wanted = config.model_dump(mode="json")
+        different = [
+            f"{name} = {found.get(name)!r} there, {wanted.get(name)!r} now"
+            for name in sorted(found.keys() | wanted.keys())
+            if found.get(name) != wanted.get(name)
+        ]
+        if different:
+            raise UserError(
+                f"{self.folder.root}: holds a run of another configuration ({'; '.join(different)}); "
+                "use the same settings or another --out"
+            )
+
+    def done(self) -> set[str]:
+        """Ids of the segments (or halves) that have a part or are in the compacted tables."""
+        suffix = ".parquet"
+        names = self.folder.names(parts.PARTS, suffix)
+        return {name.removesuffix(suffix) for name in names} | set(compacted(self.folder)["segment_ids"])
+
+    def forget_quarantined(self) -> int:
+        """Remove the parts of quarantined segments, so that they are tried again. Returns how many."""
+        names = self.folder.names(parts.PARTS, ".parquet")
+        footers = parts.read_footers(self.folder, names)
+        chosen = [name for name, footer in zip(names, footers, strict=True) if footer["kind"] == "quarantine"]
+        for name in chosen:
+            self.folder.remove(f"{parts.PARTS}/{name}")
+        return len(chosen)
+
+    def commit_quarantine(self, segment: Segment, failure: Failure, attempts: int) -> None:
+        """Record that a segment could not be mined."""
+        record = {
+            "segment_id": segment.segment_id,
+            "video_id": segment.video.video_id,
+            "uri": segment.video.uri,
+            "stage": failure.stage,
+            "kind": failure.kind,
+            "message": failure.message,
+            "attempts": attempts,
+            "decoder": failure.decoder,
+        }
+        faces = schema.frame({}, schema.FACES)
+        parts.commit_part(self.folder, segment.segment_id, faces, "quarantine", record, self.config.hash())
+
+    def commit_plan(self, videos: list[Video]) -> None:
+        """Record every source of this run beside those of earlier runs into the same folder."""
+        rows = []
+        for video in videos:
+            row = {name: getattr(video, name, None) for name in schema.PLAN}
+            row["segments"] = (
+                len(segments(video, self.config.segment_seconds)) if video.status == "planned" else 0
+            )
+            rows.append(row)
+        table = schema.frame(rows, schema.PLAN)
+        earlier = self.folder.read(PLAN_FILE)
+        if earlier is not None:
+            table = pl.concat([pl.read_parquet(io.BytesIO(earlier)), table])
+        table = table.unique(["uri", "clip_id", "start_s", "end_s", "crop"], keep="last", maintain_order=True)
+        content = io.BytesIO()
+        table.write_parquet(content)
+        self.folder.commit(PLAN_FILE, content.getvalue())
+
+
+def open_run_folder(out: str) -> Folder:
+    """The folder of an existing run. Raises UserError if `out` holds none, or one of a newer version."""
+    folder = Folder(out)
+    text = folder.read(RUN_FILE)
+    if text is None:
+        raise UserError(f"{out}: no run here ({RUN_FILE} is missing); give the --out folder of a `mine` run")
+    _parse_run_file(folder, text)
+    return folder
+
+
+def compacted(folder: Folder) -> dict[str, Any]:
+    """What `compact` has gathered: file names by table, and the ids of the segments in them."""
+    text = folder.read(COMPACTED_FILE)
+    return json.loads(text) if text is not None else {"tables": {}, "segment_ids": []}
+
+
+def _parse_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+        version = found["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{folder.root}/{RUN_FILE}: damaged; restore it or use another --out") from None
+    if version > schema.SCHEMA_VERSION:
+        raise UserError(
+            f"{folder.root}: made by a newer lpff_ray (table version {version}, this release reads up to "
+            f"{schema.SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
+        )
+    return dict(found)
+
+
+def _description(config: MineConfig) -> dict[str, Any]:
+    versions = {}
+    for package in ("lpff-ray", "torch", "ai-edge-litert", "mediapipe", "decord", "av", "polars", "numpy"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = ""
+    return {
+        "schema_version": schema.SCHEMA_VERSION,
+        "config": config.model_dump(mode="json"),
+        "config_hash": config.hash(),
+        "camera": {
+            "model": "pinhole",
+            "focal_px": f"{config.focal_factor} x the frame's longer side",
+            "principal_point": "middle of the frame",
+        },
+        "versions": versions,
+        "models": [
+            {"name": card.name, "sha256": card.sha256, "licence": card.licence}
+            for card in load_cards().values()
+        ],
+    }

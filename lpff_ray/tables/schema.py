@@ -1,0 +1,143 @@
+"""Every table's columns, in one place, with a version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+SCHEMA_VERSION = 1
+
+_STAGE_SECONDS = {
+    f"seconds_{stage}": pl.Float32()
+    for stage in ("open", "decode", "detect", "landmarks", "pose", "quality", "embed", "total")
+}
+
+FACES = pl.Schema(
+    {
+        "face_id": pl.String(),
+        "video_id": pl.String(),
+        "uri": pl.String(),
+        "clip_id": pl.String(),
+        "frame_index": pl.Int64(),
+        "pts_ns": pl.Int64(),
+        "face_index": pl.Int16(),
+        "segment_id": pl.String(),
+        "track_id": pl.String(),
+        "frame_width": pl.Int32(),
+        "frame_height": pl.Int32(),
+        "bbox": pl.Array(pl.Float32(), 4),
+        "det_score": pl.Float32(),
+        "keypoints": pl.Array(pl.Float32(), (5, 2)),
+        "landmarks": pl.Array(pl.Float32(), (68, 3)),
+        "rotvec": pl.Array(pl.Float32(), 3),
+        "translation": pl.Array(pl.Float32(), 3),
+        "yaw": pl.Float32(),
+        "pitch": pl.Float32(),
+        "roll": pl.Float32(),
+        "pose_votes": pl.List(
+            pl.Struct(
+                {"estimator": pl.String(), "yaw": pl.Float32(), "pitch": pl.Float32(), "roll": pl.Float32()}
+            )
+        ),
+        "pose_bin": pl.String(),
+        "pose_bin_strict": pl.String(),
+        "pose_spread": pl.Float32(),
+        "face_px": pl.Float32(),
+        "sharpness": pl.Float32(),
+        "iqa": pl.Float32(),
+        "brightness": pl.Float32(),
+        "embedding": pl.Array(pl.Float32(), 128),
+        "phash": pl.UInt64(),
+    }
+)
+"""One row per face per looked-at frame, sorted by SORT_KEY. Units and frames of reference: DESIGN, "The tables"."""
+
+SORT_KEY = ("video_id", "frame_index", "face_index")
+
+SEGMENTS = pl.Schema(
+    {
+        "segment_id": pl.String(),
+        "video_id": pl.String(),
+        "start_ns": pl.Int64(),
+        "end_ns": pl.Int64(),
+        "decoder": pl.String(),
+        "attempt": pl.Int16(),
+        "frames_wanted": pl.Int64(),
+        "frames_looked_at": pl.Int64(),
+        "frames_missing": pl.Int64(),
+        "faces": pl.Int64(),
+        "faces_rejected": pl.Int64(),
+        "shots": pl.Int32(),
+        "note": pl.String(),
+        **_STAGE_SECONDS,
+    }
+)
+"""One row per mined segment. `faces_rejected`: found, but below min_face_px or min_det_score."""
+
+QUARANTINE = pl.Schema(
+    {
+        "segment_id": pl.String(),
+        "video_id": pl.String(),
+        "uri": pl.String(),
+        "stage": pl.String(),
+        "kind": pl.String(),
+        "message": pl.String(),
+        "attempts": pl.Int16(),
+        "decoder": pl.String(),
+    }
+)
+"""One row per segment that could not be mined."""
+
+PLAN = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "uri": pl.String(),
+        "clip_id": pl.String(),
+        "identity": pl.String(),
+        "kind": pl.String(),
+        "status": pl.String(),
+        "reason": pl.String(),
+        "duplicate_of": pl.String(),
+        "size_bytes": pl.Int64(),
+        "container": pl.String(),
+        "codec": pl.String(),
+        "width": pl.Int32(),
+        "height": pl.Int32(),
+        "fps": pl.Float64(),
+        "duration_s": pl.Float64(),
+        "frames_expected": pl.Int64(),
+        "start_s": pl.Float64(),
+        "end_s": pl.Float64(),
+        "crop": pl.Array(pl.Float32(), 4),
+        "segments": pl.Int32(),
+    }
+)
+"""What the plan knows of every source, mined or not; the left part of the `videos` table."""
+
+VIDEOS = pl.Schema(
+    {
+        **PLAN,
+        "segments_done": pl.Int32(),
+        "segments_quarantined": pl.Int32(),
+        "frames_looked_at": pl.Int64(),
+        "frames_missing": pl.Int64(),
+        "faces": pl.Int64(),
+        "decoder": pl.String(),
+        **_STAGE_SECONDS,
+    }
+)
+"""One row per source. `status`: done | partial (some segments quarantined) | failed (all) | pending | duplicate |
+unreadable | not_media."""
+
+
+def frame(
+    columns: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], schema: pl.Schema
+) -> pl.DataFrame:
+    """A table with exactly the schema's columns, in its order; columns that are not given are null."""
+    if isinstance(columns, Mapping):
+        height = max((len(values) for values in columns.values()), default=0)
+        data = {name: columns.get(name, [None] * height) for name in schema}
+        return pl.DataFrame(data, schema=schema)
+    return pl.DataFrame(list(columns), schema=schema)

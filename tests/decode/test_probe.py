@@ -1,0 +1,103 @@
+"""What a probe says equals what demuxing and decoding find, and its refusals give a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import paint, truncate
+from decode.conftest import CLIPS, HIDDEN
+from PIL import Image
+
+from lpff_ray.decode.frames import read_frame_table
+from lpff_ray.decode.probe import Unreadable, looks_like_media, probe
+
+pytestmark = pytest.mark.timeout(60)
+
+# Their keyframes lie in an mp4 index by decoding times, with a delay that differs from keyframe to keyframe.
+ROUGHLY = {"open_gop.mp4", "open_gop_hevc.mp4", "mpeg4_b.mp4", "uneven.mp4"}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_probe_equals_the_frame_table(clips: Path, name: str) -> None:
+    path = clips / name
+    info = probe(str(path), name)
+    table = read_frame_table(str(path))
+    assert info.kind == "video"
+    assert info.frames_expected == len(table) == 60 - HIDDEN.get(name, 0)
+    assert info.first_pts_ns == table.pts_ns[0]
+    keyframes = table.pts_ns[table.is_keyframe]
+    assert len(info.keyframe_pts_ns) == len(keyframes)
+    tolerance = 0.2e9 if name in ROUGHLY else 0
+    assert np.abs(np.array(info.keyframe_pts_ns) - keyframes).max() <= tolerance
+    assert info.codec == CLIPS[name].get("codec", "vp9" if name.endswith("webm") else "h264")
+    size = CLIPS[name].get("size", (64, 48))
+    assert (info.width, info.height) == ((48, 64) if name in ("turned_90.mp4", "turned_270.mp4") else size)
+    if "times" not in CLIPS[name]:
+        assert info.fps == pytest.approx(25, rel=0.02)
+        assert info.duration_s == pytest.approx(len(table) / 25, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["b_frames.mp4", "vp9.webm", "late.ts", "mpeg4_b.avi"])
+def test_probe_reads_binary_files(clips: Path, name: str) -> None:
+    with (clips / name).open("rb") as file:
+        assert probe(file, name) == probe(str(clips / name), name)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_probe_of_a_photo(tmp_path: Path, ending: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / f"photo.{ending}"
+    Image.fromarray(paint(1, 60, 40)).save(path, exif=exif)
+    info = probe(str(path), path.name)
+    assert (info.kind, info.width, info.height, info.frames_expected) == ("photo", 40, 60, 1)
+    with path.open("rb") as file:
+        assert probe(file, path.name) == info
+
+
+def test_reasons(clips: Path, tmp_path: Path) -> None:
+    def reason(name: str, data: bytes) -> str:
+        path = tmp_path / name
+        path.write_bytes(data)
+        with pytest.raises(Unreadable) as error:
+            probe(str(path), name)
+        with pytest.raises(Unreadable) as same, path.open("rb") as file:
+            probe(file, name)
+        assert str(same.value) == str(error.value)
+        return str(error.value)
+
+    assert "empty" in reason("empty.mp4", b"")
+    assert "not a video" in reason("text.mp4", b"just some notes\n" * 50)
+    assert "not a video" in reason("list.mp4", b"#EXTM3U\n#EXT-X-VERSION:3\n/etc/hostname\n")
+    assert "cut off" in reason("cut.mp4", truncate(clips / "plain.mp4", tmp_path / "x", 0.5).read_bytes())
+    assert "no video stream" in reason("sound.mp4", (clips / "sound.mp4").read_bytes())
+    assert "no video stream with frames" in reason("zero.mp4", (clips / "empty.mp4").read_bytes())
+    assert "not a photo" in reason("text.jpg", b"just some notes\n" * 50)
+    assert "neither" in reason("notes.txt", b"just some notes\n" * 50)
+    assert "HEIC" in reason("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+
+
+def test_a_video_is_known_by_its_bytes_whatever_its_name(clips: Path, tmp_path: Path) -> None:
+    for name in CLIPS:
+        kind = looks_like_media((clips / name).read_bytes()[:4096], "download")
+        assert kind == ("" if name == "untimed.h264" else "video"), name
+    for ending in ("jpg", "png", "webp", "bmp", "tif"):
+        Image.fromarray(paint(1, 60, 40)).save(tmp_path / f"photo.{ending}")
+        assert looks_like_media((tmp_path / f"photo.{ending}").read_bytes(), "download") == "photo"
+    assert looks_like_media(b"hello", "CLIP.MP4") == "video"
+    assert looks_like_media(b"hello", "notes.txt") == ""
+    assert looks_like_media(b"RIFF\0\0\0\0WAVEfmt ", "sound.wav") == ""
+    assert looks_like_media(b"", "jpg") == ""
+
+
+@pytest.mark.data
+def test_probe_is_exact_on_real_clips(shared_data: Path) -> None:
+    paths = sorted([*(shared_data / "videos").glob("*.mp4"), *(shared_data / "videos").glob("*.mov")])
+    assert len(paths) == 23
+    for path in paths:
+        info, table = probe(str(path), path.name), read_frame_table(str(path))
+        assert info.frames_expected == len(table), path.name
+        assert info.first_pts_ns == table.pts_ns[0], path.name
+        assert list(info.keyframe_pts_ns) == table.pts_ns[table.is_keyframe].tolist(), path.name
