@@ -57,7 +57,11 @@ class FaceMeasurer:
         cards = load_cards()
         self.focal_factor = config.focal_factor
         self.detector = FaceDetector(
-            cards["blazeface-short"].path(), device, config.min_face_px, config.min_det_score
+            cards["blazeface-short"].path(),
+            cards["dlib-mmod"].path(),
+            device,
+            config.min_face_px,
+            config.min_det_score,
         )
         self.mesh = FaceMesh(cards["facemesh"].path(), device)
         self.embedding = EmbeddingModel(cards["dlib-resnet"].path(), device)

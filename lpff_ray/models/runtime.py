@@ -19,11 +19,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from lpff_ray.errors import UserError
+from lpff_ray.models.dlib_mmod import CROP, DlibMmod
 from lpff_ray.models.dlib_resnet import CHIP_SIZE, EMBEDDING_SIZE, DlibResNet
 from lpff_ray.models.tflite_graph import TfliteGraph
 
 # A batch costs its full size whatever is in it, so on the CPU it is as small as speed allows.
 CPU_FACES_PER_BATCH = 16
+CPU_CROPS_PER_BATCH = 4
 CUDA_FACES_PER_BATCH = 64
 CUDA_IMAGES_PER_BATCH = 32
 
@@ -38,7 +40,7 @@ class TfliteModel:
         """device: "cpu", "cuda" or "cuda:N". input_size: None for the size that the file was made for.
 
         Raises UserError if the file can not be used, the device is absent, or LiteRT can not run the graph at
-        that size (of the embedded models, blazeface-full runs at its own size only).
+        that size.
         """
         self._run = (
             LiteRtBackend(path, input_size) if device == "cpu" else TorchBackend(path, device, input_size)
@@ -77,6 +79,30 @@ class EmbeddingModel:
     def _embed(self, faces: Tensor) -> list[Tensor]:
         # Left in channels-last memory: 2.8 ms per face on one core, against 3.8 when made contiguous.
         return [functional.normalize(self._network(faces.permute(0, 3, 1, 2).float()))]
+
+
+class FaceVerifier:
+    """dlib's face detector as a judge of crops, in batches of any length."""
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        """path: mmod_human_face_detector.dat. device: "cpu", "cuda" or "cuda:N".
+
+        Raises UserError if the file can not be used or the device is absent.
+        """
+        self._device = _torch_device(device)
+        self._batch_size = CPU_CROPS_PER_BATCH if self._device.type == "cpu" else CUDA_FACES_PER_BATCH
+        self._network = DlibMmod(path).to(self._device)
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """uint8 [n, 160, 160, 3] RGB -> float32 [n]: about 1 for a face of 80 pixels in the middle, else below 0."""
+        if crops.shape[1:] != (CROP, CROP, 3) or crops.dtype != np.uint8:
+            raise ValueError(f"crops are {crops.dtype} {crops.shape}, not uint8 [n, {CROP}, {CROP}, 3]")
+        if len(crops) == 0:
+            return np.empty(0, np.float32)
+        return _in_fixed_batches(self._judge, crops, self._batch_size, self._device)[0]
+
+    def _judge(self, crops: Tensor) -> list[Tensor]:
+        return [self._network(crops.permute(0, 3, 1, 2).float())]
 
 
 class LiteRtBackend:

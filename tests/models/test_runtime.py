@@ -12,9 +12,17 @@ from skimage.data import astronaut
 
 from lpff_ray.errors import UserError
 from lpff_ray.models.cards import load_cards
+from lpff_ray.models.package_files import package_file
 from lpff_ray.models.runtime import EmbeddingModel, TfliteModel, TorchBackend
 
-CARDS = load_cards()
+MODELS = {
+    **{name: card.path() for name, card in load_cards().items()},
+    # Not used by the product (it finds half of the profiles that short range finds), but its graph has operators and
+    # sparse weights that the others lack.
+    "blazeface-full": package_file(
+        "mediapipe", "modules/face_detection/face_detection_full_range_sparse.tflite"
+    ),
+}
 SIZES = {"blazeface-short": 128, "blazeface-full": 192, "facemesh": 192}
 BLACK = {"blazeface-short": -1.0, "blazeface-full": -1.0, "facemesh": 0.0}
 
@@ -34,12 +42,12 @@ def pictures(name: str, count: int, height_width: tuple[int, int] | None = None)
 
 @pytest.fixture(scope="module")
 def embedding() -> EmbeddingModel:
-    return EmbeddingModel(CARDS["dlib-resnet"].path())
+    return EmbeddingModel(MODELS["dlib-resnet"])
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_result_does_not_depend_on_its_batch(name: str) -> None:
-    model = TfliteModel(CARDS[name].path())
+    model = TfliteModel(MODELS[name])
     batch = pictures(name, 7)
     assert model.input_size == (SIZES[name], SIZES[name])
     together = model(batch)
@@ -53,8 +61,8 @@ def test_a_result_does_not_depend_on_its_batch(name: str) -> None:
 def test_torch_in_fixed_batches_equals_litert(name: str) -> None:
     """What a GPU runs, on the CPU: more than one batch, the last one padded."""
     batch = pictures(name, 33)
-    expected = TfliteModel(CARDS[name].path())(batch)
-    graph = TorchBackend(CARDS[name].path(), "cpu", None)
+    expected = TfliteModel(MODELS[name])(batch)
+    graph = TorchBackend(MODELS[name], "cpu", None)
     results = graph(batch)
     for result, reference in zip(results, expected, strict=True):
         assert result.dtype == np.float32
@@ -64,7 +72,7 @@ def test_torch_in_fixed_batches_equals_litert(name: str) -> None:
 
 
 def test_another_input_size() -> None:
-    model = TfliteModel(CARDS["blazeface-short"].path(), input_size=(256, 384))
+    model = TfliteModel(MODELS["blazeface-short"], input_size=(256, 384))
     batch = pictures("blazeface-short", 2, (256, 384))
     boxes, scores = model(batch)
     assert boxes.shape == (2, 5376, 16)
@@ -77,7 +85,7 @@ def test_a_size_that_the_graph_can_not_take_is_one_clear_line() -> None:
     with pytest.raises(
         UserError, match=r"full_range_sparse\.tflite: LiteRT can not run it with 256 x 384"
     ) as caught:
-        TfliteModel(CARDS["blazeface-full"].path(), input_size=(256, 384))
+        TfliteModel(MODELS["blazeface-full"], input_size=(256, 384))
     assert "\n" not in str(caught.value)
 
 
@@ -89,14 +97,14 @@ def test_a_file_of_another_kind_is_one_clear_line(tmp_path: Path, make: type) ->
 
 
 def test_no_images_give_no_results(embedding: EmbeddingModel) -> None:
-    boxes, scores = TfliteModel(CARDS["blazeface-short"].path())(pictures("blazeface-short", 1)[:0])
+    boxes, scores = TfliteModel(MODELS["blazeface-short"])(pictures("blazeface-short", 1)[:0])
     assert boxes.shape == (0, 896, 16)
     assert scores.shape == (0, 896, 1)
     assert embedding(crops(1, 150, 150)[:0]).shape == (0, 128)
 
 
 def test_threads_share_a_model(embedding: EmbeddingModel) -> None:
-    mesh = TfliteModel(CARDS["facemesh"].path())
+    mesh = TfliteModel(MODELS["facemesh"])
     inputs = pictures("facemesh", 8)
     faces = crops(8, 150, 150)
     meshes, embeddings = mesh(inputs)[0], embedding(faces)
@@ -121,7 +129,7 @@ def test_embeddings_have_unit_length_whatever_their_batch(embedding: EmbeddingMo
 
 
 def test_wrong_arrays_are_refused(embedding: EmbeddingModel) -> None:
-    model = TfliteModel(CARDS["facemesh"].path())
+    model = TfliteModel(MODELS["facemesh"])
     with pytest.raises(ValueError, match="batch is float64"):
         model(pictures("facemesh", 1).astype(np.float64))
     with pytest.raises(ValueError, match="batch is float32"):
@@ -135,6 +143,7 @@ def test_litert_keeps_quiet_and_others_do_not(tmp_path: Path) -> None:
     program = """
 import os, threading, time
 from lpff_ray.models.cards import load_cards
+from lpff_ray.models.package_files import package_file
 from lpff_ray.models.runtime import TfliteModel
 stop = threading.Event()
 written = []
@@ -158,9 +167,9 @@ print(len(written))
 def test_an_absent_device_is_one_clear_line() -> None:
     absent = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(UserError, match=f"device {absent}: torch sees"):
-        TfliteModel(CARDS["facemesh"].path(), device=absent)
+        TfliteModel(MODELS["facemesh"], device=absent)
     with pytest.raises(UserError, match="device gpu: unknown"):
-        EmbeddingModel(CARDS["dlib-resnet"].path(), device="gpu")
+        EmbeddingModel(MODELS["dlib-resnet"], device="gpu")
 
 
 @pytest.mark.cuda
@@ -169,16 +178,16 @@ class TestCuda:
     @pytest.mark.parametrize("name", SIZES)
     def test_graphs_equal_litert_whatever_the_batch(self, name: str) -> None:
         batch = pictures(name, 40)
-        model = TfliteModel(CARDS[name].path(), device="cuda")
+        model = TfliteModel(MODELS[name], device="cuda")
         results = model(batch)
-        for result, reference in zip(results, TfliteModel(CARDS[name].path())(batch), strict=True):
+        for result, reference in zip(results, TfliteModel(MODELS[name])(batch), strict=True):
             np.testing.assert_allclose(result, reference, rtol=0, atol=5e-4)
         for many, one in zip(results, model(batch[35:36]), strict=True):
             np.testing.assert_array_equal(many[35:36], one)
 
     def test_embeddings_equal_the_cpu_whatever_the_batch(self, embedding: EmbeddingModel) -> None:
         faces = crops(70, 150, 150)
-        model = EmbeddingModel(CARDS["dlib-resnet"].path(), device="cuda")
+        model = EmbeddingModel(MODELS["dlib-resnet"], device="cuda")
         results = model(faces)
         np.testing.assert_allclose(results, embedding(faces), rtol=0, atol=1e-4)
         np.testing.assert_array_equal(model(faces[66:67])[0], results[66])
