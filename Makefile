@@ -1,0 +1,19 @@
+.PHONY: setup test lint demo clean
+
+setup:
+	./run_cluster.sh setup test
+
+test: lint
+	./run_cluster.sh exec pytest
+
+lint: setup
+	./run_cluster.sh exec ruff check .
+	./run_cluster.sh exec ruff format --check .
+	./run_cluster.sh exec mypy
+
+demo:
+	./run_cluster.sh demo
+
+clean:
+	rm -rf .venv build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# lpff_ray on this machine, or on a Ray cluster: makes its own environment first. `./run_cluster.sh help`
+set -euo pipefail
+
+repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+venv=$repo/.venv
+# Ray can not start workers from a Python whose path has a space in it (seen in 2.60).
+[[ $repo != *[[:space:]]* ]] || venv=${XDG_CACHE_HOME:-$HOME/.cache}/lpff_ray/venv-$(cksum <<<"$repo" | cut -d ' ' -f 1)
+api=${RAY_API_SERVER_ADDRESS:-http://127.0.0.1:8265}
+
+usage() {
+    cat <<'END'
+usage: ./run_cluster.sh VERB [ARGS...]
+
+  demo [DIR]             make a sample clip, mine it on a Ray node of its own, show the table (DIR: demo)
+  start [RAY ARGS...]    start a Ray head here, or with --address HOST:6379 join this machine to one
+  submit [--address URL] [--no-wait] ARGS...
+                         run `lpff-ray ARGS...` as a Ray job, e.g. submit mine VIDEOS --out OUT
+  status [--address URL] nodes, resources and jobs
+  stop                   stop Ray on this machine
+  setup [EXTRAS]         only make the environment (.venv, or in ~/.cache if this path has a space), e.g. setup test
+  exec PROGRAM [ARGS...] run a program of the environment, e.g. exec lpff-ray doctor
+
+URL is a cluster's job address: $RAY_API_SERVER_ADDRESS, or http://127.0.0.1:8265. PYTHON names the Python to use.
+RAY_AUTH_MODE=token has a cluster ask for a token; set it for every verb that speaks to that cluster.
+END
+}
+
+say() { printf 'run_cluster: %s\n' "$*" >&2; }
+die() {
+    say "$@"
+    exit 2
+}
+
+# Prints the first Python 3.10 to 3.12 that really runs: a pyenv shim may exist and fail.
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.10 python3 python; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+            >/dev/null 2>&1; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    die "no Python 3.10, 3.11 or 3.12 with the venv module was found; install one" \
+        "(Debian, Ubuntu: apt install python3.11-venv) or name it: PYTHON=/path/to/python ./run_cluster.sh"
+}
+
+# Makes .venv unless it is there, was made in this very folder, and pyproject.toml is as it was.
+setup() {
+    local extras=${1:-} made python stamp stamps
+    made="$(cksum <"$repo/pyproject.toml") $repo"
+    stamps=("$venv/.made-$extras")
+    [[ -n $extras ]] || stamps=("$venv"/.made-*) # an environment with any extras will do
+    for stamp in "${stamps[@]}"; do
+        if [[ -f $stamp && $(<"$stamp") == "$made" ]] && "$venv/bin/python" -c '' 2>/dev/null; then
+            return
+        fi
+    done
+    if ! { [[ -f $venv/.place && $(<"$venv/.place") == "$repo" ]] && "$venv/bin/python" -c '' 2>/dev/null; }; then
+        python=$(find_python)
+        say "making $venv with $("$python" -V)"
+        "$python" -m venv --clear "$venv"
+        printf '%s\n' "$repo" >"$venv/.place"
+    fi
+    say "installing lpff_ray${extras:+ with extras $extras} and what it needs; the first time takes some minutes"
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$repo${extras:+[$extras]}" ||
+        die "pip could not install; see its message above, mend it and run the same command again"
+    printf '%s\n' "$made" >"$venv/.made-$extras"
+}
+
+demo() {
+    setup
+    exec "$venv/bin/lpff-ray" demo "${1:-demo}" --executor ray
+}
+
+# Whether something listens at the job address.
+answers() {
+    local place=${api#*://}
+    place=${place%%/*}
+    [[ $place == *:* ]] || place=$place:80
+    (exec 3<>"/dev/tcp/${place%:*}/${place##*:}") 2>/dev/null
+}
+
+start() {
+    local arguments=(--head) argument
+    for argument; do
+        [[ $argument != --address* ]] || arguments=()
+    done
+    if [[ ${#arguments[@]} -gt 0 ]] && answers; then
+        say "a Ray cluster runs already: $api"
+        return
+    fi
+    setup
+    # Left to itself, Ray asks for a token if one happens to lie in ~/.ray, and then refuses plain `ray job submit`.
+    export RAY_AUTH_MODE=${RAY_AUTH_MODE:-disabled}
+    [[ $RAY_AUTH_MODE != disabled ]] || say "whoever reaches this machine's Ray ports can run programs as you;" \
+        "on a network you do not trust: RAY_AUTH_MODE=token ./run_cluster.sh start"
+    # Jobs inherit the PATH of the head: it must find lpff-ray.
+    PATH=$venv/bin:$PATH "$venv/bin/ray" start ${arguments[@]+"${arguments[@]}"} --disable-usage-stats "$@"
+    [[ ${#arguments[@]} -eq 0 ]] || say "ready: ./run_cluster.sh submit mine VIDEOS --out OUT   (dashboard: $api)"
+}
+
+submit() {
+    local name status=0 environment wait=()
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --address) api=${2:?--address needs a URL} && shift 2 ;;
+            --address=*) api=${1#*=} && shift ;;
+            --no-wait) wait=(--no-wait) && shift ;;
+            *) break ;;
+        esac
+    done
+    [[ $# -gt 0 ]] || die "submit what? e.g. ./run_cluster.sh submit mine VIDEOS --out OUT"
+    answers || die "no Ray cluster answers at $api: ./run_cluster.sh start, or name one with --address"
+    setup
+    name=lpff-ray-$(date +%Y%m%d-%H%M%S)-$$
+    environment=$("$venv/bin/python" -c \
+        'import json, sys; print(json.dumps({"env_vars": {"LPFF_RAY_CWD": sys.argv[1]}}))' "$PWD")
+    trap 'say "the job goes on; to end it: ./run_cluster.sh exec ray job stop --address $api $name"; exit 130' INT
+    "$venv/bin/ray" job submit --address "$api" --submission-id "$name" --working-dir "$repo" \
+        --runtime-env-json "$environment" ${wait[@]+"${wait[@]}"} -- lpff-ray "$@" || status=$?
+    [[ ${#wait[@]} -eq 0 ]] || exit "$status"
+    # Ray says 1 for every failure and 0 for a job that was stopped; lpff-ray's own exit code says more.
+    status=$(
+        "$venv/bin/python" - "$api" "$name" "$status" 2>/dev/null <<'END' || printf '%s' "$status"
+import sys
+
+from ray.job_submission import JobSubmissionClient
+
+address, name, status = sys.argv[1:]
+job = JobSubmissionClient(address).get_job_info(name)
+print(130 if job.status == "STOPPED" else job.driver_exit_code or status, end="")
+END
+    )
+    exit "$status"
+}
+
+status() {
+    local address=()
+    case ${1:-} in
+        --address) api=${2:?--address needs a URL} && address=("$api") ;;
+        --address=*) api=${1#*=} && address=("$api") ;;
+    esac
+    if ! answers; then
+        say "no Ray cluster answers at $api: ./run_cluster.sh start"
+        exit 1
+    fi
+    setup
+    # `ray status` asks a cluster's own port, not its job address: it can only speak of the cluster of this machine.
+    [[ ${#address[@]} -gt 0 ]] || "$venv/bin/ray" status
+    "$venv/bin/python" - "$api" <<'END'
+import sys
+
+from ray.job_submission import JobSubmissionClient
+
+for job in JobSubmissionClient(sys.argv[1]).list_jobs():
+    print(f"{job.status:10} {job.submission_id or job.job_id}  {job.entrypoint}")
+END
+}
+
+stop() {
+    setup
+    "$venv/bin/ray" stop
+}
+
+run_program() {
+    setup
+    PATH=$venv/bin:$PATH exec "$@"
+}
+
+verb=${1:-help}
+[[ $# -eq 0 ]] || shift
+case $verb in
+    demo | start | submit | status | stop | setup) "$verb" "$@" ;;
+    exec) run_program "$@" ;;
+    help | -h | --help) usage ;;
+    *)
+        usage >&2
+        die "no such verb: $verb"
+        ;;
+esac

@@ -1,0 +1,230 @@
+"""Parts, resuming, reading and compacting, on small tables made by hand."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import lpff_ray
+from lpff_ray.config import MineConfig
+from lpff_ray.errors import Failure, UserError
+from lpff_ray.plan import Segment, Video
+from lpff_ray.tables import parts, schema
+from lpff_ray.tables.compact import compact
+from lpff_ray.tables.run import Run
+
+CONFIG = MineConfig(every=5)
+
+
+def video(name: str, seconds: float = 60.0) -> Video:
+    return Video(name, f"/videos/{name}.mp4", "video", 1000, "planned", duration_s=seconds, fps=25.0)
+
+
+def faces(segment_id: str, video_id: str, first_frame: int, count: int) -> pl.DataFrame:
+    random = np.random.default_rng(abs(hash(segment_id)) % 2**32)
+    columns = {
+        "face_id": [f"{video_id}:{first_frame + i}:0" for i in range(count)],
+        "video_id": [video_id] * count,
+        "uri": [f"/videos/{video_id}.mp4"] * count,
+        "segment_id": [segment_id] * count,
+        "frame_index": list(range(first_frame, first_frame + count)),
+        "face_index": [0] * count,
+        "yaw": random.normal(0, 40, count).astype(np.float32),
+        "embedding": list(random.normal(size=(count, 128)).astype(np.float32)),
+        "landmarks": list(random.normal(size=(count, 68, 3)).astype(np.float32)),
+        "pose_votes": [[{"estimator": "facemesh", "yaw": 1.0, "pitch": 2.0, "roll": 3.0}]] * count,
+        "phash": [2**64 - 1 - i for i in range(count)],
+    }
+    return schema.frame(columns, schema.FACES)
+
+
+def commit(run: Run, video_id: str, index: int, count: int, suffix: str = "") -> str:
+    name = f"{video_id}-{index:05d}{suffix}"
+    record = {
+        **dict.fromkeys(schema.SEGMENTS, None),
+        "segment_id": name,
+        "video_id": video_id,
+        "faces": count,
+        "frames_looked_at": 10,
+        "frames_missing": 0,
+        "decoder": "pyav",
+        "seconds_total": 1.5,
+    }
+    parts.commit_part(
+        run.folder, name, faces(name, video_id, index * 1000, count), "segment", record, CONFIG.hash()
+    )
+    return name
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(str(tmp_path / "out"), CONFIG)
+
+
+def test_a_round_trip_keeps_every_type_and_value(run: Run) -> None:
+    commit(run, "a", 0, 7)
+    read = lpff_ray.scan(run.folder.root).collect()
+    assert read.schema == schema.FACES
+    assert read.equals(faces("a-00000", "a", 0, 7))
+
+
+def test_a_run_without_any_faces_can_be_read(run: Run) -> None:
+    assert lpff_ray.scan(run.folder.root).collect().schema == schema.FACES
+    commit(run, "a", 0, 0)
+    assert len(lpff_ray.scan(run.folder.root).collect()) == 0
+    assert lpff_ray.segments(run.folder.root)["faces"].to_list() == [0]
+
+
+def test_rows_come_sorted_also_for_clips_of_a_video(run: Run) -> None:
+    for name, index in (("b", 1), ("a-0123abcd", 0), ("a", 1), ("a", 0), ("b", 0), ("a-0123abcd", 1)):
+        commit(run, name, index, 3)
+    keys = lpff_ray.scan(run.folder.root).select(schema.SORT_KEY).collect()
+    assert keys.equals(keys.sort(schema.SORT_KEY))
+
+
+def test_another_configuration_is_refused_and_named(run: Run) -> None:
+    with pytest.raises(UserError, match=r"every = 5 there, 1 now"):
+        Run(run.folder.root, MineConfig(every=1))
+    assert Run(run.folder.root, MineConfig(every=5)).done() == set()
+
+
+def test_a_newer_version_is_refused(run: Run) -> None:
+    path = Path(run.folder.root) / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
+    with pytest.raises(UserError, match="newer lpff_ray"):
+        lpff_ray.scan(run.folder.root)
+
+
+def test_a_folder_without_a_run_is_a_users_mistake(tmp_path: Path) -> None:
+    for read in (lpff_ray.scan, lpff_ray.videos, lpff_ray.segments, lpff_ray.quarantine):
+        with pytest.raises(UserError, match=r"no run here"):
+            read(str(tmp_path))
+
+
+def test_a_damaged_part_is_named(run: Run) -> None:
+    (Path(run.folder.root) / "parts").mkdir()
+    (Path(run.folder.root) / "parts" / "a-00000.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(UserError, match=r"a-00000.parquet.*damaged"):
+        lpff_ray.segments(run.folder.root)
+
+
+def test_halves_make_a_segment_done(run: Run) -> None:
+    commit(run, "a", 0, 2, "a")
+    assert not parts.is_done("a-00000", run.done())
+    commit(run, "a", 0, 2, "b")
+    assert parts.is_done("a-00000", run.done())
+
+
+def test_videos_tell_the_truth_about_their_segments(run: Run) -> None:
+    plan = [video("a"), video("b"), video("c"), video("d"), video("e", 30.0)]
+    lost = Video("f", "/videos/f.txt", "", 5, "not_media", reason="neither a video nor a photo")
+    run.commit_plan([*plan, lost])
+    commit(run, "a", 0, 2), commit(run, "a", 1, 3)
+    commit(run, "b", 0, 1)
+    commit(run, "c", 0, 1, "a"), commit(run, "c", 1, 4)
+    failure = Failure("decode", "Timeout", "not done after 60 s", "decord")
+    run.commit_quarantine(Segment("c-00000b", plan[2], 0, None, None), failure, 4)
+    run.commit_quarantine(Segment("e-00000", plan[4], 0, None, None), failure, 4)
+    table = lpff_ray.videos(run.folder.root)
+    assert table.schema == schema.VIDEOS
+    rows = {row["video_id"]: row for row in table.iter_rows(named=True)}
+    status = {name: row["status"] for name, row in rows.items()}
+    assert status == {
+        "a": "done",
+        "b": "pending",
+        "c": "partial",
+        "d": "pending",
+        "e": "failed",
+        "f": "not_media",
+    }
+    assert (rows["a"]["faces"], rows["a"]["segments_done"]) == (5, 2)
+    assert rows["e"]["reason"] == "not done after 60 s"
+    given_up = lpff_ray.quarantine(run.folder.root)
+    assert given_up["segment_id"].to_list() == ["c-00000b", "e-00000"]
+    assert given_up["attempts"].to_list() == [4, 4]
+
+
+def test_quarantined_segments_are_done_until_forgotten(run: Run) -> None:
+    segment = Segment("a-00000", video("a"), 0, None, None)
+    run.commit_quarantine(segment, Failure("decode", "Timeout", "late"), 4)
+    assert run.done() == {"a-00000"}
+    assert run.forget_quarantined() == 1
+    assert run.done() == set()
+
+
+def test_planning_again_replaces_rows_and_keeps_those_of_other_sources(run: Run) -> None:
+    run.commit_plan([video("a"), video("b")])
+    run.commit_plan([video("b", 90.0), video("c")])
+    table = lpff_ray.videos(run.folder.root).sort("video_id")
+    assert table["video_id"].to_list() == ["a", "b", "c"]
+    assert table["duration_s"].to_list() == [60.0, 90.0, 60.0]
+
+
+def test_compacting_changes_where_rows_lie_and_nothing_else(run: Run) -> None:
+    out = run.folder.root
+    run.commit_plan([video("a"), video("b")])
+    for name, index in (("b", 0), ("a", 1), ("a", 0)):
+        commit(run, name, index, 50)
+    run.commit_quarantine(Segment("b-00001", video("b"), 1, None, None), Failure("decode", "X", "y"), 1)
+    before = (
+        lpff_ray.scan(out).collect(),
+        lpff_ray.segments(out),
+        lpff_ray.quarantine(out),
+        lpff_ray.videos(out),
+    )
+    done = run.done()
+    assert compact(out).parts_gathered == 4
+    assert list((Path(out) / "parts").glob("*.parquet")) == []
+    after = (
+        lpff_ray.scan(out).collect(),
+        lpff_ray.segments(out),
+        lpff_ray.quarantine(out),
+        lpff_ray.videos(out),
+    )
+    assert all(x.equals(y) for x, y in zip(before, after, strict=True))
+    assert run.done() == done
+    commit(run, "a", 2, 10)
+    grown = lpff_ray.scan(out).collect()
+    assert len(grown) == 160
+    assert grown.select(schema.SORT_KEY).equals(grown.select(schema.SORT_KEY).sort(schema.SORT_KEY))
+    assert compact(out).faces == 160
+    assert len(list((Path(out) / "tables").glob("faces-*.parquet"))) == 1
+
+
+def test_a_compaction_that_was_cut_short_loses_and_doubles_nothing(run: Run) -> None:
+    out = run.folder.root
+    commit(run, "a", 0, 20)
+    part = Path(out) / "parts" / "a-00000.parquet"
+    content = part.read_bytes()
+    compact(out)
+    part.write_bytes(content)  # as if it had been killed before it removed the parts
+    assert len(lpff_ray.scan(out).collect()) == 20
+    assert len(lpff_ray.segments(out)) == 1
+    compact(out)
+    assert not part.exists()
+    assert len(lpff_ray.scan(out).collect()) == 20
+
+
+def test_a_remote_output_reads_as_a_local_one(tmp_path: Path) -> None:
+    run = Run(f"memory://{tmp_path.name}-run", CONFIG)
+    run.commit_plan([video("a")])
+    commit(run, "a", 0, 5)
+    commit(run, "a", 1, 5)
+    assert len(lpff_ray.scan(run.folder.root).collect()) == 10
+    assert lpff_ray.videos(run.folder.root)["status"].to_list() == ["done"]
+    compact(run.folder.root)
+    assert len(lpff_ray.scan(run.folder.root).collect()) == 10
+
+
+def test_counting_faces_by_video_takes_under_a_second(run: Run) -> None:
+    for index in range(60):
+        commit(run, f"v{index:02d}", 0, 30)
+    start = time.perf_counter()
+    counts = lpff_ray.scan(run.folder.root).group_by("uri").len().collect()
+    assert (len(counts), counts["len"].sum()) == (60, 1800)
+    assert time.perf_counter() - start < 1
