@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from lpff_ray.measure.identity import aligned_chip
 from lpff_ray.measure.landmarks import SCHEME_68, FaceMesh, Meshes
 from lpff_ray.measure.rotation import angles_from_matrix, blend, geodesic_degrees
 from lpff_ray.models.cards import load_cards
-from lpff_ray.models.runtime import EmbeddingModel
+from lpff_ray.models.posenet import CROP_FACTOR
+from lpff_ray.models.posenet import INPUT as POSE_INPUT
+from lpff_ray.models.runtime import EmbeddingModel, PoseModel
 
 EMBEDDING_BATCH = 16
 
@@ -64,6 +67,7 @@ class FaceMeasurer:
             config.min_det_score,
         )
         self.mesh = FaceMesh(cards["facemesh"].path(), device)
+        self.pose = PoseModel(device)
         self.embedding = EmbeddingModel(cards["dlib-resnet"].path(), device)
 
     def measure(
@@ -92,7 +96,10 @@ class FaceMeasurer:
         with into.timed("landmarks"):
             meshes = self.mesh(own_pictures, faces.boxes, faces.keypoints)
         with into.timed("pose"):
-            into_pose(into, faces, meshes, origin, width, height, self.focal_factor * max(width, height))
+            crops = np.stack([pose_crop(*pair) for pair in zip(own_pictures, faces.boxes, strict=True)])
+            learned = self.pose(crops)[0].astype(np.float64)
+            focal = self.focal_factor * max(width, height)
+            into_pose(into, faces, meshes, learned, origin, width, height, focal)
         with into.timed("quality"):
             chips = [aligned_chip(*pair) for pair in zip(own_pictures, faces.keypoints, strict=True)]
             into_quality(into, own_pictures, faces, chips)
@@ -126,24 +133,29 @@ def into_pose(
     into: Measurements,
     faces: Detections,
     meshes: Meshes,
+    learned: NDArray,
     origin: NDArray,
     width: int,
     height: int,
     focal: float,
 ) -> None:
-    """Fuse the estimators and append pose, landmarks and keypoints, in pixels of the whole frame."""
+    """Fuse the estimators and append pose, landmarks and keypoints, in pixels of the whole frame.
+
+    learned: PoseNet's rotations [n, 3, 3].
+    """
     mesh_fit, keypoint_fit = (
         pose.fit_mesh(meshes.points),
         pose.fit_keypoints(faces.keypoints.astype(np.float64)),
     )
     trust = pose.mesh_weight(meshes.presence)
-    rotation = blend(keypoint_fit.rotation, mesh_fit.rotation, trust)
+    rotation = blend(learned, mesh_fit.rotation, pose.MESH_SHARE * trust)
     laid = pose.place(rotation, faces.keypoints.astype(np.float64))
     scale = laid.scale ** (1 - trust) * np.maximum(mesh_fit.scale, 1e-6) ** trust
     centre = laid.centre + (mesh_fit.centre - laid.centre) * trust[:, None] + origin
     rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
     angles = angles_from_matrix(rotation)
     votes = {
+        "posenet": angles_from_matrix(learned),
         "facemesh": angles_from_matrix(mesh_fit.rotation),
         "blazeface": angles_from_matrix(keypoint_fit.rotation),
     }
@@ -159,7 +171,7 @@ def into_pose(
     columns["translation"].extend(translation.astype(np.float32))
     for index, name in enumerate(("yaw", "pitch", "roll")):
         columns[name].extend(angles[:, index].astype(np.float32))
-    columns["pose_spread"].extend(geodesic_degrees(mesh_fit.rotation, keypoint_fit.rotation))
+    columns["pose_spread"].extend(spread([learned, mesh_fit.rotation, keypoint_fit.rotation]))
     for number in range(len(angles)):
         ballot = [
             {
@@ -174,6 +186,17 @@ def into_pose(
         columns["pose_votes"].append(ballot)
         columns["pose_bin"].append(bins.soft_bin(named))
         columns["pose_bin_strict"].append(bins.hard_bin(named))
+
+
+def pose_crop(picture: NDArray[np.uint8], box: NDArray) -> NDArray[np.uint8]:
+    """The crop that PoseNet looks at, uint8 [96, 96, 3]."""
+    side = float(max(box[2] - box[0], box[3] - box[1])) * CROP_FACTOR
+    return sample(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, POSE_INPUT), POSE_INPUT)
+
+
+def spread(rotations: Sequence[NDArray]) -> NDArray[np.float64]:
+    """Mean geodesic distance in degrees [n] over all pairs of several estimators' rotations [n, 3, 3]."""
+    return np.mean([geodesic_degrees(a, b) for a, b in combinations(rotations, 2)], axis=0)
 
 
 def into_quality(

@@ -1,4 +1,4 @@
-"""6DoF head pose: two classical fits, their fusion, and the place in space under a pinhole camera.
+"""6DoF head pose: two classical fits beside the learned one, and the place in space under a pinhole camera.
 
 Rotations here describe what the face looks like in its own surroundings (weak perspective), as the labels of 300W-LP
 do; `to_camera` turns them into the camera's frame. See `rotation.py` for frames and angles.
@@ -20,6 +20,7 @@ from lpff_ray.measure.rotation import matrix_from_angles
 # logit's median is 20 / 12 / 6 / 2 at |yaw| 0-30 / 30-60 / 60-75 / 75-91 on AFLW; the fit is worthless below 3.
 PRESENCE_MIDDLE = 8.0
 PRESENCE_SOFTNESS = 1.5
+MESH_SHARE = 0.5  # of FaceMesh's rotation against PoseNet's where it is sure
 
 # Where five-point schemes look on FaceMesh: eye corners (their mean is the eye), nose tip, mouth corners.
 EYE_CORNERS = ((33, 133), (362, 263))

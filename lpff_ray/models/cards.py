@@ -25,7 +25,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    task: str = Field(description="detection | verification | landmarks | embedding")
+    task: str = Field(description="detection | verification | landmarks | pose | embedding")
     licence: str
     package: str = Field(description="top-level Python package that carries the file")
     file: str = Field(description="path inside the package, with forward slashes")

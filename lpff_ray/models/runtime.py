@@ -21,6 +21,8 @@ from torch.nn import functional
 from lpff_ray.errors import UserError
 from lpff_ray.models.dlib_mmod import CROP, DlibMmod
 from lpff_ray.models.dlib_resnet import CHIP_SIZE, EMBEDDING_SIZE, DlibResNet
+from lpff_ray.models.posenet import INPUT as POSE_INPUT
+from lpff_ray.models.posenet import load_posenet
 from lpff_ray.models.tflite_graph import TfliteGraph
 
 # A batch costs its full size whatever is in it, so on the CPU it is as small as speed allows.
@@ -103,6 +105,30 @@ class FaceVerifier:
 
     def _judge(self, crops: Tensor) -> list[Tensor]:
         return [self._network(crops.permute(0, 3, 1, 2).float())]
+
+
+class PoseModel:
+    """PoseNet on batches of any length."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        """device: "cpu", "cuda" or "cuda:N". Raises UserError if the weights are missing or the device is absent."""
+        self._device = _torch_device(device)
+        self._batch_size = CPU_CROPS_PER_BATCH if self._device.type == "cpu" else CUDA_FACES_PER_BATCH
+        self._network = load_posenet().to(self._device)
+
+    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 [n, 96, 96, 3] RGB -> float32 rotations [n, 3, 3] and expected errors [n], degrees; see PoseNet."""
+        if crops.shape[1:] != (POSE_INPUT, POSE_INPUT, 3) or crops.dtype != np.uint8:
+            raise ValueError(
+                f"crops are {crops.dtype} {crops.shape}, not uint8 [n, {POSE_INPUT}, {POSE_INPUT}, 3]"
+            )
+        if len(crops) == 0:
+            return np.empty((0, 3, 3), np.float32), np.empty(0, np.float32)
+        rotation, error = _in_fixed_batches(self._estimate, crops, self._batch_size, self._device)
+        return rotation, error
+
+    def _estimate(self, crops: Tensor) -> list[Tensor]:
+        return list(self._network(crops.permute(0, 3, 1, 2).float() / 255.0))
 
 
 class LiteRtBackend:

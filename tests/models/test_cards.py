@@ -12,7 +12,7 @@ CARDS = load_cards()
 
 
 def test_the_embedded_models_have_cards() -> None:
-    assert list(CARDS) == ["blazeface-short", "dlib-mmod", "facemesh", "dlib-resnet"]
+    assert list(CARDS) == ["blazeface-short", "dlib-mmod", "facemesh", "posenet", "dlib-resnet"]
 
 
 @pytest.mark.parametrize("name", CARDS)

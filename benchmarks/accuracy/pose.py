@@ -1,0 +1,174 @@
+"""How good the product's head pose is: python -m benchmarks.accuracy.pose --data ../shared/data --out docs
+
+Every figure comes out of `FaceMeasurer`, which is what `lpff-ray mine` runs: the fused answer from its yaw, pitch and
+roll, each estimator's from its `pose_votes`. Scored are only faces that nothing was trained on (`pose_data.held_out`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy import pose_data, pose_labels
+from lpff_ray.config import MineConfig
+from lpff_ray.decode.frames import Frame
+from lpff_ray.measure.faces import FaceMeasurer, Measurements
+from lpff_ray.measure.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot
+
+BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
+RENDERS = 400
+RENDER_SEED = 2  # training uses 1
+SETS = {
+    "aflw2000": "AFLW2000-3D, 16 images, its own labels",
+    "scan": "head scan, unseen renders, exact",
+    "aflw": "AFLW crops held out, consensus of the teachers",
+    "video": "clips held out, consensus of the teachers",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = evaluate(arguments.data, arguments.out / "pose_error.png")
+    (arguments.out / "pose.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def evaluate(data: Path, plot: Path) -> str:
+    """Measure the held-out faces, draw error against yaw into `plot`, and return the tables as Markdown."""
+    answers, truths, labels = measured(data)
+    parts = []
+    for source, title in SETS.items():
+        if source in truths:
+            parts.append(table(title, truths[source], answers[source]))
+    parts.append(label_table(np.array(labels["aflw"]), answers["aflw"]["fused"]))
+    draw(plot, truths, answers)
+    return "\n\n".join(parts) + f"\n\n![yaw error against yaw]({plot.name})\n"
+
+
+def measured(data: Path) -> tuple[dict, dict, dict]:
+    """By set: every estimator's rotations [n, 3, 3], the true rotations [n, 3, 3], the sets' own yaw labels [n]."""
+    answers: dict = defaultdict(lambda: defaultdict(list))
+    truths, labels = defaultdict(list), defaultdict(list)
+    product = FaceMeasurer(MineConfig(min_face_px=20, min_det_score=0.3), "cpu")
+    judges = pose_data.teachers(data)
+    for face in pose_data.faces(data, product.detector, RENDERS, RENDER_SEED, pose_data.held_out):
+        if face.source not in SETS:
+            continue
+        votes = estimates(product, face)
+        if votes is None:
+            continue
+        known = np.isfinite(face.exact).all()
+        agreed = pose_labels.consensus(pose_data.label(face, judges)[None])[0]
+        truths[face.source].append(face.exact if known else agreed)
+        labels[face.source].append(face.yaw)
+        for name, rotation in votes.items():
+            answers[face.source][name].append(rotation)
+    return (
+        {source: {name: np.array(r) for name, r in named.items()} for source, named in answers.items()},
+        {source: np.array(r) for source, r in truths.items()},
+        labels,
+    )
+
+
+def estimates(product: FaceMeasurer, face: pose_data.Face) -> dict[str, NDArray[np.float64]] | None:
+    """Rotations [3, 3] by estimator, and "fused", of the product's face that overlaps this one most, if any does."""
+    columns = Measurements()
+    product.measure([Frame(0, 0, face.picture)], columns)
+    rows = columns.columns
+    if not len(rows["bbox"]):
+        return None
+    offsets = np.abs(np.array(rows["bbox"]) - face.box).max(1)
+    best = int(np.argmin(offsets))
+    if offsets[best] > 2:
+        return None
+    fused = [np.array(rows[name][best]) for name in ("yaw", "pitch", "roll")]
+    named = {"fused": matrix_from_angles(*fused)}
+    for vote in rows["pose_votes"][best]:
+        named[vote["estimator"]] = matrix_from_angles(*(np.array(vote[k]) for k in ("yaw", "pitch", "roll")))
+    return named
+
+
+def table(title: str, truth: NDArray, answers: dict[str, NDArray]) -> str:
+    """Errors in degrees by |yaw|: yaw as mean absolute error (bias towards profile), mean of three angles, geodesic."""
+    wanted = angles_from_matrix(truth)
+    lines = [f"**{title}** ({len(truth)} faces)", ""]
+    lines += ["| estimator | " + " | ".join(f"{a}-{b}" for a, b in BINS) + " | mean of 3, < 60 | geodesic |"]
+    lines += ["|---" * (len(BINS) + 3) + "|"]
+    for name, rotations in answers.items():
+        off = angles_from_matrix(rotations) - wanted
+        cells = []
+        for low, high in BINS:
+            here = (np.abs(wanted[:, 0]) >= low) & (np.abs(wanted[:, 0]) < high)
+            outwards = off[here, 0] * np.sign(wanted[here, 0])
+            cells.append(f"{np.abs(outwards).mean():.1f} ({outwards.mean():+.1f})" if here.any() else "")
+        frontal = np.abs(wanted[:, 0]) < 60
+        cells += [f"{np.abs(off[frontal]).mean():.2f}", f"{geodesic_degrees(rotations, truth).mean():.1f}"]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def label_table(label: NDArray, rotations: NDArray) -> str:
+    """Residual to AFLW's own yaw labels after the best monotone mapping (pool-adjacent-violators on half the faces)."""
+    yaw, size = angles_from_matrix(rotations)[:, 0] * np.sign(label), np.abs(label)
+    fitted = np.arange(len(size)) % 2 == 0
+    mapped = monotone(size[fitted], yaw[fitted], size[~fitted])
+    cells = []
+    for low, high in BINS:
+        here = (size[~fitted] >= low) & (size[~fitted] < high)
+        cells.append(f"{np.abs(yaw[~fitted] - mapped)[here].mean():.1f}")
+    head = "| |" + " | ".join(f"{a}-{b}" for a, b in BINS) + " |\n" + "|---" * (len(BINS) + 1) + "|\n"
+    return (
+        "**AFLW's own yaw labels, mapped monotonically** (fused)\n\n"
+        + head
+        + "| residual | "
+        + " | ".join(cells)
+        + " |"
+    )
+
+
+def monotone(x: NDArray, y: NDArray, at: NDArray) -> NDArray[np.float64]:
+    """The least-squares non-decreasing function of x that fits y, read at `at` (pool adjacent violators)."""
+    order = np.argsort(x)
+    blocks: list[list[float]] = []
+    for value in y[order]:
+        blocks.append([float(value), 1])
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            value, count = blocks.pop()
+            before, earlier = blocks[-1]
+            blocks[-1] = [(value * count + before * earlier) / (count + earlier), count + earlier]
+    fit = np.concatenate([np.full(int(count), value) for value, count in blocks])
+    return np.interp(at, x[order], fit)
+
+
+def draw(path: Path, truths: dict[str, NDArray], answers: dict[str, dict[str, NDArray]]) -> None:
+    """Yaw error against yaw for every set and estimator."""
+    figure, axes = pyplot.subplots(1, len(truths), figsize=(5 * len(truths), 4), squeeze=False)
+    for axis, (source, truth) in zip(axes[0], truths.items(), strict=True):
+        yaw = angles_from_matrix(truth)[:, 0]
+        for name, rotations in answers[source].items():
+            axis.plot(yaw, angles_from_matrix(rotations)[:, 0] - yaw, ".", ms=4, alpha=0.6, label=name)
+        axis.axhline(0, color="black", lw=0.5)
+        axis.set(title=SETS[source], xlabel="yaw, degrees", ylabel="error, degrees", ylim=(-40, 40))
+        axis.legend(loc="upper right", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()
