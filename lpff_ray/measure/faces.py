@@ -148,14 +148,16 @@ def into_pose(
         pose.fit_keypoints(faces.keypoints.astype(np.float64)),
     )
     trust = pose.mesh_weight(meshes.presence)
-    rotation = blend(learned, mesh_fit.rotation, pose.MESH_SHARE * trust)
+    learned_angles = angles_from_matrix(learned)
+    share = pose.mesh_share(learned_angles[:, 0], meshes.presence)
+    rotation = blend(learned, mesh_fit.rotation, share)
     laid = pose.place(rotation, faces.keypoints.astype(np.float64))
     scale = laid.scale ** (1 - trust) * np.maximum(mesh_fit.scale, 1e-6) ** trust
     centre = laid.centre + (mesh_fit.centre - laid.centre) * trust[:, None] + origin
     rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
     angles = angles_from_matrix(rotation)
     votes = {
-        "posenet": angles_from_matrix(learned),
+        "posenet": learned_angles,
         "facemesh": angles_from_matrix(mesh_fit.rotation),
         "blazeface": angles_from_matrix(keypoint_fit.rotation),
     }

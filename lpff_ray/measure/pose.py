@@ -20,7 +20,13 @@ from lpff_ray.measure.rotation import matrix_from_angles
 # logit's median is 20 / 12 / 6 / 2 at |yaw| 0-30 / 30-60 / 60-75 / 75-91 on AFLW; the fit is worthless below 3.
 PRESENCE_MIDDLE = 8.0
 PRESENCE_SOFTNESS = 1.5
-MESH_SHARE = 0.5  # of FaceMesh's rotation against PoseNet's where it is sure
+
+# FaceMesh's share of the fused rotation, against PoseNet's: at most MESH_SHARE, none past FADE_YAW[1] degrees of
+# PoseNet's yaw or where FaceMesh is unsure. On 1,161 AFLW faces held out of its training it takes the mean of the three
+# angles' errors from 2.59 (PoseNet alone) to 2.50; a share by presence alone pulls profiles 2.4 degrees to the front.
+MESH_SHARE = 0.35
+FADE_YAW = (25.0, 45.0)
+SURE_PRESENCE, SURE_SOFTNESS = 12.0, 2.0
 
 # Where five-point schemes look on FaceMesh: eye corners (their mean is the eye), nose tip, mouth corners.
 EYE_CORNERS = ((33, 133), (362, 263))
@@ -134,8 +140,14 @@ def _grid() -> NDArray[np.float64]:
     return matrix_from_angles(yaw, pitch, np.zeros_like(yaw))
 
 
+def mesh_share(yaw: NDArray, presence: NDArray) -> NDArray[np.float64]:
+    """FaceMesh's share of the fused rotation [n], from PoseNet's yaw [n] in degrees and FaceMesh's presence logit [n]."""
+    near_front = np.interp(np.abs(yaw), FADE_YAW, (1.0, 0.0))
+    return MESH_SHARE * near_front / (1.0 + np.exp(-(presence - SURE_PRESENCE) / SURE_SOFTNESS))
+
+
 def mesh_weight(presence: NDArray) -> NDArray[np.float64]:
-    """How far FaceMesh is to be trusted, 0..1 [n], from its presence logit [n]."""
+    """How far FaceMesh's points are to be trusted, 0..1 [n], from its presence logit [n]."""
     return 1.0 / (1.0 + np.exp(-(presence - PRESENCE_MIDDLE) / PRESENCE_SOFTNESS))
 
 
