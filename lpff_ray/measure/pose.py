@@ -141,7 +141,7 @@ def _grid() -> NDArray[np.float64]:
 
 
 def mesh_share(yaw: NDArray, presence: NDArray) -> NDArray[np.float64]:
-    """FaceMesh's share of the fused rotation [n], from PoseNet's yaw [n] in degrees and FaceMesh's presence logit [n]."""
+    """FaceMesh's share of the fused rotation [n], from PoseNet's yaw [n] in degrees and FaceMesh's presence [n]."""
     near_front = np.interp(np.abs(yaw), FADE_YAW, (1.0, 0.0))
     return MESH_SHARE * near_front / (1.0 + np.exp(-(presence - SURE_PRESENCE) / SURE_SOFTNESS))
 
