@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,24 @@ from rich.console import Console
 from rich.table import Table
 
 from lpff_ray.errors import UserError
+from lpff_ray.options import (
+    Address,
+    ConfigFile,
+    Decoder,
+    Device,
+    Every,
+    Executor,
+    ExecutorName,
+    Fps,
+    Limit,
+    MinDetScore,
+    MinFacePx,
+    Out,
+    SegmentSeconds,
+    Sources,
+    Workers,
+    checked_out,
+)
 
 app = typer.Typer(
     name="lpff-ray",
@@ -23,43 +40,11 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="The model store.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-console = Console(highlight=False, soft_wrap=True)
-
-
-class ExecutorName(str, Enum):
-    """Where the work is done."""
-
-    auto = "auto"
-    local = "local"
-    ray = "ray"
-
-
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SRC...", help="Files, folders, globs, fsspec URIs or manifests (.txt .csv .jsonl .parquet)."
-    ),
-]
-Out = Annotated[str, typer.Argument(metavar="OUT", help="The --out folder of a run.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="run.toml; flags win over it.")]
-Every = Annotated[int | None, typer.Option(help="Look at every Nth frame.")]
-Fps = Annotated[float | None, typer.Option(help="Look at this many frames per second.")]
-SegmentSeconds = Annotated[float | None, typer.Option(help="Length of a unit of work, in seconds [30].")]
-MinFacePx = Annotated[
-    float | None, typer.Option(help="Shorter side of the smallest face kept, in pixels [64].")
-]
-MinDetScore = Annotated[float | None, typer.Option(help="Lowest detection score kept, 0..1 [0.5].")]
-Decoder = Annotated[str | None, typer.Option(help="auto, decord or pyav [auto].")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N files or clips.")]
-Executor = Annotated[
-    ExecutorName,
-    typer.Option(help="auto: Ray inside a Ray job or with --address, else this process."),
-]
-Address = Annotated[
-    str, typer.Option(help="Ray cluster, HOST:PORT or auto; default $RAY_ADDRESS, else a local node.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads (local) or actors (ray) [fitted].")]
+# A job's log has no width of its own; at 80 columns the tables would lose most of what they say.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)
+# typer's own copies of click's exceptions have no public name.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+INTERRUPTED = 130
 
 
 @app.command()
@@ -111,6 +96,7 @@ def plan(
     from lpff_ray.config import load_config
     from lpff_ray.mining import plan as plan_sources
     from lpff_ray.plan import FRAMES_PER_SECOND, estimate, segments
+    from lpff_ray.progress import clock
 
     settings = load_config(
         config,
@@ -133,7 +119,7 @@ def plan(
     total = estimate(videos, settings, FRAMES_PER_SECOND)
     console.print(
         f"{total.videos} videos, {total.segments} segments, about {total.frames} frames to look at; "
-        f"about {total.seconds / 60:.1f} min per worker of two cores, about {total.disk_bytes / 2**20:.1f} MB "
+        f"about {clock(total.seconds)} for one worker of two cores, about {total.disk_bytes / 2**20:.1f} MB "
         "of tables at one face per frame"
     )
 
@@ -171,12 +157,12 @@ def mine(
             "segment_seconds": segment_seconds,
             "min_face_px": min_face_px,
             "min_det_score": min_det_score,
-            "decoder": decoder,
+            "decoder": decoder and decoder.value,
         },
     )
     summary = run_mine(
         src,
-        _checked_out(out),
+        checked_out(out),
         settings,
         executor=_executor(executor, address, device),
         device=device,
@@ -238,16 +224,6 @@ def _executor(name: ExecutorName, address: str, device: str) -> Any:
     return ray_executor(address)
 
 
-def _checked_out(out: str) -> str:
-    inside_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not os.environ.get("LPFF_RAY_CWD")
-    if inside_job and "://" not in out and not os.path.isabs(out):
-        raise UserError(
-            f"--out {out}: a Ray job runs in a copy of its working directory that is deleted afterwards; give an "
-            "absolute path of a shared file system or a place such as s3://bucket/run"
-        )
-    return out
-
-
 def _print_summary(summary: Any) -> None:
     outcome = summary.outcome
     skipped = {status: count for status, count in summary.videos.items() if status != "planned"}
@@ -270,7 +246,9 @@ def _exit(summary: Any, max_quarantine: float) -> None:
         )
         sys.stdout.flush()
         # A second Ctrl-C let go of segments in flight: their threads must not hold up the end.
-        os._exit(130)
+        os._exit(INTERRUPTED)
+    if not summary.planned:
+        raise UserError(f"not one of the sources can be mined; why: lpff-ray status {summary.out}")
     if summary.quarantined_share > max_quarantine:
         raise typer.Exit(1)
 
@@ -278,23 +256,40 @@ def _exit(summary: Any, max_quarantine: float) -> None:
 def main() -> None:
     """Run the command line; a UserError becomes one line on stderr and exit code 2."""
     try:
-        caller = os.environ.get("LPFF_RAY_CWD")
-        if caller:  # a job submitted by run_cluster.sh: relative paths are its caller's
-            os.chdir(caller)
-        app()
+        _go_to_callers_folder()
+        status = app(prog_name="lpff-ray", standalone_mode=False)
+        if status == INTERRUPTED:  # typer's word for Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(status if isinstance(status, int) else 0)
     except UserError as error:
         print(f"lpff-ray: {error}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
-        if error.filename != os.environ.get("LPFF_RAY_CWD"):
-            raise
-        print(
-            f"lpff-ray: {error.filename}: the folder this job was submitted from is not on this node",
-            file=sys.stderr,
-        )
+    except UsageError as error:
+        _complain(error)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        print("lpff-ray: interrupted; run the same command to go on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _go_to_callers_folder() -> None:
+    """In a job submitted by run_cluster.sh, relative paths are its caller's."""
+    folder = os.environ.get("LPFF_RAY_CWD")
+    try:
+        if folder:
+            os.chdir(folder)
+    except OSError:
+        raise UserError(f"{folder}: the folder this job was submitted from is not on this node") from None
+
+
+def _complain(error: Any) -> None:
+    """One line for a wrong option or argument; a verb that was given nothing at all shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    command = error.ctx.command_path if error.ctx else "lpff-ray"
+    message = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+    print(f"lpff-ray: {message}; see {command} --help", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -71,4 +71,5 @@ def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         where = f"{path}: " if path is not None and name not in given else ""
-        raise UserError(f"{where}setting {name or 'every/fps'}: {first['msg']}") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{where}setting {name or 'every/fps'}: {reason}") from None

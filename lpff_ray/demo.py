@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lpff_ray.measure.geometry import apply, compose
@@ -112,17 +113,11 @@ def known_against_measured(clip: DemoClip, out: str) -> list[Table | str]:
             }
         )
     errors = pl.DataFrame(rows)
-    table = Table(title="Measured against known, by shot (relative to the first frame)")
-    for name in (
-        "shot",
-        "frames with the face",
-        "place, % of face",
-        "size, %",
-        "roll, degrees",
-        "blur sigma",
-        "sharpness",
-    ):
-        table.add_column(name, justify="left" if name == "shot" else "right")
+    table = Table(
+        title="Measured against known, relative to the first frame: mean and largest error", box=SIMPLE_HEAD
+    )
+    for name in ("shot", "found", "place, %", "size, %", "roll, deg", "blur, px", "sharpness"):
+        table.add_column(name, justify="left" if name == "shot" else "right", no_wrap=True)
     for shot in dict.fromkeys(clip.shots):
         part = errors.filter(pl.col("shot") == shot)
         if not len(part):
@@ -132,7 +127,7 @@ def known_against_measured(clip: DemoClip, out: str) -> list[Table | str]:
             shot,
             f"{len(part)}/{clip.shots.count(shot)}",
             *(_mean_and_worst(part[name].to_numpy()) for name in ("place", "size", "roll")),
-            f"{part['blur'][0]:.1f} to {part['blur'][-1]:.1f}",
+            f"{part['blur'][0]:.0f} to {part['blur'][-1]:.0f}",
             f"{part['sharpness'][0]:.2f} to {part['sharpness'][-1]:.2f}",
         )
     shots = int(segments(out)["shots"].sum())
@@ -145,16 +140,25 @@ def known_against_measured(clip: DemoClip, out: str) -> list[Table | str]:
 
 
 def _mean_and_worst(errors: NDArray[np.float64]) -> str:
-    return f"{np.abs(errors).mean():.1f} (max {np.abs(errors).max():.1f})"
+    return f"{np.abs(errors).mean():.1f}, {np.abs(errors).max():.1f}"
 
 
 def first_rows(faces: pl.DataFrame, count: int = 8) -> Table:
     """The most telling columns of the first faces."""
-    table = Table(title=f"First of {len(faces)} faces")
-    columns = ("frame_index", "bbox", "det_score", "yaw", "pitch", "roll", "pose_bin", "sharpness")
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in faces.head(count).select(columns).iter_rows():
+    table = Table(title=f"First of {len(faces)} faces", box=SIMPLE_HEAD)
+    columns = {
+        "frame_index": "frame",
+        "bbox": "x0 y0 x1 y1",
+        "det_score": "score",
+        "yaw": "yaw",
+        "pitch": "pitch",
+        "roll": "roll",
+        "pose_bin": "pose_bin",
+        "sharpness": "sharpness",
+    }
+    for header in columns.values():
+        table.add_column(header, justify="right", no_wrap=True)
+    for row in faces.head(count).select(*columns).iter_rows():
         table.add_row(*(_cell(value) for value in row))
     return table
 

@@ -41,6 +41,7 @@ def _drive(
 ) -> None:
     queue: deque[Lease] = deque(Lease(segment) for segment in job.segments)
     running: set[Future[Receipt]] = set()
+    announced = False
     while running or (queue and not interrupt.requested):
         while queue and len(running) < threads and not interrupt.requested:
             running.add(pool.submit(engine.run, queue.popleft()))
@@ -48,6 +49,11 @@ def _drive(
         finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
         if interrupt.insisted:
             break
+        if interrupt.requested and running and not announced:
+            announced = True
+            job.progress.note(
+                f"stopping: {len(running)} segments in flight will finish; Ctrl-C again lets go of them"
+            )
         queue.extend(_settle((future.result() for future in finished), job, outcome))
     outcome.unfinished = len(queue) + len(running)
 

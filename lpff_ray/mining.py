@@ -11,6 +11,7 @@ from lpff_ray.plan import Segment, Video, estimate, plan_videos, segments
 from lpff_ray.progress import Phase, Progress
 from lpff_ray.receipt import Lease
 from lpff_ray.sources import expand
+from lpff_ray.storage import absolute
 from lpff_ray.tables import parts
 from lpff_ray.tables.read import quarantine
 from lpff_ray.tables.run import Run
@@ -69,12 +70,13 @@ class Summary:
         return self.quarantined / self.planned if self.planned else 0.0
 
 
-def plan(srcs: Sequence[str], limit: int | None = None) -> list[Video]:
+def plan(srcs: Sequence[str], limit: int | None = None, out: str = "") -> list[Video]:
     """Look at the sources, with progress on stderr. limit: look at the first so many files or clips only.
 
+    out: absolute output folder; it may lie in a folder of sources, and what is in it is no source.
     Raises UserError for a source that does not exist or holds nothing.
     """
-    sources = expand(srcs)[:limit]
+    sources = [source for source in expand(srcs) if not out or not source.uri.startswith(f"{out}/")][:limit]
     with Phase("planning", len({source.uri for source in sources}), "files") as phase:
         return plan_videos(sources, on_progress=lambda done, total: phase.advance())
 
@@ -99,7 +101,7 @@ def mine(
     mined until then stays.
     """
     config = config or MineConfig()
-    videos = plan([srcs] if isinstance(srcs, str) else srcs, limit)
+    videos = plan([srcs] if isinstance(srcs, str) else srcs, limit, absolute(out).rstrip("/"))
     run = Run(out, config)
     run.folder.sweep(parts.PARTS)
     run.commit_plan(videos)

@@ -33,6 +33,7 @@ def describe(out: str) -> list[Table | str]:
             listed.filter(pl.col("status").is_in(["unreadable", "not_media"])).select(
                 "uri", pl.col("status").alias("what"), pl.col("reason").alias("why")
             ),
+            _incomplete(listed),
             given_up.select(
                 "uri",
                 pl.format("{} at {}", "segment_id", "stage").alias("what"),
@@ -58,6 +59,20 @@ def _stages(mined: pl.DataFrame, seconds: float, frames: int, faces: int) -> Tab
                 f"{1e3 * spent / max(faces, 1):.2f}",
             )
     return table
+
+
+def _incomplete(listed: pl.DataFrame) -> pl.DataFrame:
+    """Videos that were mined but not whole: damaged inside, or cut off."""
+    mined, missing = pl.col("frames_looked_at"), pl.col("frames_missing")
+    damaged = pl.format("{} of {} frames missing", missing, mined + missing)
+    return listed.filter((missing > 0) | ((pl.col("status") == "done") & (pl.col("reason") != ""))).select(
+        "uri",
+        pl.when(missing > 0).then(damaged).otherwise(pl.lit("incomplete")).alias("what"),
+        pl.when(pl.col("reason") == "")
+        .then(pl.lit("damaged: these frames can not be decoded"))
+        .otherwise("reason")
+        .alias("why"),
+    )
 
 
 def _failures(failures: pl.DataFrame) -> Table:

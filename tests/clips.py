@@ -9,16 +9,21 @@ binary, row by row, most significant first. The grid survives lossy coding, odd 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
+from skimage.data import astronaut
 
 TIME_BASE = Fraction(1, 30_000)  # whole ticks at 24, 25, 29.97 and 30 fps; mpeg4 takes at most 1/65535
 CORNERS = {(0, 0): 1, (0, 3): 0, (3, 0): 0, (3, 3): 0}
 CELLS = [(row, column) for row in range(4) for column in range(4) if (row, column) not in CORNERS]
+
+DEMO_EVERY = 5  # how many frames of the demo clip pass for one that the fixtures of conftest.py look at
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "mpeg4": "mpeg4", "av1": "libsvtav1", "vp9": "libvpx-vp9"}
 # What makes each encoder quick, silent and true to the cells (SVT-AV1 loses some from preset 10 on).
@@ -43,6 +48,24 @@ def paint(index: int, width: int, height: int) -> np.ndarray:
     columns = np.arange(width) * 4 // width
     gray = np.where(grid[rows[:, None], columns[None, :]] > 0, 235, 20).astype(np.uint8)
     return np.repeat(gray[:, :, None], 3, axis=2)
+
+
+def portrait(index: int, width: int, height: int) -> np.ndarray:
+    """A public-domain portrait, one face near the middle, that drifts 2 pixels a frame to the right.
+
+    uint8 [height, width, 3]; the face is about a third of the shorter side wide.
+    """
+    scale = min(width, height) / 300
+    move = np.array([[scale, 0, width / 2 - 224 * scale + 2 * index], [0, scale, height / 2 - 125 * scale]])
+    size = (width, height)
+    return np.asarray(
+        cv2.warpAffine(_photo(), move, size, flags=cv2.INTER_AREA, borderValue=(90, 110, 140)), np.uint8
+    )
+
+
+@lru_cache(maxsize=1)
+def _photo() -> np.ndarray:
+    return np.asarray(astronaut(), np.uint8)
 
 
 def read_index(rgb: np.ndarray) -> int:
@@ -78,6 +101,7 @@ def write_clip(
     rotation: int = 0,
     pix_fmt: str = "yuv420p",
     noise: int = 0,
+    picture_of: Callable[[int, int, int], np.ndarray] = paint,
     muxer_options: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip of `frames` numbered frames and return its path.
@@ -86,6 +110,7 @@ def write_clip(
     times: seconds of every frame from the first (variable frame rate); overrides `fps`.
     start_s: presentation time of the first frame; negative times are hidden by an edit list in mp4.
     gop: frames from keyframe to keyframe. open_gop: frames may lean on those behind the next keyframe.
+    picture_of: the picture of a frame by its number, width and height; `paint` or `portrait`.
     noise: amplitude in levels of a random texture, fixed by the frame's number, that makes packets large.
     """
     path = Path(path)
@@ -111,7 +136,7 @@ def write_clip(
             stream.set_display_rotation(rotation)
         for index, second in enumerate(seconds):
             turned = size if rotation % 180 == 0 else size[::-1]
-            picture = paint(index, *turned)
+            picture = picture_of(index, *turned)
             if noise:
                 texture = np.random.default_rng(index).integers(-noise, noise + 1, picture.shape)
                 picture = np.clip(picture.astype(int) + texture, 0, 255).astype(np.uint8)

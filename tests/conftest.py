@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import polars as pl
 import pytest
+from clips import DEMO_EVERY
+
+import lpff_ray
+from lpff_ray.config import MineConfig
+from lpff_ray.demo import DemoClip, make_clip
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +23,23 @@ def shared_data() -> Path:
     if not (folder / "videos").is_dir():
         pytest.skip(f"no shared data at {folder}: set LPFF_RAY_TEST_DATA to its path")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_clip(tmp_path_factory: pytest.TempPathFactory) -> DemoClip:
+    """The demo's clip: 100 frames, 4 shots of one face."""
+    return make_clip(tmp_path_factory.mktemp("demo") / "astronaut.mp4")
+
+
+@pytest.fixture(scope="session")
+def demo_run(demo_clip: DemoClip) -> Path:
+    """The demo's clip mined at every 5th frame, in one piece, by one thread."""
+    out = demo_clip.path.parent / "run"
+    lpff_ray.mine(str(demo_clip.path), str(out), MineConfig(every=DEMO_EVERY), workers=1)
+    return out
+
+
+@pytest.fixture(scope="session")
+def demo_faces(demo_run: Path) -> pl.DataFrame:
+    """Its faces table."""
+    return lpff_ray.scan(str(demo_run)).collect()

@@ -53,6 +53,7 @@ class MediaInfo:
     keyframe_pts_ns: ascending times of keyframes. From an mp4's index they are exact but for open
         GOPs and for B-frames at a variable frame rate, where they may be off by a few frames: good to cut
         at, not to recognise a frame by.
+    reason: what is amiss with a file that can be mined all the same, "" if nothing is.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class MediaInfo:
     frames_expected: int
     first_pts_ns: int
     keyframe_pts_ns: tuple[int, ...]
+    reason: str = ""
 
 
 def looks_like_media(head: bytes, name: str) -> str:
@@ -139,7 +141,7 @@ def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:
             raise Unreadable(
                 "its index (moov) is missing or damaged: the file was cut off, fetch it again"
             ) from None
-        raise Unreadable(f"not a video that FFmpeg can read: {error.strerror}") from None
+        raise Unreadable(f"not a video, or damaged at its start ({error.strerror}): fetch it again") from None
     return _from_table(table, container_name, codec, width, height, duration)
 
 
@@ -162,6 +164,7 @@ def _from_index(container: av.container.InputContainer, stream: av.VideoStream) 
     entries = [entry for entry in stream.index_entries if not entry.is_discard]
     if not entries:
         raise Unreadable("no video stream with frames in it")
+    cut_off = sum(entry.pos + entry.size > container.size for entry in entries)
     time_base = stream.time_base
     assert time_base is not None
     packets = container.demux(stream)
@@ -185,6 +188,9 @@ def _from_index(container: av.container.InputContainer, stream: av.VideoStream) 
         frames_expected=len(entries),
         first_pts_ns=round(start * time_base * NS),
         keyframe_pts_ns=tuple(sorted(times)),
+        reason=f"the file was cut off: {cut_off} of its {len(entries)} frames are not in it; fetch it again"
+        if cut_off
+        else "",
     )
 
 

@@ -1,0 +1,67 @@
+"""The arguments and options that the verbs of the command line share."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpff_ray.errors import UserError
+
+
+class ExecutorName(str, Enum):
+    """Where the work is done."""
+
+    auto = "auto"
+    local = "local"
+    ray = "ray"
+
+
+class DecoderName(str, Enum):
+    """What reads videos."""
+
+    auto = "auto"
+    decord = "decord"
+    pyav = "pyav"
+
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SRC...", help="Files, folders, globs, fsspec URIs or manifests (.txt .csv .jsonl .parquet)."
+    ),
+]
+Out = Annotated[str, typer.Argument(metavar="OUT", help="The --out folder of a run.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="run.toml; flags win over it.")]
+Every = Annotated[int | None, typer.Option(help="Look at every Nth frame.")]
+Fps = Annotated[float | None, typer.Option(help="Look at this many frames per second.")]
+SegmentSeconds = Annotated[float | None, typer.Option(help="Length of a unit of work, in seconds [30].")]
+MinFacePx = Annotated[
+    float | None, typer.Option(help="Shorter side of the smallest face kept, in pixels [64].")
+]
+MinDetScore = Annotated[float | None, typer.Option(help="Lowest detection score kept, 0..1 [0.5].")]
+Decoder = Annotated[DecoderName | None, typer.Option(help="What reads videos [auto].")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N files or clips.")]
+Executor = Annotated[
+    ExecutorName,
+    typer.Option(help="auto: Ray inside a Ray job or with --address, else this process."),
+]
+Address = Annotated[
+    str, typer.Option(help="Ray cluster, HOST:PORT or auto; default $RAY_ADDRESS, else a local node.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads (local) or actors (ray) [fitted].")]
+
+
+def checked_out(out: str) -> str:
+    """--out as it was given. Raises UserError for a place that ends with the Ray job that is to write there."""
+    inside_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not os.environ.get("LPFF_RAY_CWD")
+    if inside_job and "://" not in out and not os.path.isabs(out):
+        raise UserError(
+            f"--out {out}: a Ray job runs in a copy of its working directory that is deleted afterwards; give an "
+            "absolute path of a shared file system or a place such as s3://bucket/run"
+        )
+    return out
