@@ -68,7 +68,7 @@ def compare(photo: np.ndarray, solutions: Any, detector: FaceDetector) -> tuple[
 
 
 def test_the_portrait_of_scikit_image(solutions: Any, detector: FaceDetector) -> None:
-    # mediapipe shrinks the whole picture to 128 pixels: only a close-up shows it as much of the face as our second look.
+    # mediapipe shrinks the whole picture to 128 pixels: only a close-up shows it what our second look sees.
     close_up = np.ascontiguousarray(astronaut()[0:280, 84:364])
     boxes, keypoints, mesh = compare(close_up, solutions, detector)
     assert boxes > 0.85
