@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lpff_ray.errors import UserError
+from lpff_ray.models.verbs import app as models_app
 
 app = typer.Typer(
     name="lpff-ray",
@@ -21,7 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="The model store.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 console = Console(highlight=False, soft_wrap=True)
 
@@ -50,6 +50,14 @@ MinFacePx = Annotated[
 ]
 MinDetScore = Annotated[float | None, typer.Option(help="Lowest detection score kept, 0..1 [0.5].")]
 Decoder = Annotated[str | None, typer.Option(help="auto, decord or pyav [auto].")]
+Detector = Annotated[str | None, typer.Option(help="blazeface or yunet [blazeface].")]
+PoseVotes = Annotated[
+    str | None, typer.Option(help="Plug-ins that vote on the pose: fsanet,3ddfa_v2,6drepnet [none].")
+]
+Embedding = Annotated[
+    str | None, typer.Option(help="dlib-resnet, arcface-r50, arcface-r100 or arcface-w600k [dlib-resnet].")
+]
+Iqa = Annotated[str | None, typer.Option(help="embedded or hyperiqa [embedded].")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N files or clips.")]
 Executor = Annotated[
     ExecutorName,
@@ -154,6 +162,10 @@ def mine(
     min_face_px: MinFacePx = None,
     min_det_score: MinDetScore = None,
     decoder: Decoder = None,
+    detector: Detector = None,
+    pose_votes: PoseVotes = None,
+    embedding: Embedding = None,
+    iqa: Iqa = None,
     max_quarantine: Annotated[
         float, typer.Option(min=0, max=1, help="Share of segments that may fail before the exit code is 1.")
     ] = 0.01,
@@ -172,6 +184,10 @@ def mine(
             "min_face_px": min_face_px,
             "min_det_score": min_det_score,
             "decoder": decoder,
+            "detector": detector,
+            "pose_votes": None if pose_votes is None else [name for name in pose_votes.split(",") if name],
+            "embedding": embedding,
+            "iqa": iqa,
         },
     )
     summary = run_mine(
@@ -206,24 +222,6 @@ def compact(out: Out) -> None:
     console.print(
         f"gathered {done.parts_gathered} parts; {done.faces} faces in {done.files} files below {out}/tables"
     )
-
-
-@models_app.command("list")
-def models_list() -> None:
-    """The models, what they are for, and where they come from."""
-    from lpff_ray.models.cards import load_cards
-
-    table = Table("name", "task", "licence", "from", "MB", "sha256")
-    for card in load_cards().values():
-        table.add_row(
-            card.name,
-            card.task,
-            card.licence,
-            f"pip package {card.package}",
-            f"{card.size_bytes / 1e6:.1f}",
-            card.sha256[:12],
-        )
-    console.print(table)
 
 
 def _executor(name: ExecutorName, address: str, device: str) -> Any:
