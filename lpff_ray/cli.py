@@ -12,19 +12,24 @@ from rich.console import Console
 from rich.table import Table
 
 from lpff_ray.errors import UserError
+from lpff_ray.models.verbs import app as models_app
 from lpff_ray.options import (
     Address,
     ConfigFile,
     Decoder,
+    Detector,
     Device,
+    Embedding,
     Every,
     Executor,
     ExecutorName,
     Fps,
+    Iqa,
     Limit,
     MinDetScore,
     MinFacePx,
     Out,
+    PoseVotes,
     SegmentSeconds,
     Sources,
     Workers,
@@ -38,7 +43,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="The model store.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 # A job's log has no width of its own; at 80 columns the tables would lose most of what they say.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)
@@ -140,6 +144,10 @@ def mine(
     min_face_px: MinFacePx = None,
     min_det_score: MinDetScore = None,
     decoder: Decoder = None,
+    detector: Detector = None,
+    pose_votes: PoseVotes = None,
+    embedding: Embedding = None,
+    iqa: Iqa = None,
     max_quarantine: Annotated[
         float, typer.Option(min=0, max=1, help="Share of segments that may fail before the exit code is 1.")
     ] = 0.01,
@@ -158,6 +166,10 @@ def mine(
             "min_face_px": min_face_px,
             "min_det_score": min_det_score,
             "decoder": decoder and decoder.value,
+            "detector": detector,
+            "pose_votes": None if pose_votes is None else [name for name in pose_votes.split(",") if name],
+            "embedding": embedding,
+            "iqa": iqa,
         },
     )
     summary = run_mine(
@@ -192,24 +204,6 @@ def compact(out: Out) -> None:
     console.print(
         f"gathered {done.parts_gathered} parts; {done.faces} faces in {done.files} files below {out}/tables"
     )
-
-
-@models_app.command("list")
-def models_list() -> None:
-    """The models, what they are for, and where they come from."""
-    from lpff_ray.models.cards import load_cards
-
-    table = Table("name", "task", "licence", "from", "MB", "sha256")
-    for card in load_cards().values():
-        table.add_row(
-            card.name,
-            card.task,
-            card.licence,
-            f"pip package {card.package}",
-            f"{card.size_bytes / 1e6:.1f}",
-            card.sha256[:12],
-        )
-    console.print(table)
 
 
 def _executor(name: ExecutorName, address: str, device: str) -> Any:

@@ -6,9 +6,9 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lpff_ray.errors import UserError
 
@@ -16,6 +16,10 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+PoseVote = Literal["fsanet", "3ddfa_v2", "6drepnet"]
+Embedding = Literal["dlib-resnet", "arcface-r50", "arcface-r100", "arcface-w600k"]
 
 
 class MineConfig(BaseModel):
@@ -33,12 +37,22 @@ class MineConfig(BaseModel):
     min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
     decoder: str = Field(default="auto", pattern="^(auto|decord|pyav)$")
     focal_factor: float = Field(default=1.0, gt=0, description="focal length over the frame's longer side")
+    detector: Literal["blazeface", "yunet"] = Field(default="blazeface", description="what finds the faces")
+    pose_votes: tuple[PoseVote, ...] = Field(default=(), description="plug-ins that vote on the pose")
+    embedding: Embedding = Field(default="dlib-resnet", description="what tells identities apart")
+    iqa: Literal["embedded", "hyperiqa"] = Field(default="embedded", description="what judges image quality")
 
     @model_validator(mode="after")
     def _one_sampling_rule(self) -> MineConfig:
         if self.every is not None and self.fps is not None:
             raise ValueError("give either 'every' or 'fps', not both")
         return self
+
+    @field_validator("pose_votes")
+    @classmethod
+    def _in_one_order(cls, votes: tuple[PoseVote, ...]) -> tuple[PoseVote, ...]:
+        """The same estimators in another order are the same configuration."""
+        return tuple(name for name in get_args(PoseVote) if name in votes)
 
     def hash(self) -> str:
         """Hex digest of the configuration: equal if and only if every setting is equal."""
@@ -70,6 +84,6 @@ def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        where = f"{path}: " if path is not None and name not in given else ""
+        where = f"{path}: " if path is not None and name.split(".")[0] not in given else ""
         reason = first["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}setting {name or 'every/fps'}: {reason}") from None

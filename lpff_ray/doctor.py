@@ -15,7 +15,8 @@ from importlib.util import find_spec
 import psutil
 
 from lpff_ray.errors import UserError
-from lpff_ray.models.cards import load_cards, verify
+from lpff_ray.models import store
+from lpff_ray.models.cards import PluginCard, load_cards, load_plugins, verify
 from lpff_ray.tables.folder import Folder
 
 MEMORY_GB = 4.0  # one worker with its models and a batch of 1080p frames takes about 1 GB
@@ -92,7 +93,21 @@ def _models() -> list[Finding]:
             findings.append(Finding("fail", f"model {card.name}", str(error)))
         else:
             findings.append(Finding("ok", f"model {card.name}", f"{card.task}, sha256 as on its card"))
+    for plugin in load_plugins().values():
+        if store.is_stored(plugin):
+            findings.append(_plugin(plugin))
     return findings
+
+
+def _plugin(card: PluginCard) -> Finding:
+    try:
+        store.verify_plugin(card)
+    except UserError as error:
+        return Finding("warn", f"plug-in {card.name}", str(error))
+    known = all(file.sha256 for file in card.files)
+    return Finding(
+        "ok", f"plug-in {card.name}", f"{card.task}, " + ("sha256 as on its card" if known else "present")
+    )
 
 
 def _decord() -> Finding:

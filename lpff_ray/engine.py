@@ -130,6 +130,7 @@ class Engine:
                 np.array(columns["bbox"], np.float64),
                 np.array(columns["embedding"]),
                 np.searchsorted(outcome.positions, columns["frame_index"]),
+                self.measurer.embedder.likeness,
             )
             columns["track_id"] = [f"{segment.segment_id}:{number}" for number in tracks]
         columns["face_id"] = [
@@ -159,7 +160,7 @@ class Engine:
             "note": outcome.note,
             **{f"seconds_{stage}": round(seconds, 4) for stage, seconds in taken.seconds.items()},
         }
-        return schema.frame(columns, schema.FACES), record
+        return schema.frame(columns, schema.faces(self.measurer.embedder.width)), record
 
 
 class _Outcome:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure
+from lpff_ray.models import store
 from lpff_ray.plan import Segment, Video, estimate, plan_videos, segments
 from lpff_ray.progress import Phase, Progress
 from lpff_ray.receipt import Lease
@@ -97,10 +98,12 @@ def mine(
     executor: who does the work: None for this process, `cluster.executor.run_ray` for a Ray cluster.
     device: "auto", "cpu", "cuda" or "cuda:N". retry_quarantined: try segments again that were given up before.
 
-    Raises UserError for sources that do not exist, an `out` of another configuration, or a full disk; what was
-    mined until then stays.
+    Raises UserError for sources that do not exist, a plug-in that is not in the model store, an `out` of another
+    configuration, or a full disk; what was mined until then stays.
     """
     config = config or MineConfig()
+    for card in store.chosen(config):  # missing or wrong: said before the sources are looked at
+        store.plugin_files(card)
     videos = plan([srcs] if isinstance(srcs, str) else srcs, limit, absolute(out).rstrip("/"))
     run = Run(out, config)
     run.folder.sweep(parts.PARTS)

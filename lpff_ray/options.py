@@ -44,6 +44,14 @@ MinFacePx = Annotated[
 ]
 MinDetScore = Annotated[float | None, typer.Option(help="Lowest detection score kept, 0..1 [0.5].")]
 Decoder = Annotated[DecoderName | None, typer.Option(help="What reads videos [auto].")]
+Detector = Annotated[str | None, typer.Option(help="blazeface or yunet [blazeface].")]
+PoseVotes = Annotated[
+    str | None, typer.Option(help="Plug-ins that vote on the pose: fsanet,3ddfa_v2,6drepnet [none].")
+]
+Embedding = Annotated[
+    str | None, typer.Option(help="dlib-resnet, arcface-r50, arcface-r100 or arcface-w600k [dlib-resnet].")
+]
+Iqa = Annotated[str | None, typer.Option(help="embedded or hyperiqa [embedded].")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N files or clips.")]
 Executor = Annotated[
     ExecutorName,

@@ -30,4 +30,4 @@ def analyze(
             raise ValueError(f"image {index} is {image.dtype} {image.shape}, not uint8 [height, width, 3]")
         measurer.measure([Frame(index, 0, np.ascontiguousarray(image))], taken)
     measurer.finish(taken)
-    return schema.frame(taken.columns, schema.FACES).drop(_OF_A_RUN)
+    return schema.frame(taken.columns, schema.faces(measurer.embedder.width)).drop(_OF_A_RUN)

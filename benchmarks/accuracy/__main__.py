@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.accuracy import detection, identity, pose
+from benchmarks.accuracy import detection, identity, pose, quality
 
 HEAD = """# Accuracy
 
@@ -25,6 +25,7 @@ def main(
     parts = {
         "Detection": detection.evaluate(data),
         "Pose": pose.evaluate(data, out / "pose_error.png"),
+        "Image quality": quality.evaluate(data),
         "Identity": identity.evaluate(data),
     }
     text = HEAD + "".join(f"\n## {title}\n\n{part.strip()}\n" for title, part in parts.items())

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.render import HeadScan
-from benchmarks.accuracy.teachers import Ddfa, FaceMeshFit, FsaNet
+from benchmarks.accuracy.teachers import FaceMeshFit, PluginTeacher
 from lpff_ray.measure.detect import FaceDetector
 from lpff_ray.measure.geometry import apply, crop_transform, sample
 from lpff_ray.measure.rotation import matrix_from_angles
@@ -171,12 +171,13 @@ def faces(
     yield from renders(data, detect, render_count, seed)
 
 
-def teachers(data: Path) -> tuple[FsaNet, Ddfa, FaceMeshFit]:
+def teachers(data: Path) -> tuple[PluginTeacher, PluginTeacher, FaceMeshFit]:
     """FSA-Net, 3DDFA_V2 and FaceMesh."""
-    return FsaNet(data / "weights" / "fsanet"), Ddfa(data / "weights" / "3ddfa_v2"), FaceMeshFit()
+    fsanet, ddfa = (PluginTeacher(name, data / "weights" / name) for name in ("fsanet", "3ddfa_v2"))
+    return fsanet, ddfa, FaceMeshFit()
 
 
-def label(face: Face, judges: tuple[FsaNet, Ddfa, FaceMeshFit]) -> NDArray[np.float64]:
+def label(face: Face, judges: tuple[PluginTeacher, PluginTeacher, FaceMeshFit]) -> NDArray[np.float64]:
     """Rotations [3, 3, 3] that FSA-Net, 3DDFA_V2 and FaceMesh give a face."""
     centre, side = np.full(2, STORED / 2), STORED / STORED_FACTOR
     return np.stack([teacher(face.crop, centre, side) for teacher in judges])

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.teachers import mean_rotation
-from lpff_ray.measure.rotation import angles_from_matrix, blend, geodesic_degrees, matrix_from_angles
+from lpff_ray.measure.rotation import (
+    angles_from_matrix,
+    blend,
+    geodesic_degrees,
+    matrix_from_angles,
+    mean_rotation,
+)
 
 DDFA_SHARE = 0.6
 # FaceMesh's share in the mean falls from this to none between these angles of yaw: beyond, its faces are too frontal.

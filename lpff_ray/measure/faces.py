@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frames import Frame
-from lpff_ray.measure import bins, pose, quality
+from lpff_ray.measure import bins, iqa, pose, quality
 from lpff_ray.measure.detect import Detections, FaceDetector
 from lpff_ray.measure.geometry import crop_transform, sample
-from lpff_ray.measure.identity import aligned_chip
+from lpff_ray.measure.hyperiqa import HyperIqaScorer
+from lpff_ray.measure.identity import aligned_chip, arcface_chip, load_embedder
 from lpff_ray.measure.landmarks import SCHEME_68, FaceMesh, Meshes
+from lpff_ray.measure.pose_votes import PoseVoter, load_voter
 from lpff_ray.measure.rotation import angles_from_matrix, blend, geodesic_degrees
+from lpff_ray.measure.yunet import YuNetDetector
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.posenet import CROP_FACTOR
 from lpff_ray.models.posenet import INPUT as POSE_INPUT
-from lpff_ray.models.runtime import EmbeddingModel, PoseModel
+from lpff_ray.models.runtime import PoseModel
+from lpff_ray.models.store import plugin, plugin_files
 
 EMBEDDING_BATCH = 16
 
@@ -53,22 +57,22 @@ class Measurements:
 
 
 class FaceMeasurer:
-    """The embedded models in their order. Thread-safe: all state of a segment lives in its `Measurements`."""
+    """The models in their order. Thread-safe: all state of a segment lives in its `Measurements`."""
 
     def __init__(self, config: MineConfig, device: str) -> None:
-        """Raises UserError if a model's file is missing or the device is absent."""
+        """Raises UserError if a model's file is missing or wrong, or the device is absent."""
         cards = load_cards()
         self.focal_factor = config.focal_factor
-        self.detector = FaceDetector(
-            cards["blazeface-short"].path(),
-            cards["dlib-mmod"].path(),
-            device,
-            config.min_face_px,
-            config.min_det_score,
-        )
+        self.detector = load_detector(config, device)
         self.mesh = FaceMesh(cards["facemesh"].path(), device)
         self.pose = PoseModel(device)
-        self.embedding = EmbeddingModel(cards["dlib-resnet"].path(), device)
+        self.voters: dict[str, PoseVoter] = {
+            name: load_voter(name, plugin_files(plugin(name)), device) for name in config.pose_votes
+        }
+        self.embedder = load_embedder(config.embedding, device)
+        self.iqa = (
+            HyperIqaScorer(plugin_files(plugin("hyperiqa"))[0], device) if config.iqa == "hyperiqa" else None
+        )
 
     def measure(
         self, frames: Sequence[Frame], into: Measurements, crop: tuple[int, int, int, int] | None = None
@@ -99,10 +103,18 @@ class FaceMeasurer:
             crops = np.stack([pose_crop(*pair) for pair in zip(own_pictures, faces.boxes, strict=True)])
             learned = self.pose(crops)[0].astype(np.float64)
             focal = self.focal_factor * max(width, height)
-            into_pose(into, faces, meshes, learned, origin, width, height, focal)
+            voted: dict[str, NDArray] = {
+                name: vote(own_pictures, faces.boxes) for name, vote in self.voters.items()
+            }
+            five = into_pose(into, faces, meshes, learned, voted, origin, width, height, focal)
         with into.timed("quality"):
             chips = [aligned_chip(*pair) for pair in zip(own_pictures, faces.keypoints, strict=True)]
+            before = len(into.columns.get("iqa", ()))
             into_quality(into, own_pictures, faces, chips)
+            if self.iqa is not None:  # the plug-in's figure takes the place of the embedded one
+                into.columns["iqa"][before:] = self.iqa(own_pictures, faces.boxes).tolist()
+        if self.embedder.five_points:
+            chips = [arcface_chip(*pair) for pair in zip(own_pictures, five, strict=True)]
         into.pending_chips.extend(chips)
         while len(into.pending_chips) >= EMBEDDING_BATCH:
             self._embed(into, EMBEDDING_BATCH)
@@ -125,8 +137,18 @@ class FaceMeasurer:
 
     def _embed(self, into: Measurements, count: int) -> None:
         with into.timed("embed"):
-            into.columns["embedding"].extend(self.embedding(np.stack(into.pending_chips[:count])))
+            into.columns["embedding"].extend(self.embedder.model(np.stack(into.pending_chips[:count])))
         del into.pending_chips[:count]
+
+
+def load_detector(config: MineConfig, device: str) -> FaceDetector:
+    """The detector that a configuration names. Raises UserError if a model's file is missing, wrong or unusable."""
+    cards = load_cards()
+    embedded = (cards["blazeface-short"].path(), cards["dlib-mmod"].path())
+    gates = (config.min_face_px, config.min_det_score)
+    if config.detector == "yunet":
+        return YuNetDetector(plugin_files(plugin("yunet"))[0], *embedded, device, *gates)
+    return FaceDetector(*embedded, device, *gates)
 
 
 def into_pose(
@@ -134,14 +156,16 @@ def into_pose(
     faces: Detections,
     meshes: Meshes,
     learned: NDArray,
+    voted: Mapping[str, NDArray],
     origin: NDArray,
     width: int,
     height: int,
     focal: float,
-) -> None:
-    """Fuse the estimators and append pose, landmarks and keypoints, in pixels of the whole frame.
+) -> NDArray[np.float64]:
+    """Fuse the embedded estimators and append pose, landmarks and keypoints, in pixels of the whole frame.
 
-    learned: PoseNet's rotations [n, 3, 3].
+    learned: PoseNet's rotations [n, 3, 3]. voted: those of plug-ins by name, which are kept beside the others.
+    Returns the keypoints [n, 5, 2] in pixels of what was looked at: the whole frame less `origin`.
     """
     mesh_fit, keypoint_fit = (
         pose.fit_mesh(meshes.points),
@@ -156,24 +180,26 @@ def into_pose(
     centre = laid.centre + (mesh_fit.centre - laid.centre) * trust[:, None] + origin
     rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
     angles = angles_from_matrix(rotation)
-    votes = {
-        "posenet": learned_angles,
-        "facemesh": angles_from_matrix(mesh_fit.rotation),
-        "blazeface": angles_from_matrix(keypoint_fit.rotation),
+    rotations = {
+        "posenet": learned,
+        "facemesh": mesh_fit.rotation,
+        "blazeface": keypoint_fit.rotation,
+        **voted,
     }
+    votes = {name: angles_from_matrix(estimated) for name, estimated in rotations.items()}
     landmarks = meshes.points[:, SCHEME_68] + np.append(origin, 0.0)
     modelled = laid.scale[:, None, None] * (rotation @ pose.head_model().five_points().T).transpose(0, 2, 1)
     modelled = modelled[..., :2] + laid.centre[:, None]
     seen = pose.five_points(meshes.points)[..., :2]
-    five = modelled + (seen - modelled) * trust[:, None, None] + origin
+    five = modelled + (seen - modelled) * trust[:, None, None]
     columns = into.columns
     columns["landmarks"].extend(landmarks.astype(np.float32))
-    columns["keypoints"].extend(five.astype(np.float32))
+    columns["keypoints"].extend((five + origin).astype(np.float32))
     columns["rotvec"].extend(rotvec.astype(np.float32))
     columns["translation"].extend(translation.astype(np.float32))
     for index, name in enumerate(("yaw", "pitch", "roll")):
         columns[name].extend(angles[:, index].astype(np.float32))
-    columns["pose_spread"].extend(spread([learned, mesh_fit.rotation, keypoint_fit.rotation]))
+    columns["pose_spread"].extend(spread(list(rotations.values())))
     for number in range(len(angles)):
         ballot = [
             {
@@ -186,8 +212,13 @@ def into_pose(
         ]
         named = [bins.bin_of(a[number, 0], a[number, 1]) for a in votes.values()]
         columns["pose_votes"].append(ballot)
-        columns["pose_bin"].append(bins.soft_bin(named))
+        soft = bins.soft_bin(named)
+        columns["pose_bin"].append(soft)
         columns["pose_bin_strict"].append(bins.hard_bin(named))
+        columns["pose_bin_fine"].append(
+            bins.fine_bin(soft, np.array([a[number, :2] for a in votes.values()]))
+        )
+    return five
 
 
 def pose_crop(picture: NDArray[np.uint8], box: NDArray) -> NDArray[np.uint8]:
@@ -207,12 +238,12 @@ def into_quality(
     faces: Detections,
     chips: Sequence[NDArray[np.uint8]],
 ) -> None:
-    """Append sharpness, brightness and the perceptual hash."""
+    """Append sharpness, image quality, brightness and the perceptual hash."""
     columns = into.columns
     for picture, box, chip in zip(pictures, faces.boxes.astype(np.float64), chips, strict=True):
-        side = max(box[2] - box[0], box[3] - box[1])
-        square = crop_transform((box[:2] + box[2:]) / 2, side, 0.0, quality.SHARPNESS_SIDE)
-        columns["sharpness"].append(quality.sharpness(sample(picture, square, quality.SHARPNESS_SIDE)))
+        judged = iqa.quality(picture, box)
+        columns["sharpness"].append(judged.sharpness)
+        columns["iqa"].append(judged.iqa)
         columns["brightness"].append(quality.brightness(picture, box))
         columns["phash"].append(quality.perceptual_hash(chip))
 

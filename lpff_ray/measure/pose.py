@@ -94,13 +94,13 @@ def fit_mesh(points: NDArray) -> Fits:
     return Fits(rotation, scale, centre)
 
 
-def fit_keypoints(keypoints: NDArray) -> Fits:
-    """Scaled-orthographic fit of the head model to BlazeFace's keypoints [n, 6, 2].
+def fit_keypoints(keypoints: NDArray, which: tuple[int, ...] = (0, 1, 2, 3, 4, 5)) -> Fits:
+    """Scaled-orthographic fit of the head model to BlazeFace's keypoints [n, 6, 2], or to `which` of them [n, k, 2].
 
     A grid over yaw and pitch, each cell with its best roll, scale and place in closed form, then Gauss-Newton from
     the best cell: the fit is global, and continuous where the keypoints are.
     """
-    model = head_model().keypoints
+    model = head_model().keypoints[list(which)]
     mean = keypoints.mean(1)
     observed = keypoints - mean[:, None]
     rotation, scale = _best_grid_cell(observed, model)
@@ -112,10 +112,11 @@ def fit_keypoints(keypoints: NDArray) -> Fits:
         x, y, z = projected[:, 0], projected[:, 1], projected[:, 2]
         jacobian = np.stack(  # d(x, y) / d(turn about x, y, z; log scale)
             [np.stack([zero, z, -y, x], -1), np.stack([-z, zero, x, y], -1)], 1
-        ).reshape(len(keypoints), 12, 4)
+        ).reshape(len(keypoints), 2 * len(model), 4)
         normal = jacobian.transpose(0, 2, 1) @ jacobian
         normal += 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(4)
-        step = np.linalg.solve(normal, jacobian.transpose(0, 2, 1) @ residual.reshape(-1, 12, 1))[..., 0]
+        off = residual.reshape(len(keypoints), 2 * len(model), 1)
+        step = np.linalg.solve(normal, jacobian.transpose(0, 2, 1) @ off)[..., 0]
         rotation = Rotation.from_rotvec(np.clip(step[:, :3], -0.3, 0.3)).as_matrix() @ rotation
         scale = scale * np.exp(np.clip(step[:, 3], -0.3, 0.3))
     centre = mean - scale[:, None] * (rotation @ model.mean(0))[:, :2]

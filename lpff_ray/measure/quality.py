@@ -1,34 +1,10 @@
-"""Sharpness, brightness and the perceptual hash of a face."""
+"""Brightness and the perceptual hash of a face; its sharpness and quality are in `iqa.py`."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-SHARPNESS_SIDE = (
-    112  # pixels of the box's side at which sharpness is judged, whatever the face's size in the frame
-)
-
-
-def sharpness(chip: NDArray[np.uint8]) -> float:
-    """0 (blurred) .. 1 (sharp) of a face chip uint8 RGB [s, s, 3], all faces being shown at the same size.
-
-    One minus the perceptual blur metric of Crete et al., "The Blur Effect" (2007), horizontal or vertical whichever
-    is worse: how much of the variation between neighbours is lost when the chip is blurred once more. A 3x3 median
-    goes first, because sensor noise would count as detail.
-    """
-    grey = cv2.medianBlur(cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY), 3).astype(np.float32)
-    return 1.0 - max(_blur_effect(grey), _blur_effect(grey.T))
-
-
-def _blur_effect(grey: NDArray[np.float32], window: int = 9) -> float:
-    """Share of the neighbour differences along the rows' direction that survives blurring: 1 is fully blurred."""
-    blurred = cv2.blur(np.ascontiguousarray(grey), (1, window), borderType=cv2.BORDER_REPLICATE)
-    before = np.abs(np.diff(grey, axis=0))
-    lost = np.maximum(before - np.abs(np.diff(blurred, axis=0)), 0)
-    total = float(before.sum())
-    return 1.0 if total < 1e-6 else (total - float(lost.sum())) / total
 
 
 def brightness(frame: NDArray[np.uint8], box: NDArray) -> float:

@@ -61,5 +61,12 @@ def blend(a: NDArray, b: NDArray, weight: NDArray) -> NDArray[np.float64]:
     return (Rotation.from_matrix(a) * Rotation.from_rotvec(step * np.asarray(weight)[:, None])).as_matrix()
 
 
+def mean_rotation(rotations: NDArray) -> NDArray[np.float64]:
+    """Chordal mean of rotations [k, ..., 3, 3] over the first axis: the rotation nearest to their arithmetic mean."""
+    u, _, vt = np.linalg.svd(np.asarray(rotations, np.float64).mean(0))
+    u[..., 2] *= np.linalg.det(u @ vt)[..., None]
+    return u @ vt
+
+
 def _wrap(degrees: NDArray) -> NDArray[np.float64]:
     return (degrees + 180.0) % 360.0 - 180.0

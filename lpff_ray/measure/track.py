@@ -17,6 +17,18 @@ LONGEST_GAP_S = 1.0  # a face unseen for longer starts a new track
 HIGHEST_COST = 1.0  # pairs above it are never linked
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """How an embedding tells that two faces are one: a cosine of at least `enough` costs nothing, and every 1 below it
+    costs `slope` face widths."""
+
+    enough: float
+    slope: float
+
+
+DLIB_LIKENESS = Likeness(0.92, 4.0)
+
+
 @dataclass
 class _Track:
     number: int
@@ -53,12 +65,18 @@ def is_cut(before: ShotSignature, after: ShotSignature) -> bool:
 
 
 def link(
-    pts_ns: NDArray, cut_before: NDArray, boxes: NDArray, embeddings: NDArray, frame_of: NDArray
+    pts_ns: NDArray,
+    cut_before: NDArray,
+    boxes: NDArray,
+    embeddings: NDArray,
+    frame_of: NDArray,
+    likeness: Likeness = DLIB_LIKENESS,
 ) -> NDArray[np.int64]:
     """Track numbers [n] of the faces of a segment, counted from 0 in order of first appearance.
 
     pts_ns: int64 [frames], ascending times of the looked-at frames; cut_before: bool [frames], a shot starts here.
-    boxes [n, 4], embeddings [n, 128] and frame_of int64 [n] (position in pts_ns, ascending) of the faces.
+    boxes [n, 4], embeddings [n, width] of unit length and frame_of int64 [n] (position in pts_ns, ascending) of the
+    faces. likeness: what the embeddings' cosines say.
 
     Faces are assigned to tracks by the Hungarian method; a pair's cost is the distance between the track's
     predicted box and the face's, in face widths, plus how little their embeddings agree.
@@ -79,7 +97,7 @@ def link(
         taken: set[int] = set()
         if active and len(faces):
             costs = np.array(
-                [[_cost(track, boxes[f], embeddings[f], now) for f in faces] for track in active]
+                [[_cost(track, boxes[f], embeddings[f], now, likeness) for f in faces] for track in active]
             )
             for row, column in zip(*linear_sum_assignment(np.minimum(costs, 2 * HIGHEST_COST)), strict=True):
                 if costs[row, column] <= HIGHEST_COST:
@@ -100,13 +118,13 @@ def _last(track: _Track, pts_ns: NDArray, frame: int) -> bool:
     return frame > 0 and track.seen_ns == pts_ns[frame - 1]
 
 
-def _cost(track: _Track, box: NDArray, embedding: NDArray, now: int) -> float:
+def _cost(track: _Track, box: NDArray, embedding: NDArray, now: int, likeness: Likeness) -> float:
     size, last_size = (np.sqrt(np.prod(b[2:] - b[:2])) for b in (box, track.box))
     predicted = (track.box[:2] + track.box[2:]) / 2 + track.velocity * (now - track.seen_ns) / 1e9
     distance = np.linalg.norm((box[:2] + box[2:]) / 2 - predicted) / max((size + last_size) / 2, 1e-6)
     growth = abs(np.log(max(size, 1e-6) / max(last_size, 1e-6)))
-    likeness = float(embedding @ track.embedding)
-    return 0.5 * distance + 0.5 * growth + 4.0 * max(0.0, 0.92 - likeness)
+    unlike = max(0.0, likeness.enough - float(embedding @ track.embedding))
+    return 0.5 * distance + 0.5 * growth + likeness.slope * unlike
 
 
 def _advance(track: _Track, box: NDArray, embedding: NDArray, now: int) -> None:

@@ -1,10 +1,14 @@
-"""Cards of the embedded models: what each is, where it comes from, and the hash that its file must have."""
+"""Model cards: what each model is, where its files come from, and the hash that they must have.
+
+The embedded models come with pip packages; plug-ins are fetched into the model store (see `store.py`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,10 +21,11 @@ else:
     import tomli as tomllib
 
 CARDS_FILE = Path(__file__).with_name("cards.toml")
+_PLUGIN = "plugin"  # the table of cards.toml that holds the plug-ins'
 
 
 class ModelCard(BaseModel):
-    """One model. `lpff-ray models list` prints it; `run.json` records it."""
+    """One embedded model. `lpff-ray models list` prints it; `run.json` records it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,21 +45,66 @@ class ModelCard(BaseModel):
         return package_file(self.package, self.file)
 
 
+class PluginFile(BaseModel):
+    """One file of a plug-in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    urls: tuple[str, ...] = Field(description="where it can be had, anything that fsspec opens; best first")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    size_bytes: int | None = None
+
+
+class PluginCard(BaseModel):
+    """One plug-in, used where a run's configuration names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    task: str = Field(description="detection | pose | embedding | iqa")
+    licence: str
+    input: str
+    output: str
+    batch: str = Field(description="batch sizes that the file was made for, and what is done about it")
+    citation: str
+    width: int | None = Field(default=None, description="numbers in an embedding")
+    files: tuple[PluginFile, ...]
+
+
 def load_cards() -> dict[str, ModelCard]:
     """Every embedded model's card by name, in the order of cards.toml."""
-    tables = tomllib.loads(CARDS_FILE.read_text(encoding="utf-8"))
-    return {name: ModelCard(name=name, **table) for name, table in tables.items()}
+    tables = _tables()
+    return {name: ModelCard(name=name, **table) for name, table in tables.items() if name != _PLUGIN}
+
+
+def load_plugins() -> dict[str, PluginCard]:
+    """Every plug-in's card by name, in the order of cards.toml."""
+    return {name: PluginCard(name=name, **table) for name, table in _tables()[_PLUGIN].items()}
 
 
 def verify(card: ModelCard) -> None:
     """Raises UserError if the model's file is missing or is not byte for byte the one of the card."""
     path = card.path()
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: can not be read: {error.strerror}") from None
+    digest = sha256_of(path)
     if digest != card.sha256:
         raise UserError(
             f"{path}: not the {card.name} model (sha256 {digest[:12]}..., expected {card.sha256[:12]}...): "
             f"{reinstall_command(card.package)}"
         )
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file. Raises UserError if it can not be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"{path}: can not be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(CARDS_FILE.read_text(encoding="utf-8"))

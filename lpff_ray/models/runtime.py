@@ -64,7 +64,7 @@ class EmbeddingModel:
 
         Raises UserError if the file can not be used or the device is absent.
         """
-        self._device = _torch_device(device)
+        self._device = torch_device(device)
         self._batch_size = CPU_FACES_PER_BATCH if self._device.type == "cpu" else CUDA_FACES_PER_BATCH
         self._network = DlibResNet(path).to(self._device)
 
@@ -76,7 +76,7 @@ class EmbeddingModel:
             )
         if len(faces) == 0:
             return np.empty((0, EMBEDDING_SIZE), np.float32)
-        return _in_fixed_batches(self._embed, faces, self._batch_size, self._device)[0]
+        return in_fixed_batches(self._embed, faces, self._batch_size, self._device)[0]
 
     def _embed(self, faces: Tensor) -> list[Tensor]:
         # Left in channels-last memory: 2.8 ms per face on one core, against 3.8 when made contiguous.
@@ -91,7 +91,7 @@ class FaceVerifier:
 
         Raises UserError if the file can not be used or the device is absent.
         """
-        self._device = _torch_device(device)
+        self._device = torch_device(device)
         self._batch_size = CPU_CROPS_PER_BATCH if self._device.type == "cpu" else CUDA_FACES_PER_BATCH
         self._network = DlibMmod(path).to(self._device)
 
@@ -101,7 +101,7 @@ class FaceVerifier:
             raise ValueError(f"crops are {crops.dtype} {crops.shape}, not uint8 [n, {CROP}, {CROP}, 3]")
         if len(crops) == 0:
             return np.empty(0, np.float32)
-        return _in_fixed_batches(self._judge, crops, self._batch_size, self._device)[0]
+        return in_fixed_batches(self._judge, crops, self._batch_size, self._device)[0]
 
     def _judge(self, crops: Tensor) -> list[Tensor]:
         return [self._network(crops.permute(0, 3, 1, 2).float())]
@@ -112,7 +112,7 @@ class PoseModel:
 
     def __init__(self, device: str = "cpu") -> None:
         """device: "cpu", "cuda" or "cuda:N". Raises UserError if the weights are missing or the device is absent."""
-        self._device = _torch_device(device)
+        self._device = torch_device(device)
         self._batch_size = CPU_CROPS_PER_BATCH if self._device.type == "cpu" else CUDA_FACES_PER_BATCH
         self._network = load_posenet().to(self._device)
 
@@ -124,7 +124,7 @@ class PoseModel:
             )
         if len(crops) == 0:
             return np.empty((0, 3, 3), np.float32), np.empty(0, np.float32)
-        rotation, error = _in_fixed_batches(self._estimate, crops, self._batch_size, self._device)
+        rotation, error = in_fixed_batches(self._estimate, crops, self._batch_size, self._device)
         return rotation, error
 
     def _estimate(self, crops: Tensor) -> list[Tensor]:
@@ -178,15 +178,15 @@ class TorchBackend:
     """A .tflite file on a torch device, in batches of a fixed size."""
 
     def __init__(self, path: Path, device: str, input_size: tuple[int, int] | None) -> None:
-        self._device = _torch_device(device)
+        self._device = torch_device(device)
         self._graph = TfliteGraph(path).to(self._device)
         self.input_size = input_size or self._graph.input_size
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
-        return _in_fixed_batches(self._graph, batch, CUDA_IMAGES_PER_BATCH, self._device)
+        return in_fixed_batches(self._graph, batch, CUDA_IMAGES_PER_BATCH, self._device)
 
 
-def _torch_device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
     """Raises UserError if the device is absent. On CUDA, also asks for full float32 in this process.
 
     TF32, cuDNN's default, would move raw outputs by far more than the 5e-4 that CPU and GPU may differ by.
@@ -207,7 +207,7 @@ def _torch_device(name: str) -> torch.device:
     return device
 
 
-def _in_fixed_batches(
+def in_fixed_batches(
     run: Callable[[Tensor], list[Tensor]], batch: np.ndarray, size: int, device: torch.device
 ) -> list[np.ndarray]:
     """`run` on every `size` items of the batch, zeros after the last, and its outputs for the real items.

@@ -9,11 +9,11 @@ import polars as pl
 
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.folder import Folder
-from lpff_ray.tables.run import PLAN_FILE, TABLES, compacted, open_run_folder
+from lpff_ray.tables.run import PLAN_FILE, TABLES, compacted, faces_schema, open_run_folder
 
 
 def scan(out: str) -> pl.LazyFrame:
-    """All faces found so far, sorted by (video_id, frame_index, face_index); columns as in `schema.FACES`.
+    """All faces found so far, sorted by (video_id, frame_index, face_index); columns as in `schema.faces`.
 
     Raises UserError if `out` holds no run.
     """
@@ -21,9 +21,10 @@ def scan(out: str) -> pl.LazyFrame:
     gathered = compacted(folder)
     tables = _sources(folder, TABLES, gathered["tables"].get("faces", []))
     new = _sources(folder, parts.PARTS, new_part_names(folder, set(gathered["segment_ids"])))
-    frames = [_scan(paths) for paths in (tables, new) if paths]
+    columns = faces_schema(folder)
+    frames = [pl.scan_parquet(paths, schema=columns, glob=False) for paths in (tables, new) if paths]
     if not frames:
-        return schema.frame({}, schema.FACES).lazy()
+        return schema.frame({}, columns).lazy()
     # Names sort as their rows do; only what was mined since the last `compact` has to be sorted in.
     return frames[0] if len(frames) == 1 else pl.concat(frames).sort(schema.SORT_KEY)
 
@@ -109,10 +110,6 @@ def _sources(folder: Folder, place: str, names: list[str]) -> list[Any]:
     if folder.is_local:
         return [f"{folder.path}/{place}/{name}" for name in names]
     return [io.BytesIO(folder.read(f"{place}/{name}") or b"") for name in names]
-
-
-def _scan(paths: list[Any]) -> pl.LazyFrame:
-    return pl.scan_parquet(paths, schema=schema.FACES, glob=False)
 
 
 def _records(folder: Folder, kind: str) -> pl.DataFrame:

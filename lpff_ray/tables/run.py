@@ -11,6 +11,7 @@ import polars as pl
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
+from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
 from lpff_ray.plan import Segment, Video, segments
 from lpff_ray.tables import parts, schema
@@ -28,16 +29,19 @@ class Run:
     def __init__(self, out: str, config: MineConfig) -> None:
         """Opens the folder; the first time, writes its `run.json`.
 
-        Raises UserError if it can not be written or was made with another configuration: rows of two configurations
-        in one table could not be told apart.
+        Raises UserError if it can not be written, if a plug-in's file is missing or wrong, or if the folder was made
+        with another configuration or another file of a plug-in: rows of two could not be told apart in one table.
         """
         self.folder = Folder(out)
         self.config = config
+        description = _description(config)
+        self.faces_schema = schema.faces(description["embedding_width"])
         text = self.folder.read(RUN_FILE)
         if text is None:
-            self.folder.commit(RUN_FILE, json.dumps(_description(config), indent=2).encode())
+            self.folder.commit(RUN_FILE, json.dumps(description, indent=2).encode())
             return
-        found = _parse_run_file(self.folder, text)["config"]
+        run_file = _parse_run_file(self.folder, text)
+        found = run_file["config"]
         wanted = config.model_dump(mode="json")
         different = [
             f"{name} = {found.get(name)!r} there, {wanted.get(name)!r} now"
@@ -49,6 +53,12 @@ class Run:
                 f"{self.folder.root}: holds a run of another configuration ({'; '.join(different)}); "
                 "use the same settings or another --out"
             )
+        for card in description["plugins"]:
+            if card not in run_file.get("plugins", []):
+                raise UserError(
+                    f"{self.folder.root}: was mined with another file of model {card['name']} than the one in "
+                    f"{store.store_folder()}; use the same file or another --out"
+                )
 
     def done(self) -> set[str]:
         """Ids of the segments (or halves) that have a part or are in the compacted tables."""
@@ -77,7 +87,7 @@ class Run:
             "attempts": attempts,
             "decoder": failure.decoder,
         }
-        faces = schema.frame({}, schema.FACES)
+        faces = schema.frame({}, self.faces_schema)
         parts.commit_part(self.folder, segment.segment_id, faces, "quarantine", record, self.config.hash())
 
     def commit_plan(self, videos: list[Video]) -> None:
@@ -97,6 +107,13 @@ class Run:
         content = io.BytesIO()
         table.write_parquet(content)
         self.folder.commit(PLAN_FILE, content.getvalue())
+
+
+def faces_schema(folder: Folder) -> pl.Schema:
+    """The columns of this run's faces table: the width of its embeddings is in its `run.json`."""
+    text = folder.read(RUN_FILE)
+    found = {} if text is None else _parse_run_file(folder, text)
+    return schema.faces(found.get("embedding_width", schema.EMBEDDING_WIDTH))
 
 
 def open_run_folder(out: str) -> Folder:
@@ -130,6 +147,7 @@ def _parse_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
 
 
 def _description(config: MineConfig) -> dict[str, Any]:
+    plugins = store.chosen(config)
     versions = {}
     for package in ("lpff-ray", "torch", "ai-edge-litert", "mediapipe", "decord", "av", "polars", "numpy"):
         try:
@@ -140,6 +158,7 @@ def _description(config: MineConfig) -> dict[str, Any]:
         "schema_version": schema.SCHEMA_VERSION,
         "config": config.model_dump(mode="json"),
         "config_hash": config.hash(),
+        "embedding_width": next((card.width for card in plugins if card.width), schema.EMBEDDING_WIDTH),
         "camera": {
             "model": "pinhole",
             "focal_px": f"{config.focal_factor} x the frame's longer side",
@@ -150,4 +169,5 @@ def _description(config: MineConfig) -> dict[str, Any]:
             {"name": card.name, "sha256": card.sha256, "licence": card.licence}
             for card in load_cards().values()
         ],
+        "plugins": [store.describe(card) for card in plugins],
     }

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 SCHEMA_VERSION = 1
+EMBEDDING_WIDTH = 128  # of the embedded model; a plug-in's is on its card and in `run.json`
 
 _STAGE_SECONDS = {
     f"seconds_{stage}": pl.Float32()
@@ -43,16 +44,23 @@ FACES = pl.Schema(
         ),
         "pose_bin": pl.String(),
         "pose_bin_strict": pl.String(),
+        "pose_bin_fine": pl.String(),
         "pose_spread": pl.Float32(),
         "face_px": pl.Float32(),
         "sharpness": pl.Float32(),
         "iqa": pl.Float32(),
         "brightness": pl.Float32(),
-        "embedding": pl.Array(pl.Float32(), 128),
+        "embedding": pl.Array(pl.Float32(), EMBEDDING_WIDTH),
         "phash": pl.UInt64(),
     }
 )
 """One row per face per looked-at frame, sorted by SORT_KEY. Units and frames of reference: DESIGN, "The tables"."""
+
+
+def faces(embedding_width: int) -> pl.Schema:
+    """FACES for a run whose embeddings have this many numbers."""
+    return pl.Schema({**FACES, "embedding": pl.Array(pl.Float32(), embedding_width)})
+
 
 SORT_KEY = ("video_id", "frame_index", "face_index")
 

@@ -1,0 +1,220 @@
+"""How good sharpness and iqa are: python -m benchmarks.accuracy.quality --data ../shared/data --out docs
+
+Unseen faces are spoiled by known amounts (`quality_data.LEVELS`) and measured by the product's own `into_quality`, in
+the box that the product's detector found before they were spoiled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from benchmarks.accuracy.quality_data import LEVELS, Face, collect, ladder, resized
+from lpff_ray.measure import iqa
+from lpff_ray.measure.detect import Detections
+from lpff_ray.measure.faces import Measurements, into_quality
+
+MOST = 60  # faces of one set
+SHARP = (
+    0.6  # iqa's sharpness above which an untouched face may be spoiled: nothing is learned from blurring blur
+)
+WINDOWS = 10  # per side of a photo
+WINDOW = 160  # pixels; at full size, because a photo's blur is gone when it is made small
+STRUCTURE = 15.0  # grey levels: standard deviation below which a window shows sky or wall, blurred or not
+SETS = ("clips", "clips, turned small", "AFLW2000-3D", "AFLW, 0 to 91 degrees of yaw", "LFW")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    text = evaluate(arguments.data)
+    (arguments.out / "quality.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def evaluate(data: Path) -> str:
+    """All tables as Markdown."""
+    faces = collect(data, held=True)
+    chosen = sets(faces)
+    answers = {name: climbed(some) for name, some in chosen.items()}
+    return "\n\n".join(
+        [
+            correlations(answers, 0, "iqa"),
+            correlations(answers, 1, "sharpness"),
+            levels(answers),
+            halved(faces),
+            photos(data),
+            percentiles(faces),
+            cost(faces),
+        ]
+    )
+
+
+def measured(face: Face, box: NDArray | None = None) -> tuple[float, float]:
+    """The product's iqa and sharpness."""
+    into = Measurements()
+    one = Detections(
+        (face.box if box is None else box)[None], np.ones(1, np.float32), np.zeros((1, 6, 2), np.float32)
+    )
+    into_quality(into, [face.window], one, [np.zeros((150, 150, 3), np.uint8)])
+    return into.columns["iqa"][0], into.columns["sharpness"][0]
+
+
+def sets(faces: Sequence[Face]) -> dict[str, list[Face]]:
+    """Sharp unseen faces by where they are from; clips once more with faces of 100 pixels."""
+    sources = ("video", "video", "aflw2000", "aflw", "lfw")
+    found = {}
+    for name, source in zip(SETS, sources, strict=True):
+        some = [face for face in faces if face.source == source and measured(face)[1] >= SHARP]
+        some = some[:: max(1, len(some) // MOST)][:MOST]
+        found[name] = [resized(face, 100 / face.side) if name == SETS[1] else face for face in some]
+    return found
+
+
+def climbed(faces: Sequence[Face]) -> NDArray[np.float64]:
+    """iqa and sharpness [kinds, faces, 6 levels, 2] at rising levels of every kind."""
+    return np.array(
+        [
+            [[measured(copy) for copy in ladder(face, kind, seed)] for seed, face in enumerate(faces)]
+            for kind in LEVELS
+        ]
+    )
+
+
+def correlations(answers: dict[str, NDArray], index: int, name: str) -> str:
+    """Spearman's correlation of a figure with falling level: within each face (mean), and over all faces at once."""
+    lines = [
+        f"Spearman correlation of `{name}` with the (falling) level: mean within each face / across all faces",
+        "",
+        "| unseen faces | n | " + " | ".join(LEVELS) + " | pooled |",
+        "|" + "---|" * (len(LEVELS) + 3),
+    ]
+    level = -np.arange(6)
+    for title, values in answers.items():
+        figure = values[..., index]
+        cells = [
+            f"{np.mean([spearmanr(level, row)[0] for row in rows]):.3f} / "
+            f"{spearmanr(np.tile(level, len(rows)), rows.ravel())[0]:.3f}"
+            for rows in figure
+        ]
+        both = np.broadcast_to(level, figure.shape)
+        inner = [spearmanr(both[:, one].ravel(), figure[:, one].ravel())[0] for one in range(figure.shape[1])]
+        cells.append(f"{np.mean(inner):.3f} / {spearmanr(both.ravel(), figure.ravel())[0]:.3f}")
+        lines.append(f"| {title} | {figure.shape[1]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def levels(answers: dict[str, NDArray]) -> str:
+    """Mean figures at each level, all sets together."""
+    every = np.concatenate(list(answers.values()), axis=1)
+    lines = [
+        "Mean `iqa` (`sharpness`) by level, and the largest rise of `sharpness` over the untouched face",
+        "",
+    ]
+    lines += ["| kind | 0 | 1 | 2 | 3 | 4 | 5 | rise |", "|" + "---|" * 8]
+    for kind, values in zip(LEVELS, every, strict=True):
+        means = " | ".join(f"{quality:.0f} ({sharp:.2f})" for quality, sharp in values.mean(0))
+        rise = (values[:, 1:, 1] - values[:, :1, 1]).max()
+        lines.append(f"| {kind} | {means} | {rise:+.3f} |")
+    return "\n".join(lines)
+
+
+def halved(faces: Sequence[Face]) -> str:
+    """Change of the figures when the frame is halved, the face staying above 200 pixels."""
+    lines = [
+        "Change when the whole frame is halved",
+        "",
+        "| faces | n | mean | largest `iqa` | largest `sharpness` |",
+    ]
+    lines.append("|" + "---|" * 5)
+    large = [face for face in faces if face.side > 400]
+    clear = [face for face in faces if 200 < face.side <= 400]
+    groups = {
+        "over 400 pixels": large,
+        "200 to 400 pixels, enlarged twofold first": [resized(face, 2.0) for face in clear],
+    }
+    for name, some in groups.items():
+        change = np.array([np.subtract(measured(face), measured(resized(face, 0.5))) for face in some])
+        worst = np.abs(change).max(0)
+        lines.append(
+            f"| {name} | {len(some)} | {np.abs(change[:, 0]).mean():.2f} | {worst[0]:.2f} | {worst[1]:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def photos(data: Path) -> str:
+    """The blurred and the sharp photos, which show no faces: what is sharpest in them, and their middle."""
+    lines = [f"Photos over windows of {WINDOW} pixels: upper quartile (median)", ""]
+    lines += ["| photo | windows | `iqa` | `sharpness` |", "|" + "---|" * 4]
+    for path in sorted((data / "quality").glob("*/*")):
+        photo = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        figures = [measured(Face(photo, box, "photo", path.name)) for box in windows(photo)]
+        middle, upper = np.percentile(figures, (50, 75), axis=0)
+        lines.append(
+            f"| {path.parent.name}/{path.name} | {len(figures)} "
+            f"| {upper[0]:.1f} ({middle[0]:.1f}) | {upper[1]:.2f} ({middle[1]:.2f}) |"
+        )
+    return "\n".join(lines)
+
+
+def windows(photo: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+    """Boxes of the windows that show something."""
+    height, width = photo.shape[:2]
+    inset = int(WINDOW * 0.1) + 1
+    corners = [
+        (x, y)
+        for y in np.linspace(inset, height - WINDOW - inset, WINDOWS).astype(int)
+        for x in np.linspace(inset, width - WINDOW - inset, WINDOWS).astype(int)
+    ]
+    return [
+        np.array([x, y, x + WINDOW, y + WINDOW], np.float64)
+        for x, y in corners
+        if cv2.cvtColor(photo[y : y + WINDOW, x : x + WINDOW], cv2.COLOR_RGB2GRAY).std() >= STRUCTURE
+    ]
+
+
+def percentiles(faces: Sequence[Face]) -> str:
+    """What untouched unseen faces get."""
+    lines = [
+        "Untouched unseen faces",
+        "",
+        "| source | n | `iqa`: 10% | 50% | 90% | `sharpness`: 10% | 50% | 90% |",
+    ]
+    lines.append("|" + "---|" * 8)
+    for source in sorted({face.source for face in faces}):
+        figures = np.array([measured(face) for face in faces if face.source == source])
+        cells = [f"{v:.0f}" for v in np.percentile(figures[:, 0], (10, 50, 90))]
+        cells += [f"{v:.2f}" for v in np.percentile(figures[:, 1], (10, 50, 90))]
+        lines.append(f"| {source} | {len(figures)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cost(faces: Sequence[Face]) -> str:
+    """Milliseconds of one core for both figures: the best of seven passes."""
+    lines = ["Cost", "", "| faces | ms |", "|---|---|"]
+    for low, high in ((0, 100), (100, 200), (200, 320), (400, 500)):
+        some = [face for face in faces if low < face.side <= high][:40]
+        if some:
+            passes = []
+            for _ in range(7):
+                start = time.process_time()
+                for face in some:
+                    iqa.quality(face.window, face.box)
+                passes.append((time.process_time() - start) / len(some))
+            lines.append(f"| {low} to {high} pixels | {min(passes) * 1e3:.2f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

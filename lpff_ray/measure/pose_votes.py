@@ -1,0 +1,95 @@
+"""Pose estimators that are plug-ins: they vote beside the embedded ones and never change the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpff_ray.measure.geometry import crop_transform, sample
+from lpff_ray.measure.rotation import matrix_from_angles, mean_rotation
+from lpff_ray.models.plugins.ddfa import Ddfa
+from lpff_ray.models.plugins.fsanet import FsaNet
+from lpff_ray.models.plugins.sixdrepnet import SixDRepNet
+
+MIRROR = np.diag([-1.0, 1.0, 1.0])
+Y_UP = np.diag([1.0, -1.0, -1.0])  # to and from frames with y up and z towards the camera
+# Sides of the crops over the longer side of BlazeFace's box. FSA-Net's are the best of 1.4 to 2.4 on the 16 images of
+# AFLW2000-3D; 6DRepNet's have not been measured: it was trained on looser boxes than FSA-Net's tightest.
+FSANET_FACTORS = (1.8, 2.1)
+DDFA_FACTORS = (1.3, 1.5)
+SIXDREPNET_FACTORS = (1.5, 1.8)
+
+
+class PoseVoter:
+    """An estimator over several crops of a face and their mirror images: the mean of its answers."""
+
+    def __init__(
+        self,
+        network: Callable[[NDArray[np.uint8]], NDArray],
+        side: int,
+        factors: tuple[float, ...],
+        to_rotations: Callable[[NDArray], NDArray],
+    ) -> None:
+        """network: crops uint8 [n, side, side, 3] RGB -> what it says of each.
+
+        factors: sides of the crops over the box's. to_rotations: the network's answers -> rotations [n, k, 3, 3] from
+        head to camera as in `rotation.py`, several where it has several answers.
+        """
+        self._network, self._side, self._factors = network, side, factors
+        self._to_rotations = to_rotations
+
+    def __call__(self, pictures: Sequence[NDArray[np.uint8]], boxes: NDArray) -> NDArray[np.float64]:
+        """Rotations [n, 3, 3] of the faces in BlazeFace's boxes [n, 4] (x0, y0, x1, y1, pixels).
+
+        pictures: RGB [h, w, 3], one entry per face.
+        """
+        votes = []
+        for factor in self._factors:
+            crops = np.stack([self._crop(*face, factor) for face in zip(pictures, boxes, strict=True)])
+            votes.append(self._ask(crops))
+            votes.append(MIRROR @ self._ask(np.ascontiguousarray(crops[:, :, ::-1])) @ MIRROR)
+        return mean_rotation(np.concatenate(votes, axis=1).swapaxes(0, 1))
+
+    def _ask(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return self._to_rotations(self._network(crops).astype(np.float64))
+
+    def _crop(self, picture: NDArray[np.uint8], box: NDArray, factor: float) -> NDArray[np.uint8]:
+        side = float(max(box[2] - box[0], box[3] - box[1])) * factor
+        return sample(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, self._side), self._side)
+
+
+def load_voter(name: str, paths: Sequence[Path], device: str) -> PoseVoter:
+    """The estimator of a card of task "pose". Raises UserError if a file can not be used."""
+    if name == "fsanet":
+        return PoseVoter(FsaNet(paths, device), FsaNet.side, FSANET_FACTORS, _rotations_of_fsanet)
+    if name == "3ddfa_v2":
+        return PoseVoter(Ddfa(paths[0], device), Ddfa.side, DDFA_FACTORS, _rotations_of_ddfa)
+    if name == "6drepnet":
+        return PoseVoter(
+            SixDRepNet(paths[0], device), SixDRepNet.side, SIXDREPNET_FACTORS, _rotations_of_6drepnet
+        )
+    raise ValueError(f"no pose estimator is called {name}")
+
+
+def _rotations_of_fsanet(angles: NDArray) -> NDArray[np.float64]:
+    """From yaw, pitch, roll in degrees [n, networks, 3]."""
+    return matrix_from_angles(*np.moveaxis(angles, -1, 0))
+
+
+def _rotations_of_ddfa(affine: NDArray) -> NDArray[np.float64]:
+    """From scaled rotations with translations [n, 3, 4]: the first two rows, made orthonormal."""
+    first, second = (affine[:, row, :3] for row in (0, 1))
+    first, second = (row / np.linalg.norm(row, axis=1, keepdims=True) for row in (first, second))
+    nearly = np.stack([first, second, np.cross(first, second)], axis=1)
+    return (Y_UP @ mean_rotation(nearly[None]) @ Y_UP)[:, None]
+
+
+def _rotations_of_6drepnet(rotations: NDArray) -> NDArray[np.float64]:
+    """From Rz(roll) Ry(yaw) Rx(pitch), all right-handed [n, 3, 3].
+
+    Its transpose, seen in frames with y down and z away, is Rx(-pitch) Ry(yaw) Rz(roll), as ours.
+    """
+    return (Y_UP @ rotations.swapaxes(-1, -2) @ Y_UP)[:, None]
