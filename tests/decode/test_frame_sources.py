@@ -127,13 +127,11 @@ def test_times_are_those_of_the_file(clips: Path) -> None:
 DAMAGED = ["noisy.mp4", "noisy.mkv", "noisy.ts", "noisy_hevc.mp4", "noisy_mpeg4.mp4", "long_gop.mp4"]
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", DAMAGED)
-def test_pyav_leaves_out_what_a_hole_of_zeros_spoiled(
-    clips: Path, tmp_path: Path, name: str, threads: int
-) -> None:
+def test_pyav_leaves_out_what_a_hole_of_zeros_spoiled(clips: Path, tmp_path: Path, name: str) -> None:
     path = overwrite(clips / name, tmp_path / name, 0.5, 0.53, fill=0)
-    with open_source(str(path), "video", "pyav", threads) as source:
+    # One thread, as the engine decodes: with FFmpeg's frame threads it is a matter of timing what survives near damage.
+    with open_source(str(path), "video", "pyav") as source:
         times = [round((int(time) - int(source.table.pts_ns[0])) * 25e-9) for time in source.table.pts_ns]
         sound = {frame.index: read_index(frame.rgb) for frame in source.frames(range(len(source.table)))}
     assert all(times[index] == number for index, number in sound.items())
@@ -151,11 +149,15 @@ def test_a_hole_stops_decord_or_costs_it_nothing(clips: Path, tmp_path: Path, na
     """decord reports a hole as an error; what it delivered before that is right, and no call hangs."""
     pytest.importorskip("decord")
     path = overwrite(clips / name, tmp_path / name, 0.5, 0.6, fill=0)
-    with pytest.raises(SegmentError) as error:
+
+    def read() -> None:
         # decord decodes ahead: on an idle machine it meets the hole before its first picture is asked for.
         with open_source(str(path), "video", "decord") as source:
             check(source, range(0, 24))
             list(source.frames(range(24, 60)))
+
+    with pytest.raises(SegmentError) as error:
+        read()
     assert error.value.failure.stage in ("open", "decode")
     assert error.value.failure.decoder == "decord"
 
