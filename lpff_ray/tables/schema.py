@@ -139,6 +139,52 @@ VIDEOS = pl.Schema(
 """One row per source. `status`: done | partial (some segments quarantined) | failed (all) | pending | duplicate |
 unreadable | not_media."""
 
+IDENTITIES = pl.Schema(
+    {
+        "identity_id": pl.String(),
+        "faces": pl.Int64(),
+        "tracks": pl.Int32(),
+        "videos": pl.Int32(),
+        "best_face_id": pl.String(),
+        "yaw_min": pl.Float32(),
+        "yaw_max": pl.Float32(),
+        "spread": pl.Float32(),
+    }
+)
+"""One row per person that `dedupe` tells apart. spread: largest distance between two of its tracks' embeddings."""
+
+DEDUPE = pl.Schema(
+    {
+        "face_id": pl.String(),
+        "identity_id": pl.String(),
+        "stitched_track_id": pl.String(),
+        "keep": pl.Boolean(),
+        "duplicate_of": pl.String(),
+        "similarity": pl.Float32(),
+        "rule": pl.String(),
+    }
+)
+"""One row per face, in the order of the faces table. stitched_track_id: its track, joined across segment borders.
+duplicate_of: the kept face that it repeats, null for a kept one; a kept face is never a duplicate (no chains)."""
+
+SELECTION = pl.Schema(
+    {
+        "face_id": pl.String(),
+        "identity_id": pl.String(),
+        "bin": pl.String(),
+        "split": pl.String(),
+        "weight": pl.Float64(),
+        "copies": pl.Int32(),
+        "rank": pl.Int64(),
+        "reason": pl.String(),
+    }
+)
+"""One row per selected face, sorted by rank (0, 1, ...: the order in which exports number them). split: train | test,
+by identity. weight: of the face in training; copies: how often a rebalanced list names it."""
+
+REVIEW = pl.Schema({"face_id": pl.String(), "decision": pl.String(), "bin": pl.String(), "note": pl.String()})
+"""What a person said about faces. decision: accept | reject; bin: the bin to move the face to, null to leave it."""
+
 
 def frame(
     columns: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], schema: pl.Schema

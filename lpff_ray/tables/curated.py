@@ -1,0 +1,83 @@
+"""The tables that are made from faces after mining: identities, duplicates, selections, review marks."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.errors import UserError
+from lpff_ray.tables import schema
+from lpff_ray.tables.folder import Folder
+from lpff_ray.tables.run import TABLES, open_run_folder
+
+SELECTIONS = "selections"
+REVIEW_FILE = f"{TABLES}/review.parquet"
+
+
+def identities(out: str) -> pl.DataFrame:
+    """One row per person; columns as in `schema.IDENTITIES`. Raises UserError before `lpff-ray dedupe` has run."""
+    return _deduped(out, "identities")
+
+
+def dedupe_marks(out: str) -> pl.DataFrame:
+    """One row per face; columns as in `schema.DEDUPE`. Raises UserError before `lpff-ray dedupe` has run."""
+    return _deduped(out, "dedupe")
+
+
+def selection(out: str, name: str) -> pl.DataFrame:
+    """The rows of a selection by rank; columns as in `schema.SELECTION`. Raises UserError if there is none."""
+    folder = open_run_folder(out)
+    content = folder.read(f"{SELECTIONS}/{checked_name(name)}.parquet")
+    if content is None:
+        have = [found.removesuffix(".parquet") for found in folder.names(SELECTIONS, ".parquet")]
+        raise UserError(
+            f"{out}: no selection {name!r} (there: {', '.join(have) or 'none'}); "
+            f"make it with lpff-ray select {out} --preset efhq --name {name}"
+        )
+    return pl.read_parquet(io.BytesIO(content))
+
+
+def selection_rules(out: str, name: str) -> dict[str, Any]:
+    """The exact rules that made a selection. Raises UserError if there is none."""
+    content = open_run_folder(out).read(f"{SELECTIONS}/{checked_name(name)}.json")
+    if content is None:
+        raise UserError(f"{out}: no selection {name!r}; make it with lpff-ray select")
+    return dict(json.loads(content))
+
+
+def write_selection(folder: Folder, name: str, table: pl.DataFrame, rules: dict[str, Any]) -> None:
+    """Put a selection in place, its rules first: a table never stands without them."""
+    checked_name(name)
+    folder.commit(f"{SELECTIONS}/{name}.json", json.dumps(rules, indent=2).encode())
+    folder.commit(f"{SELECTIONS}/{name}.parquet", parquet(table))
+
+
+def review(out: str) -> pl.DataFrame:
+    """Review marks, none if nobody has reviewed; columns as in `schema.REVIEW`. Raises UserError if `out` is no run."""
+    content = open_run_folder(out).read(REVIEW_FILE)
+    return schema.frame({}, schema.REVIEW) if content is None else pl.read_parquet(io.BytesIO(content))
+
+
+def checked_name(name: str) -> str:
+    """A selection's name. Raises UserError unless it can name a file everywhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise UserError(f"selection name {name!r}: use letters, digits, dot, dash and underscore only")
+    return name
+
+
+def parquet(table: pl.DataFrame) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    content = io.BytesIO()
+    table.write_parquet(content, compression="zstd", statistics=True)
+    return content.getvalue()
+
+
+def _deduped(out: str, table: str) -> pl.DataFrame:
+    content = open_run_folder(out).read(f"{TABLES}/{table}.parquet")
+    if content is None:
+        raise UserError(f"{out}: identities and duplicates are not known yet; run lpff-ray dedupe {out}")
+    return pl.read_parquet(io.BytesIO(content))
