@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from actors.miner import MinerActor, Worker
 from cluster.session import Berth
 from lpff_ray.errors import UserError
 from lpff_ray.receipt import Lease
+from lpff_ray.storage import absolute
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,7 @@ class Crew:
             num_gpus=berth.gpus,
             max_concurrency=berth.threads,
             scheduling_strategy=NodeAffinitySchedulingStrategy(berth.node_id, soft=False),
-            # Ray would set OMP_NUM_THREADS to num_cpus; with a thread per lease already, one each is enough.
-            runtime_env={"env_vars": dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")},
+            runtime_env={"env_vars": environment()},
         ).remote(self._make_engine)
         self.hands.append(Hand(berth, actor, actor.ping.remote(self._marker), alone=alone))
 
@@ -219,6 +220,15 @@ class Crew:
             self._note("every node that mined is lost; waiting for others to join")
         elif now - self._lost_since > self._limits.start_s:
             raise UserError("every node that mined is lost; run the same command again to go on from here")
+
+
+def environment() -> dict[str, str]:
+    """Environment variables of the miners, whatever node they are on."""
+    # Ray would set OMP_NUM_THREADS to num_cpus; with a thread per lease already, one each is enough.
+    chosen = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    if os.environ.get("LPFF_RAY_MODELS"):
+        chosen["LPFF_RAY_MODELS"] = absolute(os.environ["LPFF_RAY_MODELS"])
+    return chosen
 
 
 def reason(error: RayError) -> str:

@@ -41,8 +41,8 @@ _CLIENT_ERRORS = (
     ("google.auth.exceptions", "GoogleAuthError"),
     ("gcsfs.retry", "HttpError"),
 )
-# Raised on the way to a file: no such protocol or package, no such member, a locked or damaged archive.
-_OPEN_ERRORS = (ValueError, ImportError, KeyError, NotImplementedError, RuntimeError)
+OPEN_ERRORS = (ValueError, ImportError, KeyError, NotImplementedError, RuntimeError)
+"""Raised by fsspec on the way to a file: no such protocol or package, no such member, a locked or damaged archive."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
 
 @contextmanager
 def _remote(uri: str) -> Iterator[BinaryIO]:
-    with storage_failures(uri, *_OPEN_ERRORS):
+    with storage_failures(uri, *OPEN_ERRORS):
         filesystem, path = fsspec.core.url_to_fs(uri)
         file = filesystem.open(path, "rb", block_size=RANGE, cache_type="blockcache")
         free = _seeks_freely(file)

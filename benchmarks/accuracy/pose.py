@@ -1,4 +1,4 @@
-"""How good the product's head pose is: python -m benchmarks.accuracy.pose --data ../shared/data --out docs
+"""How good the product's head pose is, frontal to profile
 
 Every figure comes out of `FaceMeasurer`, which is what `lpff-ray mine` runs: the fused answer from its yaw, pitch and
 roll, each estimator's from its `pose_votes`. Scored are only faces that nothing was trained on (`pose_data.held_out`).
@@ -6,11 +6,9 @@ roll, each estimator's from its `pose_votes`. Scored are only faces that nothing
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from pathlib import Path
 
-import cv2
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
@@ -34,18 +32,6 @@ SETS = {
     "aflw": "AFLW crops held out, consensus of the teachers",
     "video": "clips held out, consensus of the teachers",
 }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    cv2.setNumThreads(1)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    text = evaluate(arguments.data, arguments.out / "pose_error.png")
-    (arguments.out / "pose.md").write_text(text, encoding="utf-8")
-    print(text)
 
 
 def evaluate(data: Path, plot: Path) -> str:
@@ -168,7 +154,3 @@ def draw(path: Path, truths: dict[str, NDArray], answers: dict[str, dict[str, ND
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
-
-
-if __name__ == "__main__":
-    main()

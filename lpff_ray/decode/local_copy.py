@@ -10,10 +10,7 @@ from contextlib import contextmanager
 import fsspec
 
 from lpff_ray.decode.frames import segment_error
-from lpff_ray.storage import absolute, file_name, storage_failures
-
-# What fsspec raises besides OSErrors: no such protocol, package or archive member, an encrypted member.
-_FETCH_ERRORS = (ValueError, ImportError, KeyError, NotImplementedError, RuntimeError)
+from lpff_ray.storage import OPEN_ERRORS, absolute, file_name, storage_failures
 
 
 @contextmanager
@@ -46,7 +43,7 @@ def _fetch(uri: str, folder: str) -> str:
     # The folder is new for each copy, so fsspec must not keep the file system that belongs to it.
     options = {"cache_storage": folder, "skip_instance_cache": True}
     try:
-        with storage_failures(uri, *_FETCH_ERRORS):
+        with storage_failures(uri, *OPEN_ERRORS):
             filesystem, path = fsspec.core.url_to_fs(f"simplecache::{uri}", simplecache=options)
             with filesystem.open(path, "rb") as cached:
                 os.rename(cached.name, target)

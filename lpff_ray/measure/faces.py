@@ -108,7 +108,7 @@ class FaceMeasurer:
             }
             five = into_pose(into, faces, meshes, learned, voted, origin, width, height, focal)
         with into.timed("quality"):
-            chips = [aligned_chip(*pair) for pair in zip(own_pictures, faces.keypoints, strict=True)]
+            chips = [aligned_chip(*pair) for pair in zip(own_pictures, five, strict=True)]
             before = len(into.columns.get("iqa", ()))
             into_quality(into, own_pictures, faces, chips)
             if self.iqa is not None:  # the plug-in's figure takes the place of the embedded one
@@ -172,14 +172,6 @@ def into_pose(
         pose.fit_keypoints(faces.keypoints.astype(np.float64)),
     )
     trust = pose.mesh_weight(meshes.presence)
-    learned_angles = angles_from_matrix(learned)
-    share = pose.mesh_share(learned_angles[:, 0], meshes.presence)
-    rotation = blend(learned, mesh_fit.rotation, share)
-    laid = pose.place(rotation, faces.keypoints.astype(np.float64))
-    scale = laid.scale ** (1 - trust) * np.maximum(mesh_fit.scale, 1e-6) ** trust
-    centre = laid.centre + (mesh_fit.centre - laid.centre) * trust[:, None] + origin
-    rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
-    angles = angles_from_matrix(rotation)
     rotations = {
         "posenet": learned,
         "facemesh": mesh_fit.rotation,
@@ -187,6 +179,13 @@ def into_pose(
         **voted,
     }
     votes = {name: angles_from_matrix(estimated) for name, estimated in rotations.items()}
+    share = pose.mesh_share(votes["posenet"][:, 0], meshes.presence)
+    rotation = blend(learned, mesh_fit.rotation, share)
+    laid = pose.place(rotation, faces.keypoints.astype(np.float64))
+    scale = laid.scale ** (1 - trust) * np.maximum(mesh_fit.scale, 1e-6) ** trust
+    centre = laid.centre + (mesh_fit.centre - laid.centre) * trust[:, None] + origin
+    rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
+    angles = angles_from_matrix(rotation)
     landmarks = meshes.points[:, SCHEME_68] + np.append(origin, 0.0)
     modelled = laid.scale[:, None, None] * (rotation @ pose.head_model().five_points().T).transpose(0, 2, 1)
     modelled = modelled[..., :2] + laid.centre[:, None]

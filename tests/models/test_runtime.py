@@ -134,7 +134,7 @@ def test_wrong_arrays_are_refused(embedding: EmbeddingModel) -> None:
         model(pictures("facemesh", 1).astype(np.float64))
     with pytest.raises(ValueError, match="batch is float32"):
         model(pictures("facemesh", 1, (128, 192)))
-    with pytest.raises(ValueError, match="faces are uint8"):
+    with pytest.raises(ValueError, match="crops are uint8"):
         embedding(crops(1, 112, 112))
 
 
