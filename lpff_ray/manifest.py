@@ -58,14 +58,19 @@ def read_manifest(uri: str) -> list[Source]:
             data = file.read()
     except OSError as error:
         raise UserError(f"{uri}: the manifest cannot be read: {explain(error, uri)}") from None
-    sources = [_source(uri, where, row) for where, row in _READERS[_suffix(uri)](uri, data)]
+    rows = _READERS[_suffix(uri)](uri, data)
+    sources = [source_of_row(where, row, uri) for where, row in rows]
     if not sources:
         raise UserError(f"{uri}: the manifest lists nothing: put one uri on each line")
     return sources
 
 
-def _source(manifest: str, where: str, row: dict[str, Any]) -> Source:
-    """One row as a Source. where: "manifest, line n", the start of every complaint."""
+def source_of_row(where: str, row: dict[str, Any], manifest: str = "") -> Source:
+    """One row with columns of COLUMNS as a Source. Raises UserError about a value that makes no sense.
+
+    where: "manifest, line n", the start of every complaint. manifest: its uri, from whose folder a relative `uri` is
+        read; "" if `uri` is absolute.
+    """
     uri = row.get("uri")
     if not isinstance(uri, str) or not uri.strip():
         raise UserError(f"{where}: 'uri' is empty or not text")
@@ -75,7 +80,7 @@ def _source(manifest: str, where: str, row: dict[str, Any]) -> Source:
     if end is not None and end <= (start or 0.0):
         raise UserError(f"{where}: end_s is {end:g}; it must be greater than start_s ({start or 0.0:g})")
     return Source(
-        uri=_resolve(manifest, uri.strip()),
+        uri=_resolve(manifest, uri.strip()) if manifest else uri,
         clip_id=_text(row.get("clip_id")),
         start_s=start,
         end_s=end,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -71,13 +72,15 @@ class Summary:
         return self.quarantined / self.planned if self.planned else 0.0
 
 
-def plan(srcs: Sequence[str], limit: int | None = None, out: str = "") -> list[Video]:
+def plan(srcs: Sequence[str], limit: int | None = None, out: str = "", videos: str = "") -> list[Video]:
     """Look at the sources, with progress on stderr. limit: look at the first so many files or clips only.
 
     out: absolute output folder; it may lie in a folder of sources, and what is in it is no source.
+    videos: where the videos lie that clip lists speak of; see `sources.expand`.
     Raises UserError for a source that does not exist or holds nothing.
     """
-    sources = [source for source in expand(srcs) if not out or not source.uri.startswith(f"{out}/")][:limit]
+    found = expand(srcs, videos)
+    sources = [source for source in found if not out or not source.uri.startswith(f"{out}/")][:limit]
     with Phase("planning", len({source.uri for source in sources}), "files") as phase:
         return plan_videos(sources, on_progress=lambda done, total: phase.advance())
 
@@ -92,11 +95,13 @@ def mine(
     workers: int | None = None,
     limit: int | None = None,
     retry_quarantined: bool = False,
+    videos: str = "",
 ) -> Summary:
     """Mine faces out of `srcs` into the folder `out`; run again to resume.
 
     executor: who does the work: None for this process, `cluster.executor.run_ray` for a Ray cluster.
     device: "auto", "cpu", "cuda" or "cuda:N". retry_quarantined: try segments again that were given up before.
+    videos: where the videos lie that clip lists speak of; see `sources.expand`.
 
     Raises UserError for sources that do not exist, a plug-in that is not in the model store, an `out` of another
     configuration, or a full disk; what was mined until then stays.
@@ -104,13 +109,13 @@ def mine(
     config = config or MineConfig()
     for card in store.chosen(config):  # missing or wrong: said before the sources are looked at
         store.plugin_files(card)
-    videos = plan([srcs] if isinstance(srcs, str) else srcs, limit, absolute(out).rstrip("/"))
+    planned_videos = plan([srcs] if isinstance(srcs, str) else srcs, limit, absolute(out).rstrip("/"), videos)
     run = Run(out, config)
     run.folder.sweep(parts.PARTS)
-    run.commit_plan(videos)
+    run.commit_plan(planned_videos)
     if retry_quarantined:
         run.forget_quarantined()
-    planned = [segment for video in videos for segment in segments(video, config.segment_seconds)]
+    planned = [segment for video in planned_videos for segment in segments(video, config.segment_seconds)]
     done = run.done()
     left = [segment for segment in planned if not parts.is_done(segment.segment_id, done)]
     # Long segments first, photos last: no worker is left with a long one when the others have nothing to do.
@@ -118,7 +123,7 @@ def mine(
     outcome = Outcome()
     if left:
         share = len(left) / len(planned)
-        frames = round(estimate(videos, config, 1.0).frames * share)
+        frames = round(estimate(planned_videos, config, 1.0).frames * share)
         with Progress(len(left), frames) as progress:
             job = Job(
                 left,
@@ -135,7 +140,7 @@ def mine(
         planned=len(planned),
         done_before=len(planned) - len(left),
         outcome=outcome,
-        videos={status: sum(video.status == status for video in videos) for status in _statuses(videos)},
+        videos=dict(Counter(sorted(video.status for video in planned_videos))),
         quarantined=_given_up(run, planned),
     )
 
@@ -144,10 +149,6 @@ def _run_local(job: Job) -> Outcome:
     from lpff_ray.local import run_local  # it needs the models, which a Ray driver does not
 
     return run_local(job)
-
-
-def _statuses(videos: Sequence[Video]) -> list[str]:
-    return sorted({video.status for video in videos})
 
 
 def _given_up(run: Run, planned: Sequence[Segment]) -> int:

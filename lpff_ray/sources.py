@@ -9,6 +9,7 @@ from typing import Any
 
 import fsspec
 
+from lpff_ray.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celebvhq, read_vfhq
 from lpff_ray.errors import UserError
 from lpff_ray.manifest import Source, is_manifest, read_manifest
 from lpff_ray.storage import absolute, explain, storage_failures
@@ -16,41 +17,74 @@ from lpff_ray.storage import absolute, explain, storage_failures
 __all__ = ["Source", "expand"]
 
 
-def expand(srcs: Sequence[str]) -> list[Source]:
+def expand(srcs: Sequence[str], videos: str = "") -> list[Source]:
     """Every file that `srcs` name, each once, in the order of `srcs` and sorted within each.
 
     A SRC is a file, a folder (listed recursively; hidden files are skipped, all others are kept, so that what
     is no video becomes a row with a reason), a glob (`**` for any depth; files only), an fsspec URI of any of
-    these, or a manifest (see `lpff_ray.manifest`; only where named itself, not where found in a folder or by
-    a glob). A file that literally has the name wins over its reading as a glob.
+    these, a zip, a manifest (see `lpff_ray.manifest`) or the clip list of CelebV-HQ or VFHQ (see
+    `lpff_ray.clip_lists`). Zips and lists count only where named themselves, not where found in a folder or by a
+    glob; VFHQ's texts count everywhere. A file that literally has the name wins over its reading as a glob.
+
+    videos: folder or fsspec URI of the videos that clip lists speak of, searched recursively; "" for
+        $LPFF_RAY_VIDEOS or else the folder of the list.
 
     Raises UserError, naming the SRC and the mend, for one that does not exist, holds or matches no file, or
-    cannot be reached; what a manifest lists is not checked here.
+    cannot be reached; what a manifest or clip list names is not checked here.
     """
+    shelves = _Shelves(videos or os.environ.get("LPFF_RAY_VIDEOS", ""))
     sources: dict[Source, None] = {}
     for src in srcs:
         if not src:
             raise UserError("an empty source was given: name a file, folder, glob, URI or manifest")
-        sources.update(dict.fromkeys(_expand(src)))
+        sources.update(dict.fromkeys(_expand(src, shelves)))
     return list(sources)
 
 
-def _expand(src: str) -> list[Source]:
+class _Shelves:
+    """The videos that clip lists speak of; each folder is listed once, when first asked for."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._listed: dict[str, Downloads] = {}
+
+    def of(self, clip_list: str) -> Downloads:
+        folder = self._folder or clip_list.rpartition("::")[2].rpartition("/")[0] or "/"
+        if folder not in self._listed:
+            place = absolute(folder)
+            self._listed[folder] = Downloads(place, _list(place, folder))
+        return self._listed[folder]
+
+
+def _expand(src: str, shelves: _Shelves) -> list[Source]:
     place = absolute(src)
-    if os.path.isabs(place):
-        found = _list_local(place, src)
-    else:
-        try:
-            # fsspec reports unknown protocols, missing packages and missing archive members as these.
-            with storage_failures(place, ValueError, ImportError, KeyError):
-                found = _list_remote(place, src)
-        except OSError as error:
-            raise UserError(f"{src}: {explain(error, place)}") from None
+    if place.lower().endswith(".zip") and "::" not in place and not os.path.isdir(place):
+        place = f"zip://::{place}"
+    found = _list(place, src)
+    if found == [place] and is_celebvhq(place):
+        return read_celebvhq(place, shelves.of(place))
+    clips = [read_vfhq(uri, shelves.of(uri)) for uri in found if is_vfhq(uri)]
+    if clips:
+        # Videos beside their annotations are there for the clips, not to be mined whole.
+        taken = {clip.uri for clip in clips}
+        return clips + [Source(uri) for uri in found if uri not in taken and not is_vfhq(uri)]
     if found == [place] and is_manifest(place):
         sources = read_manifest(place)
         _check_protocols(place, sources)
         return sources
     return [Source(uri) for uri in found]
+
+
+def _list(place: str, src: str) -> list[str]:
+    """The files that an absolute path or a URI names; src: as a person wrote it, for complaints."""
+    if os.path.isabs(place):
+        return _list_local(place, src)
+    try:
+        # fsspec reports unknown protocols, missing packages and missing archive members as these.
+        with storage_failures(place, ValueError, ImportError, KeyError):
+            return _list_remote(place, src)
+    except OSError as error:
+        raise UserError(f"{src}: {explain(error, place)}") from None
 
 
 def _list_local(path: str, src: str) -> list[str]:

@@ -39,7 +39,7 @@ from lpff_ray.decode.frames import (
     segment_error,
     video_stream,
 )
-from lpff_ray.decode.pyav_source import IDENTITY, display_matrix
+from lpff_ray.decode.pyav_source import IDENTITY, MATRICES, display_matrix
 
 CONTAINERS = {"mov", "mp4"}  # every frame's place stands in the header, so a lost one is noticed
 CODECS = {"h264", "hevc"}
@@ -78,6 +78,8 @@ def objection(path: str, table: FrameTable) -> str:
                 return "rotated"
             if any(component.bits != 8 for component in picture.format.components):
                 return f"more than 8 bits: {picture.format.name}"
+            if picture.colorspace not in MATRICES:  # decord takes it for BT.601
+                return f"colour matrix {picture.colorspace}"
     except (av.FFmpegError, OSError) as error:
         return f"its first frame: {error}"
     return ""

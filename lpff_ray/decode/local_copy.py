@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +11,15 @@ from contextlib import contextmanager
 import fsspec
 
 from lpff_ray.decode.frames import segment_error
-from lpff_ray.storage import OPEN_ERRORS, absolute, file_name, storage_failures
+from lpff_ray.storage import OPEN_ERRORS, absolute, file_name, opened, storage_failures
 
 
 @contextmanager
 def local_copy(uri: str) -> Iterator[str]:
     """A local path to read `uri` from, as long as the context lasts.
 
-    Local files (and file:// URIs) are used where they are. Others are fetched whole through fsspec's
-    simplecache into a folder of their own under $LPFF_RAY_CACHE (default: the system's temporary folder),
+    Local files (and file:// URIs) are used where they are. Others are fetched whole (through fsspec's
+    simplecache) into a folder of their own under $LPFF_RAY_CACHE (default: the system's temporary folder),
     which is removed afterwards; the copy keeps the ending of the name. Raises SegmentError (stage "open")
     if it can not be had.
     """
@@ -43,6 +44,10 @@ def _fetch(uri: str, folder: str) -> str:
     # The folder is new for each copy, so fsspec must not keep the file system that belongs to it.
     options = {"cache_storage": folder, "skip_instance_cache": True}
     try:
+        if "::" in uri:  # a member of an archive, which `opened` keeps open
+            with opened(uri) as (member, _), open(target, "wb") as copy:
+                shutil.copyfileobj(member, copy, 1 << 20)
+            return target
         with storage_failures(uri, *OPEN_ERRORS):
             filesystem, path = fsspec.core.url_to_fs(f"simplecache::{uri}", simplecache=options)
             with filesystem.open(path, "rb") as cached:

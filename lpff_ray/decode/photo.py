@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from lpff_ray.decode.frames import Closing, Frame, FrameTable, check_indices, segment_error
 
@@ -19,6 +20,7 @@ MAX_PIXELS = 200_000_000
 PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 _QUARTER_TURNS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
+_PROFILED = {"L", "RGB", "CMYK"}  # Pillow's modes that an ICC profile can speak of
 
 
 def open_photo(file: str | BinaryIO) -> Image.Image:
@@ -38,16 +40,40 @@ def turned_size(image: Image.Image) -> tuple[int, int]:
 
 
 def to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Decode to uint8 [h, w, 3], EXIF orientation applied. Transparency is dropped: its colours show."""
+    """Decode to sRGB, uint8 [h, w, 3]: EXIF orientation and an embedded ICC profile are applied.
+
+    Without a profile the numbers are taken for sRGB. Transparency is dropped: its colours show.
+    """
     image = ImageOps.exif_transpose(image)
+    profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
-        levels = np.asarray(image)
-        if image.mode == "F":
-            gray = np.clip(levels, 0, 255).astype(np.uint8)
-        else:  # 16 bits a pixel, in a 16- or 32-bit integer
-            gray = (np.clip(levels, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8)
-        return np.ascontiguousarray(np.repeat(gray[:, :, None], 3, axis=2))
+        image = Image.fromarray(_eight_bits(image))
+    if profile:
+        image = _to_srgb(image, profile)
     return np.array(image.convert("RGB"))
+
+
+def _eight_bits(image: Image.Image) -> npt.NDArray[np.uint8]:
+    levels = np.asarray(image)
+    if image.mode == "F":
+        return np.clip(levels, 0, 255).astype(np.uint8)
+    # 16 bits a pixel, in a 16- or 32-bit integer
+    return (np.clip(levels, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8)
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Apply an ICC profile to a picture of 8-bit gray, RGB or CMYK, or of what Pillow makes one of these of."""
+    if image.mode not in _PROFILED:
+        image = image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if ImageCms.getProfileDescription(source).startswith("sRGB"):
+            return image
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image  # damaged, or of another colour model than the picture: browsers go without it, too
+    assert converted is not None  # only a conversion in place returns nothing
+    return converted
 
 
 class PhotoSource(Closing):
