@@ -13,10 +13,9 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.miner import MinerActor, Worker
+from actors.miner import MinerActor
 from cluster.session import Berth
 from lpff_ray.errors import UserError
-from lpff_ray.receipt import Lease
 from lpff_ray.storage import absolute
 
 
@@ -50,9 +49,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """A lease in flight; times of time.monotonic()."""
+    """A lease (or a unit of an export) in flight; times of time.monotonic()."""
 
-    lease: Lease
+    lease: Any
     began: float
     deadline: float
 
@@ -83,14 +82,16 @@ class Crew:
     def __init__(
         self,
         fit: Callable[[], list[Berth]],
-        make_engine: Callable[[], Worker],
+        make_engine: Callable[[], Any],
         marker: str,
         limits: Limits,
         note: Callable[[str], None],
+        trade: str = "miner",
     ) -> None:
+        """trade: what to call a worker when speaking of it."""
         self.hands: list[Hand] = []
         self._fit, self._make_engine, self._marker, self._limits = fit, make_engine, marker, limits
-        self._note = note
+        self._note, self._trade = note, trade
         self._berths = fit()
         self._nodes = {berth.node_id for berth in self._berths}
         self._failed_starts: Counter[Berth] = Counter()
@@ -153,7 +154,7 @@ class Crew:
             folder = self._marker.rpartition("/")[0]
             raise UserError(
                 f"{folder} is not visible from node {hand.berth.node_name}: "
-                "give --out a folder of a shared file system, or a place such as s3://bucket/run"
+                "choose a folder of a shared file system, or a place such as s3://bucket/run"
             )
         hand.placed = True
         hand.deadline = time.monotonic() + self._limits.start_s
@@ -188,13 +189,13 @@ class Crew:
         self._failed_starts[hand.berth] += 1
         if self._failed_starts[hand.berth] >= self._limits.starts:
             self._berths = [berth for berth in self._berths if berth != hand.berth]
-            self._note(f"node {hand.berth.node_name} is given up: a miner does not start there: {why}")
+            self._note(f"node {hand.berth.node_name} is given up: no {self._trade} starts there: {why}")
         nothing_works = not self._any_started and self._failed_starts.total() >= self._limits.starts
         if nothing_works or not (self._berths or self.hands):
             mend = "its Ray logs (/tmp/ray/session_latest/logs) say more"
             if "No module named" in why:
                 mend = "install lpff-ray there, or send it along with `./run_cluster.sh submit`"
-            raise UserError(f"no miner can be started on node {hand.berth.node_name}: {why}; {mend}")
+            raise UserError(f"no {self._trade} can be started on node {hand.berth.node_name}: {why}; {mend}")
 
     def _welcome_new_nodes(self) -> None:
         self._fitted = time.monotonic()

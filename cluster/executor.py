@@ -1,13 +1,17 @@
-"""The Ray executor: what `lpff_ray.mining` calls to have a job done on a cluster."""
+"""The Ray executor: what `lpff_ray.mining` calls to have a job done on a cluster; and all kinds of work by name."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import ray
 
 from cluster.dispatch import dispatch
+from cluster.export import ray_exporter
 from cluster.metrics import Metrics
+from cluster.neighbours import ray_jobs
 from cluster.session import fit, marker_in, session
 from lpff_ray.engine import Engine
 from lpff_ray.mining import Executor, Job, Outcome
@@ -30,3 +34,11 @@ def run_ray(job: Job, address: str = "") -> Outcome:
             job.on_quarantine,
             marker=marker,
         )
+
+
+WORK: dict[str, Callable[[str], Any]] = {"mine": ray_executor, "dedupe": ray_jobs, "export": ray_exporter}
+
+
+def on_ray(work: str, address: str) -> Any:
+    """Who does a verb's work on the Ray cluster at `address`, as `mine`, `dedupe` or `export` takes it."""
+    return WORK[work](address)

@@ -11,21 +11,50 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lpff_ray.config import MineConfig
+    from lpff_ray.curate.config import DedupeConfig
+    from lpff_ray.curate.dedupe import dedupe
+    from lpff_ray.curate.select import select
     from lpff_ray.errors import UserError
     from lpff_ray.mining import mine
     from lpff_ray.pictures import analyze
+    from lpff_ray.tables.curated import dedupe_marks, identities, selection, selection_rules, video_duplicates
     from lpff_ray.tables.read import quarantine, scan, segments, videos
 
-__all__ = ["MineConfig", "UserError", "analyze", "mine", "quarantine", "scan", "segments", "videos"]
+__all__ = [
+    "DedupeConfig",
+    "MineConfig",
+    "UserError",
+    "analyze",
+    "dedupe",
+    "dedupe_marks",
+    "identities",
+    "mine",
+    "quarantine",
+    "scan",
+    "segments",
+    "select",
+    "selection",
+    "selection_rules",
+    "video_duplicates",
+    "videos",
+]
 
 _HOMES = {
+    "DedupeConfig": "lpff_ray.curate.config",
     "MineConfig": "lpff_ray.config",
     "UserError": "lpff_ray.errors",
     "analyze": "lpff_ray.pictures",
+    "dedupe": "lpff_ray.curate.dedupe",
+    "dedupe_marks": "lpff_ray.tables.curated",
+    "identities": "lpff_ray.tables.curated",
     "mine": "lpff_ray.mining",
     "quarantine": "lpff_ray.tables.read",
     "scan": "lpff_ray.tables.read",
     "segments": "lpff_ray.tables.read",
+    "select": "lpff_ray.curate.select",
+    "selection": "lpff_ray.tables.curated",
+    "selection_rules": "lpff_ray.tables.curated",
+    "video_duplicates": "lpff_ray.tables.curated",
     "videos": "lpff_ray.tables.read",
 }
 

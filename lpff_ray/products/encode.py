@@ -1,0 +1,37 @@
+"""Pictures as the bytes of PNG and JPEG files: the same pixels give the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Lossless at any level. Measured on 42 face crops of 512 pixels from real videos, one thread: level 1 takes 14 ms and
+# 218 kB, 2 15 ms and 212 kB, 3 20 ms and 201 kB, 6 (zlib's own) 52 ms and 183 kB. From 4 on zlib matches lazily.
+PNG_LEVEL = 3
+# All of the colour, since crops are scaled again in training. 3 ms and 61 kB on the same crops.
+JPEG_QUALITY = 95
+
+_SETTINGS = {
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL],
+    ".jpg": [
+        *(cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY),
+        *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+    ],
+}
+
+
+def encode(pixels: NDArray[np.uint8], name: str) -> bytes:
+    """Encode uint8 [h, w, 3] RGB or [h, w] gray as the ending of `name` says: .png or .jpg (quality 95, 4:4:4).
+
+    sRGB, without a profile, as the datasets' own pictures are. Raises ValueError for another ending.
+    """
+    ending = PurePosixPath(name).suffix
+    if ending not in _SETTINGS:
+        raise ValueError(f"{name}: pictures end with {' or '.join(_SETTINGS)}")
+    ordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    done, content = cv2.imencode(ending, ordered, _SETTINGS[ending])
+    assert done, name
+    return content.tobytes()

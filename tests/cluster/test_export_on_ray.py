@@ -1,0 +1,136 @@
+"""Exports on Ray: the same bytes as in one process, also when exporters die."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+import pytest
+import ray
+from clips import portrait, write_clip
+
+import lpff_ray
+from cluster.crew import Limits
+from cluster.export import ray_exporter, run_ray
+from lpff_ray.config import MineConfig
+from lpff_ray.errors import UserError
+from lpff_ray.products.export import Job, export
+from lpff_ray.products.product import File, Made, Product, Record
+from lpff_ray.products.stylegan import StyleGan
+from lpff_ray.products.units import Unit, plan_units
+from lpff_ray.products.video import OpenedVideo
+from lpff_ray.progress import Phase
+from lpff_ray.tables import schema
+from lpff_ray.tables.curated import write_selection
+from lpff_ray.tables.folder import Folder
+
+pytestmark = pytest.mark.ray
+
+
+class Deeds(Product):
+    """Does with each unit what its video's `uri` says, and notes in `log` that it began."""
+
+    log: str
+
+    name: ClassVar[str] = "deeds"
+    needs_frames: ClassVar[bool] = False
+
+    def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
+        deed, name = rows["uri"][0].split(":")
+        with open(self.log, "a") as log:
+            log.write(f"{name} {os.getpid()}\n")
+        first = Path(self.log).read_text().count(f"{name} ") == 1
+        yield [Made(f"{name}.txt", b"made")], {"index": rows["index"][0], "face_id": name}
+        time.sleep(0.3)  # let the neighbour begin
+        if deed == "exit" or (deed == "exit-first" and first):
+            os._exit(1)
+        if deed == "hang" and first:
+            time.sleep(1000)
+        if deed == "raise":
+            raise ZeroDivisionError("a bug of the format")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _by_value() -> Iterator[None]:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers can not import it
+    yield
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+def units_of(*uris: str) -> tuple[list[Unit], pl.DataFrame]:
+    count = len(uris)
+    rows = pl.DataFrame(
+        {
+            "index": range(count),
+            "video_id": [f"v{place}" for place in range(count)],
+            "uri": uris,
+            "frame_index": [0] * count,
+            "pts_ns": [0] * count,
+        }
+    )
+    return plan_units(Deeds(log=""), rows, {}), rows
+
+
+def test_deaths_and_hangs_cost_the_innocent_nothing(local_node: None, tmp_path: Path) -> None:
+    planned, _ = units_of("ok:a", "exit-first:b", "ok:c", "exit:d", "raise:e", "hang:f", "ok:g")
+    log, dest, stream = tmp_path / "log", tmp_path / "dest", io.StringIO()
+    dest.mkdir()
+    with Phase("exporting", len(planned), "faces", stream=stream) as progress:
+        job = Job(planned, Deeds(log=str(log)), str(dest), progress, workers=2)
+        outcome = run_ray(job, limits=Limits(base_s=0.0, per_second=0.0, refit_s=1.0))
+    receipts = {receipt.unit_id: receipt for receipt in outcome.receipts}
+    assert len(receipts) == len(outcome.receipts) == len(planned), "each unit comes to one end"
+    failed = {name: receipt.failure.message for name, receipt in receipts.items() if receipt.failure}
+    assert failed.keys() == {"v3-0-0", "v4-0-0"}
+    assert "a crash, or killed by the system" in failed["v3-0-0"]
+    assert failed["v4-0-0"] == "ZeroDivisionError: a bug of the format"
+    assert {path.name for path in dest.glob("[!.]*")} == {f"{name}.txt" for name in "abcfg"}, (
+        "whole or absent"
+    )
+    begun = [line.split()[0] for line in log.read_text().splitlines()]
+    assert begun.count("e") == 1, "a bug is not tried again"
+    assert 3 <= begun.count("d") <= 4
+    assert (outcome.unfinished, outcome.interrupted) == (0, False)
+    assert "exporter on" in stream.getvalue()
+    assert not list(dest.glob(".visible-*"))
+
+
+def test_what_concerns_the_whole_export_ends_it(local_node: None, tmp_path: Path) -> None:
+    planned, _ = units_of("ok:a")
+    with Phase("exporting", 1, "faces", stream=io.StringIO()) as progress:
+        job = Job(planned, Deeds(log="/nowhere/log"), "memory://dest", progress)
+        with pytest.raises(UserError, match="use --executor local"):
+            run_ray(job)
+
+
+def test_same_bytes_as_in_one_process(local_node: None, tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for number in range(2):
+        write_clip(clips / f"{number}.mp4", 20 + number, size=(320, 240), picture_of=portrait)
+    out = str(tmp_path / "run")
+    lpff_ray.mine(str(clips), out, MineConfig(every=4), workers=1)
+    faces = lpff_ray.scan(out).select("face_id").with_row_index("rank").collect()
+    assert len(faces) >= 10
+    rows = schema.frame(
+        {"face_id": faces["face_id"].to_list(), "rank": faces["rank"].to_list()}, schema.SELECTION
+    )
+    write_selection(Folder(out), "all", rows, {})
+    local = export(out, "all", StyleGan(size=512), str(tmp_path / "local"), workers=1)
+    on_ray = export(out, "all", StyleGan(size=512), str(tmp_path / "ray"), executor=ray_exporter(), workers=1)
+    assert (on_ray.made, on_ray.files, on_ray.size_bytes) == (local.made, local.files, local.size_bytes)
+
+    def tree(folder: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
+
+    assert tree(tmp_path / "ray") == tree(tmp_path / "local")
+    again = export(out, "all", StyleGan(size=512), str(tmp_path / "ray"))
+    assert again.made_before == local.made, "either executor goes on with the other's"

@@ -1,0 +1,177 @@
+"""ControlNet's data set, opened as its tutorial opens it, and landmarks that lie where the face is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+from command import call, complaint
+from PIL import Image
+from scipy.spatial.transform import Rotation
+from selecting import SELECTION, with_selection
+
+import lpff_ray
+from lpff_ray.measure.landmarks import SCHEME_68
+from lpff_ray.measure.pose import head_model
+from lpff_ray.measure.rotation import matrix_from_angles
+from lpff_ray.products.conditioning import REGIONS, draw_points
+from lpff_ray.products.face_points import mesh_share, points_68
+from lpff_ray.products.prompts import describe
+
+
+@pytest.fixture(scope="module")
+def run(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return with_selection(demo_run, tmp_path_factory.mktemp("controlnet") / "run")
+
+
+@pytest.fixture(scope="module")
+def dataset(run: Path) -> Path:
+    dest = run.parent / "fill"
+    done = call(
+        "export", run, "--selection", SELECTION, "--format", "controlnet", "--dest", dest, "--size", 256
+    )
+    assert done.returncode == 0, done.stderr
+    return dest
+
+
+class TutorialDataset:
+    """What `tutorial_dataset.py` of lllyasviel/ControlNet asks of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with open(folder / "prompt.json") as file:
+            self.data = [json.loads(line) for line in file]
+
+    def __getitem__(self, index: int) -> dict:
+        item = self.data[index]
+        source, target = (
+            cv2.imread(f"{self.folder}/{item[part]}")[..., ::-1] for part in ("source", "target")
+        )
+        return {"jpg": target / 127.5 - 1, "txt": item["prompt"], "hint": source / 255}
+
+
+def test_the_tutorials_loader_opens_it(dataset: Path) -> None:
+    data = TutorialDataset(dataset)
+    assert len(data.data) == 20
+    for index in range(20):
+        item = data[index]
+        assert item["jpg"].shape == item["hint"].shape == (256, 256, 3)
+        assert item["txt"].startswith("a portrait photo of a person, front view")
+        assert 0.01 < (item["hint"].max(2) > 0).mean() < 0.1
+
+
+def test_the_lines_lie_on_the_face(dataset: Path) -> None:
+    hints = [Image.open(path) for path in sorted((dataset / "source").iterdir())[:15:5]]
+    targets = [Image.open(path) for path in sorted((dataset / "target").iterdir())[:15:5]]
+    found = lpff_ray.analyze([np.asarray(target) for target in targets])
+    assert len(found) == 3
+    for hint, landmarks in zip(hints, found["landmarks"].to_numpy(), strict=True):
+        again = draw_points(landmarks.astype(float), 256).max(2) > 100
+        near = cv2.dilate((np.asarray(hint).max(2) > 0).astype(np.uint8), np.ones((7, 7), np.uint8))
+        assert near[again].mean() > 0.9
+
+
+def test_a_users_captions_come_first_in_the_prompt(run: Path, tmp_path: Path) -> None:
+    faces = lpff_ray.scan(str(run)).select("face_id", "uri").collect()
+    captions = tmp_path / "captions.csv"
+    captions.write_text(
+        f'face_id,uri,caption\n{faces["face_id"][0]},,"An astronaut, smiling."\n,{faces["uri"][0]},a woman in orange\n'
+    )
+    command = ("export", run, "--selection", SELECTION, "--format", "controlnet", "--size", 64)
+    done = call(*command, "--dest", tmp_path / "dest", "--set", f"captions={captions}")
+    assert done.returncode == 0, done.stderr
+    prompts = [json.loads(line)["prompt"] for line in (tmp_path / "dest" / "prompt.json").open()]
+    assert prompts[0].startswith("An astronaut, smiling, front view")
+    assert all(prompt.startswith("a woman in orange, front view") for prompt in prompts[1:])
+    other = tmp_path / "captions.jsonl"
+    for text, said in (
+        ('{"face_id": "no:such:face", "caption": "x"}\n', "no caption of any selected face"),
+        ('{"face_id": \n', "line 1 is no JSON object"),
+    ):
+        other.write_text(text)
+        found = call(*command, "--dest", tmp_path / "other", "--set", f"captions={other}")
+        assert said in complaint(found)
+    missing = call(*command, "--dest", tmp_path / "other", "--set", "captions=nowhere.csv")
+    assert "nowhere.csv: captions can not be read: no such file" in complaint(missing)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("face", "words"),
+    [
+        ({"yaw": 70.0}, "profile view facing image-left"),
+        ({"yaw": -70.0, "roll": 50.0}, "profile view facing image-right"),
+        ({"yaw": -30.0}, "three-quarter view facing image-right"),
+        ({"pitch": 20.0, "roll": -20.0}, "front view, looking up, head tilted"),
+        ({"pitch": -20.0, "sharpness": 0.9}, "front view, looking down, sharp focus"),
+        ({"sharpness": 0.2, "brightness": 30.0}, "front view, blurred, dark lighting"),
+        ({"brightness": 200.0}, "front view, bright lighting"),
+    ],
+)
+def test_prompts_say_what_was_measured(face: dict[str, float], words: str) -> None:
+    plain = {"yaw": 0.0, "pitch": 0.0, "roll": 0.0, "sharpness": 0.7, "brightness": 120.0}
+    assert describe(plain | face) == words
+
+
+def posed(yaw: float, pitch: float, roll: float, wrong_by: float) -> tuple[pl.DataFrame, np.ndarray]:
+    """A face of the head model, 30 pixels to the centimetre, with landmarks off by a turn of `wrong_by` degrees."""
+    rotation = matrix_from_angles(np.array(yaw), np.array(pitch), np.array(roll))
+    truth, five = (
+        30 * points @ rotation.T for points in (head_model().mesh[SCHEME_68], head_model().five_points())
+    )
+    mistaken = truth @ Rotation.from_euler("y", -wrong_by, degrees=True).as_matrix().T
+    columns = {
+        "landmarks": pl.Series(mistaken[None] + [500, 400, 0], dtype=pl.Array(pl.Float32, (68, 3))),
+        "keypoints": pl.Series(five[None, :, :2] + [500, 400], dtype=pl.Array(pl.Float32, (5, 2))),
+    }
+    face = pl.DataFrame(columns | {"face_px": [400.0], "yaw": [yaw], "pitch": [pitch], "roll": [roll]})
+    return face, truth[:, :2] + [500, 400]
+
+
+@pytest.mark.parametrize("pose", [(80.0, 0.0, 0.0), (-85.0, 10.0, 20.0), (70.0, -20.0, -10.0)])
+def test_at_profile_the_head_model_in_the_measured_pose_is_drawn(pose: tuple[float, float, float]) -> None:
+    face, truth = posed(*pose, wrong_by=30)
+    assert np.abs(points_68(face)[0, :, :2] - truth).max() < 0.1
+    assert np.abs(face["landmarks"].to_numpy()[0, :, :2] - truth).max() > 50
+
+
+def test_near_the_front_facemeshs_own_points_are_kept_unless_the_keypoints_contradict_them() -> None:
+    face, truth = posed(10.0, 0.0, 0.0, wrong_by=2)
+    assert mesh_share(face)[0] == 1
+    assert np.allclose(points_68(face)[0, :, :2], face["landmarks"].to_numpy()[0, :, :2])
+    face, truth = posed(10.0, 0.0, 0.0, wrong_by=60)
+    assert mesh_share(face)[0] == 0
+    assert np.abs(points_68(face)[0, :, :2] - truth).max() < 0.1
+
+
+def test_a_turning_heads_points_do_not_jump() -> None:
+    tracks = [
+        points_68(posed(yaw, 0, 0, wrong_by=max(0.0, yaw - 50) * 0.6)[0])[0] for yaw in np.arange(40, 75, 0.5)
+    ]
+    steps = np.abs(np.diff([points[:, :2] for points in tracks], axis=0)).max((1, 2))
+    assert steps.max() < 12  # of a head 400 pixels wide, which turns by half a degree
+
+
+def test_drawing_is_anti_aliased_and_as_wide_for_any_size() -> None:
+    face, _ = posed(0.0, 0.0, 0.0, wrong_by=0)
+    points = points_68(face)[0] - [500, 400, 0]
+    small, large = (
+        draw_points(points * size / 512 * 0.8 + [size / 2, size * 0.6, 0], size) for size in (256, 512)
+    )
+    assert len(np.unique(large)) > 60, "edges are graded"
+    reduced = cv2.resize(large, (256, 256), interpolation=cv2.INTER_AREA)
+    assert np.abs(reduced.astype(int) - small).mean() < 1.5
+    assert {point for region in REGIONS for point in region.points} == set(range(68))
+
+
+def test_what_is_nearer_is_drawn_over_what_is_further_away() -> None:
+    jaw, brow = REGIONS[0], REGIONS[3]
+    points = np.full((68, 3), 50.0)
+    points[list(jaw.points)] = np.linspace([100, 500, 0], [900, 500, 0], len(jaw.points))
+    for depth, seen in ((-5.0, brow), (5.0, jaw)):
+        points[list(brow.points)] = np.linspace([505, 100, depth], [505, 900, depth], len(brow.points))
+        assert tuple(draw_points(points, 1024)[500, 505]) == seen.colour
