@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +78,7 @@ class Hand:
 
 
 class Crew:
-    """Keeps a miner on every berth for as long as there is work. Nothing here waits."""
+    """Keeps a miner on every berth for as long as there is work. Only `finished` waits."""
 
     def __init__(
         self,
@@ -132,6 +133,24 @@ class Crew:
             runtime_env={"env_vars": environment()},
         ).remote(self._make_engine)
         self.hands.append(Hand(berth, actor, actor.ping.remote(self._marker), alone=alone))
+
+    def finished(self) -> Iterator[tuple[Hand, Any]]:
+        """Jobs that are done, with their hands, once something happens.
+
+        Waits for at most a second: deadlines and signals are looked at between waits. Raises what `advance` raises.
+        """
+        waited = {hand.waits_for: hand for hand in self.hands if hand.waits_for is not None}
+        waited |= {ref: hand for hand in self.hands for ref in hand.jobs}
+        if not waited:
+            threading.Event().wait(0.5)  # every node is lost; the crew looks for new ones
+            return
+        ready, _ = ray.wait(list(waited), num_returns=1, timeout=1.0)
+        for ref in ready:
+            hand = waited[ref]
+            if ref == hand.waits_for:
+                self.advance(hand)
+            elif ref in hand.jobs:
+                yield hand, ref
 
     def advance(self, hand: Hand) -> None:
         """What `hand` waits for has come: have it take the next step towards being ready.

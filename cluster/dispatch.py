@@ -9,7 +9,6 @@ was innocent, and it cost it nothing; one that fails there is to blame, and clim
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -103,7 +102,8 @@ class _Dispatch:
                         self.crew.staff(waiting, len(self.suspects))
                         self.lease_out()
                     self.progress.in_flight(self.in_flight())
-                    self.wait()
+                    for hand, ref in self.crew.finished():
+                        self.settle(hand, ref)
                     self.enforce_deadlines()
             finally:
                 unfinished = self.in_flight() + len(self.queue) + len(self.suspects) + len(self.guilty)
@@ -160,21 +160,6 @@ class _Dispatch:
         hand.jobs[hand.actor.run.remote(lease)] = Job(lease, now, now + allowed)
 
     # Taking in
-
-    def wait(self) -> None:
-        """Until something happens, at most a second: deadlines and signals are looked at between waits."""
-        waited = {hand.waits_for: hand for hand in self.crew.hands if hand.waits_for is not None}
-        waited |= {ref: hand for hand in self.crew.hands for ref in hand.jobs}
-        if not waited:
-            threading.Event().wait(0.5)  # every node is lost; the crew looks for new ones
-            return
-        ready, _ = ray.wait(list(waited), num_returns=1, timeout=1.0)
-        for ref in ready:
-            hand = waited[ref]
-            if ref == hand.waits_for:
-                self.crew.advance(hand)
-            elif ref in hand.jobs:
-                self.settle(hand, ref)
 
     def settle(self, hand: Hand, ref: ray.ObjectRef) -> None:
         try:

@@ -7,7 +7,6 @@ blame. Units that were in flight in an exporter that died, or was killed past a 
 from __future__ import annotations
 
 import functools
-import threading
 import time
 from collections import Counter, deque
 from dataclasses import replace
@@ -70,7 +69,8 @@ class _Export:
                         self.hand_out()
                     elif not self.in_flight():
                         break
-                    self.wait()
+                    for hand, ref in self.crew.finished():
+                        self.settle(hand, ref)
                     self.enforce_deadlines()
             finally:
                 self.outcome.unfinished = self.in_flight() + self.waiting()
@@ -99,21 +99,6 @@ class _Export:
         allowed = self.limits.base_s + self.limits.per_second * video_s + SECONDS_PER_ROW * len(unit.rows)
         now = time.monotonic()
         hand.jobs[hand.actor.run.remote(unit)] = Job(unit, now, now + allowed)
-
-    def wait(self) -> None:
-        """Until something happens, at most a second: deadlines and signals are looked at between waits."""
-        waited = {hand.waits_for: hand for hand in self.crew.hands if hand.waits_for is not None}
-        waited |= {ref: hand for hand in self.crew.hands for ref in hand.jobs}
-        if not waited:
-            threading.Event().wait(0.5)  # every node is lost; the crew looks for new ones
-            return
-        ready, _ = ray.wait(list(waited), num_returns=1, timeout=1.0)
-        for ref in ready:
-            hand = waited[ref]
-            if ref == hand.waits_for:
-                self.crew.advance(hand)
-            elif ref in hand.jobs:
-                self.settle(hand, ref)
 
     def settle(self, hand: Hand, ref: Any) -> None:
         try:
