@@ -7,6 +7,7 @@ and a crop [0, size] x [0, size]. (FFHQ's own script has centres at integers and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import cv2
 import numpy as np
@@ -24,9 +25,8 @@ BORDER_LEAST, BORDER_SPARE = (
     3,
     4,
 )  # pixels: the least border, and how near an edge the crop may come without padding
-BLUR_SIGMA = (
-    4.0  # a blur of more pixels than this is made on a picture that is averaged down to it: 20 times faster
-)
+BLUR_SIGMA = 1.5  # pixels: what is blurred twice as much and more is halved first
+LANCZOS = 3  # lobes of Lanczos' filter on either side, as Pillow's
 
 
 def ffhq_quad(
@@ -116,22 +116,32 @@ def _padded(
     if max(left, top, right, bottom) <= border - BORDER_SPARE:
         return region, quad
     left, top, right, bottom = (max(int(pad), round(side * PADDING)) for pad in (left, top, right, bottom))
-    picture = cv2.copyMakeBorder(region, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+    height, width = height + top + bottom, width + left + right
+    sigma = side * BLUR
+    step = 2 ** max(int(np.log2(sigma / BLUR_SIGMA)), 0)
+    spare_y, spare_x = -height % step, -width % step
+    roomy = cv2.copyMakeBorder(region, top, bottom + spare_y, left, right + spare_x, cv2.BORDER_REFLECT_101)
+    blurred, picture = _blurred(roomy, sigma, step), roomy[:height, :width]
     quad = quad + np.array([left, top])
     median = np.median(picture[::4, ::4], axis=(0, 1)).astype(np.float32)
-    height, width = picture.shape[:2]
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     depth_x = np.minimum(x / left, (width - 1 - x) / right)
     depth_y = np.minimum(y / top, (height - 1 - y) / bottom)
-    faded = picture.copy()
     for rows, columns in _shallow(quad, depth_x, depth_y):
         # 1 at the outer edge, 0 where the frame begins
-        outside = 1 - np.minimum(depth_y[rows, None], depth_x[columns])[..., None]
+        outside = 1 - np.minimum(depth_y[rows, None], depth_x[columns])
         strip = picture[rows, columns].astype(np.float32)
-        strip += (_blurred_part(picture, rows, columns, side * BLUR) - strip) * np.clip(outside * 3 + 1, 0, 1)
-        strip += (median - strip) * np.clip(outside, 0, 1)
-        faded[rows, columns] = np.clip(np.rint(strip), 0, 255)
-    return faded, quad
+        strip = _mixed(strip, blurred[rows, columns], outside * 3 + 1)
+        if outside.max() > 0:
+            strip = _mixed(strip, np.full_like(strip, median), outside)
+        picture[rows, columns] = cv2.convertScaleAbs(strip)  # it rounds; nothing is negative
+    return picture, quad
+
+
+def _mixed(one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray) -> NDArray[np.float32]:
+    """Two pictures [h, w, 3], of the other as much as its share [h, w] says; it is clipped to 0..1."""
+    share = np.clip(share, 0, 1)
+    return cv2.blendLinear(one, other, 1 - share, share)  # NumPy takes four times as long
 
 
 def _shallow(quad: NDArray, depth_x: NDArray, depth_y: NDArray) -> Iterator[tuple[slice, slice]]:
@@ -155,35 +165,65 @@ def _deep(depth: NDArray, start: int, stop: int) -> tuple[int, int]:
     return (int(deep[0]), int(deep[-1]) + 1) if len(deep) else (stop, stop)
 
 
-def _blurred_part(
-    picture: NDArray[np.uint8], rows: slice, columns: slice, sigma: float
-) -> NDArray[np.float32]:
-    """A part of the blurred picture, at the cost of the part."""
-    margin = int(4 * sigma) + 1
-    y0, x0 = max(rows.start - margin, 0), max(columns.start - margin, 0)
-    part = picture[y0 : rows.stop + margin, x0 : columns.stop + margin].astype(np.float32)
-    return _blurred(part, sigma)[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0]
+def _blurred(picture: NDArray[np.uint8], sigma: float, step: int) -> NDArray[np.float32]:
+    """A Gaussian blur, made on a picture that is halved until it is `step` (1, 2, 4 ...) times smaller.
 
-
-def _blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """A Gaussian blur; a wide one on a smaller picture, whose own averaging and interpolation count towards it."""
-    step = int(sigma / BLUR_SIGMA)
-    if step < 2:
-        return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    Height and width are multiples of `step`. Averaging and interpolation count towards the blur.
+    """
     height, width = picture.shape[:2]
-    small = cv2.resize(picture, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA)
+    small = picture
+    while small.shape[0] * step > height:  # by exact halves: OpenCV takes nine times as long for other shares
+        small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        small = small.astype(np.float32, copy=False)  # rounding again and again would brighten it
     # Variances add up: a box of `step` pixels has step^2 / 12, the triangle of linear interpolation step^2 / 6.
+    rest = sigma / step if step == 1 else np.sqrt((sigma / step) ** 2 - 0.25)
     small = cv2.GaussianBlur(
-        small, (0, 0), np.sqrt((sigma / step) ** 2 - 0.25), borderType=cv2.BORDER_REFLECT
+        small.astype(np.float32, copy=False), (0, 0), rest, borderType=cv2.BORDER_REFLECT
     )
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _resampled(region: NDArray[np.uint8], quad: NDArray, size: int, finer: int) -> NDArray[np.uint8]:
-    """The quad's picture, interpolated at `finer` times the size and brought down by Lanczos' filter."""
+    """The quad's picture, interpolated at `finer` (1, 2, 4) times the size and brought down by Lanczos' filter."""
     matrix = quad_transform(quad, size * finer)
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV puts pixel centres at whole numbers
-    picture = cv2.warpAffine(region, matrix, (size * finer,) * 2, flags=cv2.INTER_LINEAR)
     if finer == 1:
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))
+        return cv2.warpAffine(region, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    # Every finer-th column is a picture of its own, then so is every finer-th row: the filter is computed at the pixels
+    # that stay, and nowhere else. Less than half the time of Pillow's resize, and within a level of it.
+    phases, edge = _lanczos(finer)
+    unit, outside = np.ones(1, np.float32), cv2.BORDER_CONSTANT
+    tall = np.zeros((size * finer, size, 3), np.float32)
+    for phase, (taps, place) in enumerate(phases):
+        shifted = matrix - [[0, 0, phase], [0, 0, 0]]
+        shifted[0] /= finer
+        columns = cv2.warpAffine(region, shifted, (size, size * finer), flags=cv2.INTER_LINEAR)
+        tall += cv2.sepFilter2D(columns, cv2.CV_32F, taps, unit, anchor=(place, 0), borderType=outside)
+    crop = np.zeros((size, size, 3), np.float32)
+    for phase, (taps, place) in enumerate(phases):
+        crop += cv2.filter2D(tall[phase::finer], -1, taps, anchor=(0, place), borderType=outside)
+    crop[:LANCZOS] /= edge[:, None, None]
+    crop[-LANCZOS:] /= edge[::-1, None, None]
+    crop[:, :LANCZOS] /= edge[:, None]
+    crop[:, -LANCZOS:] /= edge[::-1, None]
+    return cv2.add(crop, 0.0, dtype=cv2.CV_8U)  # rounds and clips
+
+
+@cache
+def _lanczos(finer: int) -> tuple[list[tuple[NDArray[np.float32], int]], NDArray[np.float32]]:
+    """Lanczos' filter that makes one pixel of `finer`, its taps split by the phase of the pixels that they fall on.
+
+    For each phase 0 .. finer - 1 the taps [n, 1], and which of them falls on the pixel's own place among those of the
+    phase; and what is left of the filter at the first pixels [LANCZOS], where part of it lies outside of the picture.
+    """
+    first = finer // 2 - LANCZOS * finer  # the first tap's place, from the first of the pixels that make one
+    places = (np.arange(first, first + 2 * LANCZOS * finer) - (finer - 1) / 2) / finer
+    taps = np.sinc(places) * np.sinc(places / LANCZOS)
+    taps = (taps / taps.sum()).astype(np.float32)
+    starts = [(phase - first) % finer for phase in range(finer)]
+    phases = [
+        (taps[start::finer, None].copy(), (phase - first - start) // finer)
+        for phase, start in enumerate(starts)
+    ]
+    edge = [taps[max(-first - finer * pixel, 0) :].sum() for pixel in range(LANCZOS)]
+    return phases, np.array(edge, np.float32)

@@ -1,6 +1,6 @@
 """The exporter: give it a unit of work, it commits the unit's files and its record, and hands back a receipt.
 
-`--executor local` calls it from a few threads, `actors/exporter.py` holds one per pair of cores: there is no second
+`--executor local` calls it from a few threads, the actors of `cluster/export.py` hold one each: there is no second
 code path.
 """
 
