@@ -24,7 +24,7 @@ class Folder:
     """Reads, lists and atomically writes files below `root`, a local path or fsspec URI."""
 
     def __init__(self, root: str) -> None:
-        """Raises UserError if nothing of this protocol can be opened here."""
+        """Raises UserError if nothing of this protocol can be opened here, or `root` is a file."""
         self.root = absolute(root).rstrip("/")
         try:
             with storage_failures(self.root, ValueError, ImportError):
@@ -32,6 +32,8 @@ class Folder:
         except OSError as error:
             raise UserError(f"{root}: {explain(error, root)}") from None
         self.is_local = os.path.isabs(self.root)
+        if self.is_local and os.path.isfile(self.root):
+            raise UserError(f"{root}: a file, not a folder; name a folder")
 
     def commit(self, name: str, content: Content) -> None:
         """Put a file in place, whole, under `name` (may hold slashes); an older one is replaced.

@@ -91,6 +91,12 @@ def test_a_place_that_can_not_be_written_says_so(tmp_path: Path) -> None:
         Folder("nonsense://x")
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(UserError, match="file: a file, not a folder"):
+        Folder(str(tmp_path / "file"))
+
+
 def test_a_batch_is_in_place_at_its_end_or_not_at_all(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     with suppress(ZeroDivisionError), folder.batch() as put:
