@@ -78,7 +78,7 @@ Workers = Annotated[
 
 
 def checked_out(out: str, option: str = "--out") -> str:
-    """The place given to `option`. Raises UserError for an empty one, or one that ends with the Ray job writing there."""
+    """The place given to `option`. Raises UserError for an empty one, and one that ends with the Ray job."""
     if not out.strip():
         raise UserError(f"{option} is empty; name a folder or a place such as s3://bucket/run")
     inside_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not os.environ.get("LPFF_RAY_CWD")

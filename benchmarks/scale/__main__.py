@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scale [--sizes 10k,50k,150k,450k,1.5M] [--out docs/]`: how dedupe grows, as a table."""
+"""`python -m benchmarks.scale [--sizes 10k,50k] [--photos 10k,50k] [--out docs/]`: how dedupe grows, as tables."""
 
 from __future__ import annotations
 
@@ -6,64 +6,82 @@ import math
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from benchmarks.scale.measure import STAGES, alone, search, whole
+from benchmarks.scale.oracle import repeats
+from benchmarks.scale.photos import EACH, make_photos
 from benchmarks.scale.synthetic import make_run
 from lpff_ray.tables.compact import compact
 
 HEAD = """# Scale
 
-Made by `python -m benchmarks.scale --out docs/` on made-up runs ([how](../benchmarks/scale/synthetic.py)), compacted,
-with {threads} threads. Seconds are of a clock, CPU seconds of all threads together: on a busy machine those tell more.
+Made by `python -m benchmarks.scale --out docs/` on made-up runs (of [videos](../benchmarks/scale/synthetic.py) and
+[photos](../benchmarks/scale/photos.py)), compacted, with {threads} threads. Seconds are of a clock, CPU seconds of all
+threads together: on a busy machine those tell more. load: of the machine, as each run began.
 """
 DEDUPE = """
-## `lpff-ray dedupe`, all of it
+## `lpff-ray dedupe`, all of it: {what}
 
 {table}
 
-Growth from {low} to {high} faces: n^{wall:.2f} by the clock, n^{cpu:.2f} in CPU seconds. MiB: peak of the process, of
-which {idle:.0f} are there before it begins. files: reading and writing. pure: faces whose identity is mostly their
-person's. copies: faces of re-encoded clips that share their kept face with the face that they were made from.
+Growth from {low} to {high} faces: n^{wall:.2f} by clock, n^{cpu:.2f} in CPU seconds (n^{last:.2f} in the last step).
+"""
+WHAT = {
+    "videos": "videos of a few people each",
+    "photos": "photos, each a track of its own, of {each} per person",
+}
+COLUMNS = """
+MiB: peak of the process, of which {idle:.0f} are there before it begins. files: reading and writing. pure: faces whose
+identity is mostly their person's. copies: faces of re-encoded clips or photos that share their kept face with the face
+that they were made from. checked: faces, in whole identities drawn at random, whose duplicates were found once more
+[by comparing every face with all that are kept](../benchmarks/scale/oracle.py); repeats: how many of them have a better
+one; agree: the share of the pairs (face, kept face) of either that both found.
 """
 SEARCH = """
 ## Neighbours
 
-All pairs of faces within {radius} of each other, found by `lpff_ray.curate.neighbours` and by FAISS's flat index, which
-compares every face with every other and is the oracle: agreement is the share of the pairs of either that both found
-(rounding decides at the radius). Where fewer faces than all were asked of FAISS, its seconds are scaled up. `dedupe`
-itself searches among tracks, of which there are fewer, and never holds pairs of faces. MiB: beside the vectors.
+All pairs of faces within a radius of each other, found by `lpff_ray.curate.neighbours` and by FAISS's flat index, which
+compares every face with every other and is the oracle: agree is the share of the pairs of either that both found
+(rounding decides at the radius). Where fewer faces than all were asked of FAISS, its seconds are scaled up. Of videos
+`dedupe` itself searches among tracks, of which there are fewer. MiB: beside the vectors.
 
 {table}
 
-Growth of the search from {low} to {high} faces: n^{cpu:.2f} in CPU seconds.
+Growth of the search from the smallest to the largest run, in CPU seconds: {growth}.
 """
+RADIUS = {"videos": 0.1, "photos": 0.25}  # nearly equal pictures; one person
+MAKERS = {"videos": make_run, "photos": make_photos}
 
 
 def main(
-    sizes: Annotated[str, typer.Option(help="How many faces.")] = "10k,50k,150k,450k,1.5M",
+    sizes: Annotated[str, typer.Option(help="How many faces in videos.")] = "10k,50k,150k,450k",
+    photos: Annotated[str, typer.Option(help="How many in photos.")] = "10k,50k,150k,450k",
     out: Annotated[Path | None, typer.Option(help="Folder to write scale.md into.")] = None,
     runs: Annotated[
         Path | None, typer.Option(help="Keep the made-up runs here, and use those that are.")
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads of every contestant.")] = 2,
-    radius: Annotated[float, typer.Option(help="Of the search among faces.")] = 0.1,
 ) -> None:
-    """Print (and write) two tables: the whole of dedupe by stage, and the search for neighbours beside FAISS."""
+    """Print (and write) tables: the whole of dedupe by stage, and the search for neighbours beside FAISS."""
     for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS"):  # read by the processes that measure
         os.environ[name] = str(threads)
-    measured = []
+    measured: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for size in sizes.split(","):
-            run = str((runs or Path(temporary)) / size)
-            if not Path(run, "tables", "compacted.json").exists():
-                alone(make_run, run, count_of(size))
-                alone(compact, run)
-            measured.append(alone(whole, run, threads) | alone(search, run, radius, threads))
-            print(measured[-1], flush=True)
-    page = written(measured, threads, radius)
+        for kind, wanted in (("videos", sizes), ("photos", photos)):
+            for size in filter(None, wanted.split(",")):
+                run = str((runs or Path(temporary)) / (size if kind == "videos" else f"{kind}-{size}"))
+                if not Path(run, "tables", "compacted.json").exists():
+                    alone(MAKERS[kind], run, count_of(size))
+                    alone(compact, run)
+                row = {"of": kind, "radius": RADIUS[kind], "load": os.getloadavg()[0]}
+                row |= alone(whole, run, threads) | alone(repeats, run)
+                row |= alone(search, run, RADIUS[kind], threads)
+                measured.setdefault(kind, []).append(row)
+                print(row, flush=True)
+    page = written(measured, threads)
     print(page)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -79,22 +97,44 @@ def count_of(size: str) -> int:
         raise typer.BadParameter(f"{size!r}: write 10000, 10k or 1.5M", param_hint="--sizes") from None
 
 
-def written(measured: list[dict[str, float]], threads: int, radius: float) -> str:
+def written(measured: dict[str, list[dict[str, Any]]], threads: int) -> str:
     """The page."""
-    ends = {"low": f"{measured[0]['faces']:,.0f}", "high": f"{measured[-1]['faces']:,.0f}"}
-    dedupe = {"faces": ",.0f", "tracks": ",.0f", "seconds": ".1f", "cpu": ".1f"}
+    dedupe = {"faces": ",.0f", "tracks": ",.0f", "seconds": ".1f", "cpu": ".1f", "load": ".1f"}
     dedupe |= {f"{stage} s": ".1f" for stage in ["files", *STAGES, "rest"]}
     dedupe |= {"peak_mb": ",.0f", "people": ",.0f", "identities": ",.0f", "pure": ".4f", "found": ".4f"}
-    neighbours = {"faces": ",.0f", "pairs": ",.0f", "search": ".1f", "search_cpu": ".1f", "search_mb": ",.0f"}
-    neighbours |= {"flat": ",.1f", "flat_cpu": ",.1f", "asked": ",.0f", "agreement": ".6f"}
-    idle = measured[0]["idle_mb"]
-    growth = {name: exponent(measured, name) for name in ("seconds", "cpu", "search_cpu")}
-    return (
-        HEAD.format(threads=threads)
-        + DEDUPE.format(
-            table=table(measured, dedupe), wall=growth["seconds"], cpu=growth["cpu"], idle=idle, **ends
+    dedupe |= {"checked": ",.0f", "repeats": ",.0f", "alike": ".5f"}
+    neighbours = {
+        "of": "",
+        "radius": "",
+        "faces": ",.0f",
+        "pairs": ",.0f",
+        "search": ".1f",
+        "search_cpu": ".1f",
+    }
+    neighbours |= {
+        "search_mb": ",.0f",
+        "flat": ",.1f",
+        "flat_cpu": ",.1f",
+        "asked": ",.0f",
+        "agreement": ".6f",
+    }
+    page = HEAD.format(threads=threads)
+    for kind, rows in measured.items():
+        page += DEDUPE.format(
+            what=WHAT[kind].format(each=EACH),
+            table=table(rows, dedupe),
+            low=f"{rows[0]['faces']:,.0f}",
+            high=f"{rows[-1]['faces']:,.0f}",
+            wall=exponent(rows, "seconds"),
+            cpu=exponent(rows, "cpu"),
+            last=exponent(rows[-2:], "cpu"),
         )
-        + SEARCH.format(table=table(measured, neighbours), radius=radius, cpu=growth["search_cpu"], **ends)
+    every = [row for rows in measured.values() for row in rows]
+    growth = ", ".join(f"{kind} n^{exponent(rows, 'search_cpu'):.2f}" for kind, rows in measured.items())
+    return (
+        page
+        + COLUMNS.format(idle=every[0]["idle_mb"])
+        + SEARCH.format(table=table(every, neighbours), growth=growth)
     )
 
 
@@ -103,6 +143,8 @@ TITLES = {
     "cpu": "CPU s",
     "peak_mb": "MiB",
     "found": "copies",
+    "alike": "agree",
+    "agreement": "agree",
     "search": "s",
     "search_cpu": "CPU s",
     "search_mb": "MiB",
@@ -111,7 +153,7 @@ TITLES = {
 }
 
 
-def table(rows: list[dict[str, float]], columns: dict[str, str]) -> str:
+def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
     """Markdown; columns: their names and formats."""
     lines = [
         "| " + " | ".join(TITLES.get(name, name) for name in columns) + " |",
@@ -123,7 +165,7 @@ def table(rows: list[dict[str, float]], columns: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def exponent(measured: list[dict[str, float]], name: str) -> float:
+def exponent(measured: list[dict[str, Any]], name: str) -> float:
     """The e of n^e from the smallest to the largest run."""
     if len(measured) < 2:
         return math.nan

@@ -1,8 +1,9 @@
 """Made-up runs of any size, of which is known who everybody is and which clips are copies.
 
 Their statistics follow what was measured: the embeddings' spectrum and how far people lie apart on 990 faces of AFLW
-(two people 0.41 .. 0.60 apart, 1 of 1,000 pairs below 0.29; here 0.42 .. 0.58 and 0.34), how faces change from one
-looked-at frame to the next on the 23 shared clips (embedding 0.11, perceptual hash 5 bits, yaw 0.5 degrees).
+(90 of 100 pairs of people 0.41 .. 0.60 apart, 1 of 1,000 below 0.29; here 0.41 .. 0.55, and 1 of 1,000 below 0.34), and
+how faces change from one looked-at frame to the next on the 23 shared clips (embedding 0.11, perceptual hash 5 bits,
+yaw 0.5 degrees).
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ _WIDTH = schema.EMBEDDING_WIDTH
 
 
 @dataclass(frozen=True)
-class _Space:
+class Space:
     """Where embeddings lie: around `middle` [d], varying along `axes` [d, d], most along the first of them."""
 
     middle: NDArray[np.float32]
     axes: NDArray[np.float32]
 
     @classmethod
-    def of(cls, random: np.random.Generator) -> _Space:
+    def of(cls, random: np.random.Generator) -> Space:
         axes = np.linalg.qr(random.standard_normal((_WIDTH, _WIDTH)))[0]
         number = np.arange(_WIDTH)
         # Eigenvalues fitted to those of 990 embeddings of AFLW: 4 axes hold 0.33 of the variance, 16 0.64, 64 0.98.
@@ -78,7 +79,7 @@ def make_run(out: str, faces: int, seed: int = 0) -> None:
         for name in ids
     ]
     run.commit_plan(videos)
-    space = _Space.of(random)
+    space = Space.of(random)
     people = space.middle + space.spread((count * 3 // 2,), 0.33, random)
     truth = []
     for start in range(0, count, _CHUNK):
@@ -97,7 +98,7 @@ def make_run(out: str, faces: int, seed: int = 0) -> None:
 
 
 def _videos(
-    videos: list[Video], people: NDArray[np.float32], space: _Space, random: np.random.Generator
+    videos: list[Video], people: NDArray[np.float32], space: Space, random: np.random.Generator
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Faces and truth of each video; the last few repeat the first few."""
     copies = int(np.ceil(COPIES * len(videos))) if len(videos) > 3 else 0
@@ -108,8 +109,8 @@ def _videos(
             columns = _one_video(people, space, random)
             made.append(columns | {"of": video.video_id})
         else:
-            columns = _reencoded(made[original], space, random)
-        table = _table(video, columns)
+            columns = reencoded(made[original], space, random)
+        table = table_of(video, columns)
         copy_of = (
             pl.Series(
                 [f"{made[original]['of']}:{frame}:{face}" for frame, face in zip(*_key(columns), strict=True)]
@@ -124,7 +125,7 @@ def _key(columns: dict[str, Any]) -> tuple[list[int], list[int]]:
     return columns["frame"].tolist(), columns["face_index"].tolist()
 
 
-def _one_video(people: NDArray[np.float32], space: _Space, random: np.random.Generator) -> dict[str, NDArray]:
+def _one_video(people: NDArray[np.float32], space: Space, random: np.random.Generator) -> dict[str, NDArray]:
     """A video of shots, each with one or two of its cast, who are seen from a shot's beginning for a while."""
     # Zipf's law: some are in many videos, most in one or two.
     popularity = 1 / np.arange(1, len(people) + 1) ** 0.8
@@ -175,7 +176,7 @@ def _one_video(people: NDArray[np.float32], space: _Space, random: np.random.Gen
     return {name: values[order] for name, values in columns.items()}
 
 
-def _reencoded(columns: dict[str, Any], space: _Space, random: np.random.Generator) -> dict[str, Any]:
+def reencoded(columns: dict[str, Any], space: Space, random: np.random.Generator) -> dict[str, Any]:
     """The same video at a lower bitrate: every measurement a little different, the quality lower."""
     count = len(columns["frame"])
     embedding = columns["embedding"] + space.spread((count,), 0.02, random)
@@ -187,7 +188,7 @@ def _reencoded(columns: dict[str, Any], space: _Space, random: np.random.Generat
     }
 
 
-def _table(video: Video, columns: dict[str, Any]) -> pl.DataFrame:
+def table_of(video: Video, columns: dict[str, Any]) -> pl.DataFrame:
     """A video's faces as in `schema.FACES`, cut into segments as the engine does."""
     count = len(columns["frame"])
     yaw, pitch, roll = columns["angles"].T

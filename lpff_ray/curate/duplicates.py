@@ -13,6 +13,7 @@ from lpff_ray.curate.faces import Faces
 
 _BLOCK, _TILE = 1024, 4096
 _SPARSE = 0.03  # share of pairs of like rotation up to which pictures are compared pair by pair
+_ROUNDING = 1e-5  # of the trace of a product of two rotations, in single precision
 _BITS = np.arange(64, dtype=np.uint64)
 
 
@@ -40,8 +41,7 @@ class Likes:
             bits.astype(np.float32) * 2 - 1,
             (
                 1 - config.duplicate_distance**2 / 2,
-                # Single precision leaves the trace of equal rotations a few millionths short of 3.
-                1 + 2 * float(np.cos(np.radians(config.duplicate_degrees))) - 1e-5,
+                1 + 2 * float(np.cos(np.radians(config.duplicate_degrees))),
                 64.0 - 2 * config.duplicate_bits,
             ),
         )
@@ -51,8 +51,16 @@ class Likes:
     ) -> NDArray[np.bool_]:
         """Whether rows of these and rows of `also` (by default these, too) are alike, bool [some, others]."""
         also = also or self
-        alike = self.rotation[some] @ also.rotation[others].T >= self.least[1]
+        trace = self.rotation[some] @ also.rotation[others].T
+        alike = trace >= self.least[1] - _ROUNDING
         row, column = np.nonzero(alike)
+        # Rounding decides nothing: 2 (3 - trace) is the square of the difference, which small angles leave precise.
+        unsure = trace[row, column] <= self.least[1] + _ROUNDING
+        one, other = row[unsure], column[unsure]
+        turned = self.rotation[some][one] - also.rotation[others][other]
+        alike[one, other] = 3 - np.square(turned, dtype=np.float64).sum(axis=1) / 2 >= self.least[1]
+        unsure[unsure] = ~alike[one, other]
+        row, column = row[~unsure], column[~unsure]
         if len(row) <= _SPARSE * alike.size:
             alike[row, column] = self._pairs(
                 np.arange(len(self.bits))[some][row], also, np.arange(len(also.bits))[others][column]

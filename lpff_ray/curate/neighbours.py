@@ -1,15 +1,19 @@
 """All pairs of vectors within a radius: exact, in bounded memory, the same on a CPU, a GPU and a cluster.
 
-Comparing all pairs of 450,000 vectors costs minutes. Here most are never compared: vectors are put into cells around
-k-means centres, and what lies far from the boundary between two cells has no neighbour beyond it (generalised
-hyperplanes: Uhlmann 1991; Brin, VLDB 1995). For x in cell i and y in cell j, with centres c_i and c_j,
+Two bounds leave few pairs whose distance has to be worked out. None ever misses a pair: they decide how long the
+search takes, not what it finds. Distances depend on the two vectors alone, to the last bit.
+
+Cells. Vectors are put into cells around k-means centres, and what lies far from the boundary between two cells has no
+neighbour beyond it (generalised hyperplanes: Uhlmann 1991; Brin, VLDB 1995). For x in cell i and y in cell j,
 
     |x - y| |c_i - c_j|  >=  (x - y) . (c_i - c_j)  =  gap_j(x) + gap_i(y),
     gap_j(x) = score_i(x) - score_j(x),    score_i(x) = x . c_i - |c_i|^2 / 2,
 
-so that a pair within `radius` has gap_j(x) + gap_i(y) <= radius |c_i - c_j|. Gaps are never negative, because a
-vector's cell is the one where it scores highest. The bound holds whatever the centres are: they decide how long the
-search takes, not what it finds. Distances depend on the two vectors alone, to the last bit.
+so that cells i and j need not be compared if their smallest gaps add up to more than radius |c_i - c_j|. Faces of
+tracks and of people seen often are told apart by this. Single photos of many people are not: they lie around one
+place, hardly farther from strangers than from themselves, and most cells have to be compared.
+
+Codes. For those, vectors are shortened and rounded to 8 bits, and their codes are compared first (see `codes`).
 
 The work is cut into blocks (groups of cells) and jobs (pairs of blocks): `partition` makes them, `solve` does a job,
 `gather` puts the answers together. `pairs_within` does all jobs in this process, `cluster.neighbours` has Ray do them.
@@ -19,26 +23,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, pairwise
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lpff_ray.curate.codes import SLACK, answering, candidates, coded, inquiring, lengths, padded
+from lpff_ray.curate.threads import in_threads
+
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 BLOCK_ROWS = 65_536
 FEWEST_CELLED = 4096  # vectors: fewer are compared as one cell
 _PRODUCTS = 1 << 22  # inner products held at once: 16 MiB
+_TILE, _DEVICE_TILE = 1 << 19, 1 << 24  # products of codes held at once: 2 MiB on a CPU, whose cache is small
+_WIDEST = 512  # columns of those
 _DIFFERENCES = 1 << 19  # numbers of differences between vectors held at once: 2 MiB stay in a core's cache
 _UNIT = 1e-4  # how far a vector's length may be from 1
-_SLACK = 1e-5  # above the rounding of float32 inner products of unit vectors, which is below 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,29 +61,29 @@ class Neighbours:
 class Block:
     """Some cells with the vectors in them.
 
-    rows: int64 [m], the vectors' row numbers, cell by cell. vectors: float32 [m, d]. score: float32 [m], in their own
-    cell. starts: int64 [c + 1], where each cell begins. centres: float32 [c, d].
+    rows: int64 [m], the vectors' row numbers, cell by cell. vectors: float32 [m, d]. codes: int8 [m, w], what stands
+    for them in a first comparison. starts: int64 [c + 1], where each cell begins.
     """
 
     rows: Integers
     vectors: Floats
-    score: Floats
+    codes: NDArray[np.int8]
     starts: Integers
-    centres: Floats
 
 
 @dataclass(frozen=True)
 class Job:
     """Two blocks, by number, first <= second, whose cells are to be searched for pairs within `radius`.
 
-    reach: float32 [cells of first, cells of second]: the largest gap that a vector of the first block's cell may have
-    towards the second block's cell and still have a neighbour there; -inf where no vector has.
+    near: bool [cells of first, cells of second], which cells have to be compared; of two cells of one block, once.
+    limit: the largest distance between codes of vectors within the radius, squared.
     """
 
     first: int
     second: int
-    reach: Floats
+    near: NDArray[np.bool_]
     radius: float
+    limit: float
 
 
 MapJobs = Callable[[Sequence[Block], Sequence[Job], str], Iterable[Neighbours]]
@@ -109,21 +113,21 @@ def partition(
     """
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if not all(
-        torch.all(torch.abs(_lengths(part) - 1) <= _UNIT) for part in torch.from_numpy(rows).split(BLOCK_ROWS)
+        torch.all(torch.abs(lengths(part) - 1) <= _UNIT) for part in torch.from_numpy(rows).split(BLOCK_ROWS)
     ):
         raise ValueError("vectors must have unit length")
     if not len(rows):
         return [], []
-    (centres,) = _in_threads(lambda all_rows: _centres(all_rows, device), [torch.from_numpy(rows)], device)
-    cell, score = _assign(rows, centres)
+    codes, leading, limit = coded(rows, radius, BLOCK_ROWS)
+    (centres,) = in_threads(lambda some: _centres(some, device), [leading], device)
+    cell = _assign(leading, centres)
     order = np.argsort(cell, kind="stable")
     used, starts = np.unique(cell[order], return_index=True)
     centres, starts = centres[torch.from_numpy(used).to(device)], np.append(starts, len(rows))
-    gaps = _smallest_gaps(rows, order, score, starts, centres)
-    (apart,) = _in_threads(_distances_among, [centres], device)
-    reach = radius * apart - gaps.T + _SLACK
-    reach[gaps > reach] = -np.inf
-    np.fill_diagonal(reach, np.inf)
+    gaps = _smallest_gaps(leading, order, starts, centres)
+    (apart,) = in_threads(_distances_among, [centres], device)
+    near = gaps + gaps.T <= radius * apart + SLACK
+    near = np.triu(near, 1) | np.eye(len(near), dtype=bool)
 
     # A block ends with the cell that fills it.
     edges = np.unique(np.searchsorted(starts, [*range(0, len(rows), block_rows), len(rows)]))
@@ -132,50 +136,50 @@ def partition(
     for span in spans:
         begin, end = starts[span.start], starts[span.stop]
         inside = order[begin:end]
-        cells = starts[span.start : span.stop + 1] - begin
-        blocks.append(Block(inside, rows[inside], score[inside], cells, centres[span].cpu().numpy()))
+        blocks.append(Block(inside, rows[inside], codes[inside], starts[span.start : span.stop + 1] - begin))
     jobs = [
-        Job(a, b, reach[spans[a], spans[b]], radius)
+        Job(a, b, near[spans[a], spans[b]], radius, limit)
         for a, b in combinations_with_replacement(range(len(spans)), 2)
     ]
-    return blocks, [job for job in jobs if np.any(job.reach > -np.inf)]
+    return blocks, [job for job in jobs if job.near.any()]
 
 
 def solve_here(blocks: Sequence[Block], jobs: Sequence[Job], device: str = "cpu") -> Iterator[Neighbours]:
     """Do the jobs in this process."""
-    return _in_threads(lambda job: solve(job, blocks[job.first], blocks[job.second], device), jobs, device)
+    return in_threads(lambda job: solve(job, blocks[job.first], blocks[job.second], device), jobs, device)
 
 
 def solve(job: Job, first: Block, second: Block, device: str = "cpu") -> Neighbours:
     """The job's pairs, of a vector in `first` and one in `second`, in no particular order."""
-    same = job.first == job.second
-    here, there = (torch.from_numpy(block.vectors).to(device) for block in (first, second))
-    score, centres = (torch.from_numpy(column).to(device) for column in (first.score, second.centres))
-    places = torch.arange(len(first.rows), device=device)
-    sizes = torch.from_numpy(np.diff(first.starts))
-    least = 1 - job.radius**2 / 2 - 2 * _UNIT - _SLACK  # inner product of vectors that may be near enough
+    here, there, left, right = (
+        torch.from_numpy(rows).to(device)
+        for rows in (first.vectors, second.vectors, first.codes, second.codes)
+    )
+    left, least = inquiring(left, job.limit)
+    right = answering(right)
+    sizes = np.diff(first.starts)
+    tile = _TILE if device == "cpu" else _DEVICE_TILE
     found = []
-    for cell, (begin, end) in enumerate(pairwise(second.starts)):
-        reach = job.reach[: cell + 1, cell] if same else job.reach[:, cell]
-        others = np.flatnonzero(reach > -np.inf)
-        if not len(others):
+    for cell, (begin, end) in enumerate(pairwise(second.starts.tolist())):
+        places = torch.from_numpy(np.flatnonzero(np.repeat(job.near[:, cell], sizes))).to(device)
+        width = min(padded(end - begin), _WIDEST)
+        possible = [
+            (some[a], b + at)
+            for at in range(begin, end, width)
+            for some in places.split(padded(tile // width))
+            for a, b in [
+                candidates(left.index_select(0, some), least[some], right[at : min(at + width, end)])
+            ]
+        ]
+        if not possible:
             continue
-        spans = [slice(first.starts[other], first.starts[other + 1]) for other in others]
-        gap = torch.cat([score[span] for span in spans])
-        rows, place = (torch.cat([column[span] for span in spans]) for column in (here, places))
-        gap -= _scores(rows, centres[cell, None])[:, 0]
-        near = gap <= torch.from_numpy(reach[others]).repeat_interleave(sizes[others]).to(device)
-        rows, place = rows[near], place[near]
-        step = max(1, _PRODUCTS // max(1, len(rows)))
-        for at in range(begin, end, step):
-            columns = there[at : min(at + step, end)]
-            a, b = torch.nonzero(rows @ columns.T >= least, as_tuple=True)
-            if same:
-                once = place[a] < b + at
-                a, b = a[once], b[once]
-            distance = _distances(rows, columns, a, b)
-            close = distance <= job.radius
-            found.append((place[a[close]], b[close] + at, distance[close]))
+        one, other = (torch.cat(column) for column in zip(*possible, strict=True))
+        if job.first == job.second:
+            once = one < other
+            one, other = one[once], other[once]
+        distance = _distances(here, there, one, other)
+        close = distance <= job.radius
+        found.append((one[close], other[close], distance[close]))
     if not found:
         return gather([], 0)
     i, j, apart = (torch.cat(column).cpu().numpy() for column in zip(*found, strict=True))
@@ -208,50 +212,26 @@ def _centres(vectors: torch.Tensor, device: str) -> torch.Tensor:
     return centres
 
 
-def _assign(rows: Floats, centres: torch.Tensor) -> tuple[Integers, Floats]:
-    """Each vector's cell, int64 [n], and its score there, float32 [n]."""
-    parts = torch.from_numpy(rows).split(max(1, _PRODUCTS // len(centres)))
+def _assign(vectors: torch.Tensor, centres: torch.Tensor) -> Integers:
+    """Each vector's cell, int64 [n]."""
+    parts = vectors.split(max(1, _PRODUCTS // len(centres)))
     device = centres.device
-    best = list(_in_threads(lambda part: _scores(part.to(device), centres).max(1), parts, device.type))
-    return (
-        torch.cat([part.indices for part in best]).cpu().numpy(),
-        torch.cat([part.values for part in best]).cpu().numpy(),
-    )
+    best = list(in_threads(lambda part: _scores(part.to(device), centres).argmax(1), parts, device.type))
+    return np.asarray(torch.cat(best).cpu().numpy())
 
 
-def _smallest_gaps(
-    rows: Floats, order: Integers, score: Floats, starts: Integers, centres: torch.Tensor
-) -> Floats:
+def _smallest_gaps(vectors: torch.Tensor, order: Integers, starts: Integers, centres: torch.Tensor) -> Floats:
     """[i, j]: the smallest gap_j of a vector in cell i; float32 [k, k]."""
 
-    def of_cell(span: tuple[int, int]) -> Floats:
+    def of_cell(cell: int) -> Floats:
         smallest = torch.full((len(centres),), torch.inf, device=centres.device)
-        begin, end = span
+        begin, end = starts[cell], starts[cell + 1]
         for inside in np.array_split(order[begin:end], (end - begin) * len(centres) // _PRODUCTS + 1):
-            part = torch.from_numpy(rows[inside]).to(centres.device)
-            own = torch.from_numpy(score[inside]).to(centres.device)
-            smallest = torch.minimum(smallest, (own[:, None] - _scores(part, centres)).amin(0))
+            scores = _scores(vectors[torch.from_numpy(inside)].to(centres.device), centres)
+            smallest = torch.minimum(smallest, (scores[:, cell, None] - scores).amin(0))
         return np.asarray(smallest.cpu().numpy())
 
-    return np.stack(list(_in_threads(of_cell, list(pairwise(starts)), centres.device.type)))
-
-
-def _in_threads(function: Callable[[Item], Answer], items: Sequence[Item], device: str) -> Iterator[Answer]:
-    """The answers for all items, in order; on a CPU from as many threads as torch would use, each with one of torch's.
-
-    OpenMP's own threads spin while they wait for each other, after every small product: with other programs on both
-    cores, the same search took 77 s in place of 3.
-    """
-    threads = torch.get_num_threads()
-    if device != "cpu":
-        yield from map(function, items)
-        return
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(function, items)
-    finally:
-        torch.set_num_threads(threads)
+    return np.stack(list(in_threads(of_cell, range(len(centres)), centres.device.type)))
 
 
 def _scores(vectors: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
@@ -262,13 +242,9 @@ def _distances(rows: torch.Tensor, columns: torch.Tensor, a: torch.Tensor, b: to
     """Euclidean distances of the pairs rows[a], columns[b]; each depends on its two vectors alone, to the last bit."""
     step = max(1, _DIFFERENCES // rows.shape[1])
     parts = zip(a.split(step), b.split(step), strict=True)
-    return torch.cat([_lengths(rows.index_select(0, i).sub_(columns.index_select(0, j))) for i, j in parts])
+    return torch.cat([lengths(rows.index_select(0, i).sub_(columns.index_select(0, j))) for i, j in parts])
 
 
 def _distances_among(centres: torch.Tensor) -> Floats:
     apart = torch.cdist(centres, centres, compute_mode="donot_use_mm_for_euclid_dist")
     return np.asarray(apart.cpu().numpy())
-
-
-def _lengths(vectors: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(vectors, dim=1)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lpff_ray.curate import neighbours
+from lpff_ray.curate import codes, neighbours
 from lpff_ray.curate.neighbours import Neighbours, gather, pairs_within, partition, solve_here
 
 
@@ -83,6 +83,8 @@ def test_any_vectors_any_radius_any_blocks(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "FEWEST_CELLED", 8)
         patch.setattr(neighbours, "_PRODUCTS", 64)
+        patch.setattr(neighbours, "_TILE", 64 * 64)
+        patch.setattr(neighbours, "_WIDEST", 64)
         patch.setattr(neighbours, "_DIFFERENCES", 64)
         found = gather(solve_here(*partition(rows, radius, block_rows=block_rows)), count)
     if count > 1:
@@ -116,20 +118,50 @@ def test_blocks_and_threads_change_nothing() -> None:
         torch.set_num_threads(threads)
 
 
-def test_most_pairs_are_never_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What makes it fast: inner products of vectors with vectors are few; with centres, 2 sqrt(n) per vector."""
+def test_few_pairs_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes it fast: cells leave few pairs whose codes are compared, codes few whose distance is worked out."""
     rows = people(20_000, seed=4)
-    compared = 0
-    multiply = torch.Tensor.__matmul__
+    compared = measured = 0
+    candidates = neighbours.candidates
 
-    def counted(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        nonlocal compared
-        compared += one.shape[0] * other.shape[1]
-        return multiply(one, other)
+    def counted(
+        left: torch.Tensor, least: torch.Tensor, right: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        nonlocal compared, measured
+        compared += len(left) * len(right)
+        found = candidates(left, least, right)
+        measured += len(found[0])
+        return found
 
-    monkeypatch.setattr(torch.Tensor, "__matmul__", counted)
-    pairs_within(rows, 0.15)
-    assert 0 < compared < 0.2 * len(rows) ** 2 / 2
+    monkeypatch.setattr(neighbours, "candidates", counted)
+    found = len(pairs_within(rows, 0.15).first)
+    assert found <= measured < 10 * found
+    assert found < compared < 0.5 * len(rows) ** 2 / 2
+
+
+@pytest.mark.parametrize("width", [3, 61, 62, 128, 512])
+def test_codes_never_miss_a_pair(width: int) -> None:
+    random = np.random.default_rng(width)
+    rows = random.normal(size=(300, width)) * np.exp(-np.arange(width) / 10) + random.normal(size=width)
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    wanted = np.linalg.norm(rows[:, None].astype(np.float64) - rows[None], axis=2)
+    for radius in np.quantile(wanted, [0.02, 0.2, 0.9]):
+        found, _, limit = codes.coded(rows, float(radius), 100)
+        left, least = codes.inquiring(torch.from_numpy(found), limit)
+        passed = np.zeros(wanted.shape, bool)
+        passed[codes.candidates(left, least, codes.answering(torch.from_numpy(found)))] = True
+        assert passed[wanted <= radius].all()
+        assert passed.mean() < 1
+
+
+def test_codes_are_multiplied_alike_in_eight_bits_and_in_floats(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(7)
+    left, right = (torch.from_numpy(random.integers(-127, 128, (size, 64), np.int8)) for size in (100, 70))
+    products = [codes._products(left, right)]
+    monkeypatch.setattr(codes, "_EIGHT_BIT", not codes._EIGHT_BIT)
+    products.append(codes._products(left, right))
+    assert torch.equal(products[0].long(), products[1].long())
+    assert torch.equal(products[0].long(), left.long() @ right.long().T)
 
 
 def test_identical_vectors_are_neighbours_at_no_distance(monkeypatch: pytest.MonkeyPatch) -> None:
