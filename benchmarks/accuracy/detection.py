@@ -18,7 +18,6 @@ from lpff_ray.measure.faces import load_detector
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 BORDER = 40  # pixels around AFLW's tight crops of 120 pixels
 SCORES = (0.5, 0.8)
-EVERY = 3  # AFLW crops: all of them, four times over, take half an hour
 SHARE = 3  # one crop in so many, where all would take long
 # Clips that show no faces, or many; looked at every so many frames, from this face on (pixels)
 CLIPS = {
@@ -31,7 +30,7 @@ CLIPS = {
 def evaluate(data: Path) -> str:
     """Markdown: share of labelled photos in which a face is found, and what is found in clips."""
     return (
-        f"A face is found if a box covers the photo's middle. Of AFLW one crop of {EVERY}.\n\n"
+        "A face is found if a box covers the photo's middle.\n\n"
         + photos(data / "pose")
         + "\n\n"
         + clips(data)
