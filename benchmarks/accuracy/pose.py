@@ -26,6 +26,10 @@ from matplotlib import pyplot
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 RENDERS = 400
 RENDER_SEED = 2  # training uses 1
+HEAD = (
+    "Degrees, mean absolute (bias, positive towards profile) by |yaw|. `facemesh` alone is what there was before "
+    "PoseNet."
+)
 SETS = {
     "aflw2000": "AFLW2000-3D, 16 images, its own labels",
     "scan": "head scan, unseen renders, exact",
@@ -43,7 +47,7 @@ def evaluate(data: Path, plot: Path) -> str:
             parts.append(table(title, truths[source], answers[source]))
     parts.append(label_table(np.array(labels["aflw"]), answers["aflw"]["fused"]))
     draw(plot, truths, answers)
-    return "\n\n".join(parts) + f"\n\n![yaw error against yaw]({plot.name})\n"
+    return "\n\n".join([HEAD, *parts]) + f"\n\n![yaw error against yaw]({plot.name})\n"
 
 
 def measured(data: Path) -> tuple[dict, dict, dict]:
