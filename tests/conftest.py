@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,9 @@ from clips import DEMO_EVERY
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.demo import DemoClip, make_clip
+
+# A shell starts background jobs deaf to Ctrl-C, and they hand that down to what tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
