@@ -60,19 +60,22 @@ class MineConfig(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def read_toml(path: Path, what: str = "configuration file") -> dict[str, Any]:
+    """The content of a TOML file. Raises UserError if it is no such, or there is none; what: to call it then."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such {what}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path}: not a readable TOML file: {error}") from None
+
+
 def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:
     """Read `run.toml` (or nothing) and lay the command line's settings over it.
 
     Raises UserError naming the file and the setting when a value is unknown or out of range.
     """
-    settings: dict[str, Any] = {}
-    if path is not None:
-        try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such configuration file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise UserError(f"{path}: not a readable TOML file: {error}") from None
+    settings = {} if path is None else read_toml(path)
     given = {name: value for name, value in overrides.items() if value is not None}
     if "every" in given:
         settings.pop("fps", None)

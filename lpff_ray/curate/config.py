@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lpff_ray.config import read_toml
 from lpff_ray.errors import UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclass(frozen=True)
@@ -106,12 +101,7 @@ def load_dedupe_config(path: Path | None, overrides: Mapping[str, Any]) -> Dedup
     """
     settings: dict[str, Any] = {}
     if path is not None:
-        try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8")).get("dedupe", {})
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such configuration file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise UserError(f"{path}: not a readable TOML file: {error}") from None
+        settings = read_toml(path).get("dedupe", {})
         if not isinstance(settings, dict):
             raise UserError(f"{path}: dedupe is no table; write [dedupe] and its settings below it")
     given = {name: value for name, value in overrides.items() if value is not None}

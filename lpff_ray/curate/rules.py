@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from lpff_ray.config import read_toml
 from lpff_ray.errors import UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PRESETS = Path(__file__).with_name("presets")
 Share = Field(default=None, ge=0, le=1)
@@ -131,7 +126,7 @@ def load_rules(
         raise UserError(
             f"preset {preset!r}: there are {', '.join(presets())}; your own rules go into --config FILE"
         )
-    settings = _read(PRESETS / f"{preset}.toml")
+    settings = read_toml(PRESETS / f"{preset}.toml")
     rules = _METHODS[settings["method"]]
     layers = [_table(Path(config))] if config is not None else []
     layers.append({name: value for name, value in (overrides or {}).items() if value is not None})
@@ -153,16 +148,7 @@ def load_rules(
 
 
 def _table(path: Path) -> dict[str, Any]:
-    table = _read(path).get("select")
+    table = read_toml(path, "file of rules").get("select")
     if not isinstance(table, dict):
         raise UserError(f"{path}: holds no [select] table; put the settings of a selection into one")
     return table
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file of rules") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path}: not a readable TOML file: {error}") from None
