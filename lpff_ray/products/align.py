@@ -117,24 +117,23 @@ def _padded(
         return region, quad
     left, top, right, bottom = (max(int(pad), round(side * PADDING)) for pad in (left, top, right, bottom))
     height, width = height + top + bottom, width + left + right
-    sigma = side * BLUR
-    step = 2 ** max(int(np.log2(sigma / BLUR_SIGMA)), 0)
-    spare_y, spare_x = -height % step, -width % step
-    roomy = cv2.copyMakeBorder(region, top, bottom + spare_y, left, right + spare_x, cv2.BORDER_REFLECT_101)
-    blurred, picture = _blurred(roomy, sigma, step), roomy[:height, :width]
+    picture = cv2.copyMakeBorder(region, top, bottom, left, right, cv2.BORDER_REFLECT_101)
     quad = quad + np.array([left, top])
-    median = np.median(picture[::4, ::4], axis=(0, 1)).astype(np.float32)
+    median = _median(picture[::4, ::4])
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     depth_x = np.minimum(x / left, (width - 1 - x) / right)
     depth_y = np.minimum(y / top, (height - 1 - y) / bottom)
+    faded = []
     for rows, columns in _shallow(quad, depth_x, depth_y):
         # 1 at the outer edge, 0 where the frame begins
         outside = 1 - np.minimum(depth_y[rows, None], depth_x[columns])
         strip = picture[rows, columns].astype(np.float32)
-        strip = _mixed(strip, blurred[rows, columns], outside * 3 + 1)
+        strip = _mixed(strip, _blurred(picture, rows, columns, side * BLUR), outside * 3 + 1)
         if outside.max() > 0:
             strip = _mixed(strip, np.full_like(strip, median), outside)
-        picture[rows, columns] = cv2.convertScaleAbs(strip)  # it rounds; nothing is negative
+        faded.append((rows, columns, cv2.convertScaleAbs(strip)))  # it rounds; nothing is negative
+    for rows, columns, strip in faded:  # not before: every blur is of the picture as it was
+        picture[rows, columns] = strip
     return picture, quad
 
 
@@ -165,14 +164,28 @@ def _deep(depth: NDArray, start: int, stop: int) -> tuple[int, int]:
     return (int(deep[0]), int(deep[-1]) + 1) if len(deep) else (stop, stop)
 
 
-def _blurred(picture: NDArray[np.uint8], sigma: float, step: int) -> NDArray[np.float32]:
-    """A Gaussian blur, made on a picture that is halved until it is `step` (1, 2, 4 ...) times smaller.
+def _median(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The median colour [3] of a picture [h, w, 3]."""
+    # By histograms: np.median sorts, and takes ten times as long.
+    half = picture[..., 0].size / 2
+    counts = [np.cumsum(np.bincount(picture[..., channel].ravel(), minlength=256)) for channel in range(3)]
+    middle = [(np.searchsorted(count, half) + np.searchsorted(count, half, "right")) / 2 for count in counts]
+    return np.array(middle, np.float32)
 
-    Height and width are multiples of `step`. Averaging and interpolation count towards the blur.
+
+def _blurred(picture: NDArray[np.uint8], rows: slice, columns: slice, sigma: float) -> NDArray[np.float32]:
+    """Those rows and columns of a Gaussian blur of the picture, made on one that is halved until little is lost.
+
+    Averaging and interpolation count towards the blur.
     """
-    height, width = picture.shape[:2]
-    small = picture
-    while small.shape[0] * step > height:  # by exact halves: OpenCV takes nine times as long for other shares
+    step = 2 ** max(int(np.log2(sigma / BLUR_SIGMA)), 0)
+    reach = int(np.ceil(4 * sigma)) + 2 * step  # OpenCV's kernel for float32 ends there
+    y0, x0 = (max(part.start - reach, 0) // step * step for part in (rows, columns))
+    around = picture[y0 : rows.stop + reach, x0 : columns.stop + reach]
+    height, width = around.shape[:2]
+    small = cv2.copyMakeBorder(around, 0, -height % step, 0, -width % step, cv2.BORDER_REFLECT_101)
+    tall = small.shape[0]
+    while small.shape[0] * step > tall:  # by exact halves: OpenCV takes nine times as long for other shares
         small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
         small = small.astype(np.float32, copy=False)  # rounding again and again would brighten it
     # Variances add up: a box of `step` pixels has step^2 / 12, the triangle of linear interpolation step^2 / 6.
@@ -180,7 +193,15 @@ def _blurred(picture: NDArray[np.uint8], sigma: float, step: int) -> NDArray[np.
     small = cv2.GaussianBlur(
         small.astype(np.float32, copy=False), (0, 0), rest, borderType=cv2.BORDER_REFLECT
     )
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    # Interpolation needs a small pixel more on either side, and no more than that.
+    first_y, first_x = (
+        max((part.start - start) // step - 1, 0) for part, start in ((rows, y0), (columns, x0))
+    )
+    small = small[first_y : (rows.stop - 1 - y0) // step + 2, first_x : (columns.stop - 1 - x0) // step + 2]
+    size = (small.shape[1] * step, small.shape[0] * step)
+    y, x = rows.start - y0 - first_y * step, columns.start - x0 - first_x * step
+    blurred = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR) if step > 1 else small
+    return blurred[y : y + rows.stop - rows.start, x : x + columns.stop - columns.start]
 
 
 def _resampled(region: NDArray[np.uint8], quad: NDArray, size: int, finer: int) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 from lpff_ray.measure.geometry import apply
 from lpff_ray.measure.identity import ARCFACE_POINTS
-from lpff_ray.products.align import arcface_crop, ffhq_crop, ffhq_quad, quad_transform
+from lpff_ray.products.align import _blurred, arcface_crop, ffhq_crop, ffhq_quad, quad_transform
 
 EYES = np.array([[205.0, 110.0], [242.0, 112.0]])  # of the astronaut, in photo pixels
 MOUTH = np.array([[210.0, 150.0], [240.0, 150.0]])
@@ -94,6 +94,16 @@ def test_pixels_are_those_of_ffhqs_recipe(zoom: float, size: int, shift: tuple[i
     off = ffhq_crop(photo, quad, size).astype(float) - plainly(photo, quad, size)
     assert 10 * np.log10(255**2 / (off**2).mean()) > (46 if zoom < 1 else 47)
     assert np.abs(off).max() <= (13 if zoom < 1 else 5)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.9, 3.1, 7.0, 14.0])
+@given(st.lists(st.integers(0, 200), min_size=4, max_size=4))
+@settings(max_examples=20)
+def test_a_part_of_the_blur_is_the_same_as_of_all_of_it(sigma: float, borders: list[int]) -> None:
+    photo = np.ascontiguousarray(astronaut()[:203, 150:351])
+    rows, columns = (slice(min(pair), max(pair) + 1) for pair in (borders[:2], borders[2:]))
+    whole = _blurred(photo, slice(0, 203), slice(0, 201), sigma)
+    np.testing.assert_allclose(_blurred(photo, rows, columns, sigma), whole[rows, columns], atol=1e-3)
 
 
 def test_without_padding_what_is_outside_is_black() -> None:
