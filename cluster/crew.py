@@ -134,6 +134,15 @@ class Crew:
         ).remote(self._make_engine)
         self.hands.append(Hand(berth, actor, actor.ping.remote(self._marker), alone=alone))
 
+    def late(self) -> Iterator[tuple[Hand, Job]]:
+        """Miners that work on a job past its deadline, with that job. Those that start too slowly are dismissed."""
+        now = time.monotonic()
+        self._dismiss_late_starters(now)
+        for hand in list(self.hands):
+            late = [job for job in hand.jobs.values() if now > job.deadline]
+            if late:
+                yield hand, late[0]
+
     def finished(self) -> Iterator[tuple[Hand, Any]]:
         """Jobs that are done, with their hands, once something happens.
 
@@ -179,7 +188,7 @@ class Crew:
         hand.deadline = time.monotonic() + self._limits.start_s
         hand.waits_for = hand.actor.start.remote()
 
-    def dismiss_late_starters(self, now: float) -> None:
+    def _dismiss_late_starters(self, now: float) -> None:
         """Give up on miners that were placed but do not get ready. Raises UserError as `advance` does."""
         for hand in [hand for hand in self.hands if now > hand.deadline]:
             self._could_not_start(hand, f"its models were not loaded after {self._limits.start_s:.0f} s")

@@ -200,13 +200,9 @@ class _Dispatch:
     # Blame
 
     def enforce_deadlines(self) -> None:
-        now = time.monotonic()
-        self.crew.dismiss_late_starters(now)
-        for hand in list(self.crew.hands):
-            late = [job for job in hand.jobs.values() if now > job.deadline]
-            if late:
-                self.summary.killed += 1
-                self.lose(hand, "", late=late[0])
+        for hand, job in self.crew.late():
+            self.summary.killed += 1
+            self.lose(hand, "", late=job)
 
     def lose(self, hand: Hand, message: str, late: Job | None = None) -> None:
         """A miner died (of `message`), or is killed because a job is `late`: whose fault is it?"""

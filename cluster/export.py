@@ -119,12 +119,8 @@ class _Export:
         self.job.progress.advance(len(unit.rows))
 
     def enforce_deadlines(self) -> None:
-        now = time.monotonic()
-        self.crew.dismiss_late_starters(now)
-        for hand in list(self.crew.hands):
-            late = [job for job in hand.jobs.values() if now > job.deadline]
-            if late:
-                self.lose(hand, f"not done after {now - late[0].began:.0f} s")
+        for hand, job in self.crew.late():
+            self.lose(hand, f"not done after {time.monotonic() - job.began:.0f} s")
 
     def lose(self, hand: Hand, why: str) -> None:
         """An exporter died or is killed; its units are tried again alone, with the other decoder, or given up."""

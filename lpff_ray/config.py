@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,6 +21,7 @@ else:
 
 PoseVote = Literal["fsanet", "3ddfa_v2", "6drepnet"]
 Embedding = Literal["dlib-resnet", "arcface-r50", "arcface-r100", "arcface-w600k"]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class MineConfig(BaseModel):
@@ -82,11 +84,29 @@ def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:
     if "fps" in given:
         settings.pop("every", None)
     settings.update(given)
+    return validated(MineConfig, settings, path, given, "a run", whole="every/fps")
+
+
+def validated(
+    model: type[Model],
+    settings: Mapping[str, Any],
+    file: object,
+    given: Collection[str],
+    owner: str,
+    whole: str = "",
+) -> Model:
+    """The model of `settings`: some are `given` by flags, the others come from `file` (None: from none).
+
+    owner: whose settings they are; whole: what to call several of them that do not fit each other. Raises UserError
+    naming the file and the setting when a value is unknown or out of range.
+    """
     try:
-        return MineConfig(**settings)
+        return model(**settings)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        where = f"{path}: " if path is not None and name.split(".")[0] not in given else ""
+        where = f"{file}: " if file is not None and name.split(".")[0] not in given else ""
         reason = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}setting {name or 'every/fps'}: {reason}") from None
+        if first["type"] == "extra_forbidden":
+            reason = f"{owner} has no such setting; it has {', '.join(sorted(model.model_fields))}"
+        raise UserError(f"{where}setting {name or whole}: {reason}") from None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from lpff_ray.config import read_toml
+from lpff_ray.config import read_toml, validated
 from lpff_ray.errors import UserError
 
 
@@ -105,13 +105,7 @@ def load_dedupe_config(path: Path | None, overrides: Mapping[str, Any]) -> Dedup
         if not isinstance(settings, dict):
             raise UserError(f"{path}: dedupe is no table; write [dedupe] and its settings below it")
     given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return DedupeConfig(**(settings | given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        where = f"{path}: " if path is not None and name not in given else ""
-        raise UserError(f"{where}setting {name}: {first['msg']}") from None
+    return validated(DedupeConfig, settings | given, path, given, "dedupe")
 
 
 def as_json(config: DedupeConfig, schema_version: int, embedding: str) -> bytes:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lpff_ray.config import read_toml
+from lpff_ray.config import read_toml, validated
 from lpff_ray.errors import UserError
 
 PRESETS = Path(__file__).with_name("presets")
@@ -135,16 +135,7 @@ def load_rules(
             for gate in ("min_iqa", "min_iqa_quantile", "min_hyperiqa"):
                 settings.pop(gate, None)
         settings.update(layer)
-    try:
-        return rules(**settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        where = f"{config}: " if config is not None and name not in layers[-1] else ""
-        reason = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            reason = f"preset {preset} has no such setting; it has {', '.join(sorted(rules.model_fields))}"
-        raise UserError(f"{where}setting {name or 'of the cells'}: {reason}") from None
+    return validated(rules, settings, config, layers[-1], f"preset {preset}", whole="of the cells")
 
 
 def _table(path: Path) -> dict[str, Any]:

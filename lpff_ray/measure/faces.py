@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -29,12 +27,13 @@ from lpff_ray.models.posenet import CROP_FACTOR
 from lpff_ray.models.posenet import INPUT as POSE_INPUT
 from lpff_ray.models.runtime import PoseModel
 from lpff_ray.models.store import plugin, plugin_files
+from lpff_ray.timing import Timed
 
 EMBEDDING_BATCH = 16
 
 
 @dataclass
-class Measurements:
+class Measurements(Timed):
     """Faces measured so far: a list per column of the faces table, and counts and seconds for the record.
 
     One per segment, so that threads share models but never results.
@@ -45,15 +44,6 @@ class Measurements:
     rejected: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     pending_chips: list[NDArray[np.uint8]] = field(default_factory=list)
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the time spent inside to `stage`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] += time.perf_counter() - start
 
 
 class FaceMeasurer:

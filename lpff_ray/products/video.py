@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from lpff_ray.decode.frames import segment_error
 from lpff_ray.errors import SegmentError
 from lpff_ray.storage import explain, opened
 from lpff_ray.tables.run import PLAN_FILE, open_run_folder
+from lpff_ray.timing import Timed
 
 
 @dataclass(kw_only=True)
@@ -38,7 +38,7 @@ class Source:
 
 
 @dataclass(kw_only=True)
-class OpenedVideo(Source):
+class OpenedVideo(Source, Timed):
     """A source that is at hand, for as long as its unit of work lasts.
 
     path: local file (a copy, for remote sources). uri: the place it was opened at.
@@ -82,15 +82,6 @@ class OpenedVideo(Source):
                     return reader.decoder
                 delivered.add(frame.index)
                 yield frame
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Count the time spent within towards `stage`: "open", "decode", "crop", "encode", ..."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] += time.perf_counter() - start
 
 
 @contextmanager
