@@ -16,7 +16,6 @@ from benchmarks.accuracy.pose_data import detector, photos, video_faces
 from lpff_ray.measure.iqa import SHOWN
 
 CLIP_EVERY = 12  # one face of a clip in so many
-AFLW_EVERY = 8  # one crop in so many
 HELD_OUT_CLIPS = (
     "3ddfa_obama",
     "liveportrait_d10",
@@ -52,11 +51,9 @@ class Face:
 
 
 def collect(data: Path, held: bool) -> list[Face]:
-    """Faces of the clips, LFW, AFLW2000-3D and a share of AFLW: those for scoring (`held`) or those for training."""
+    """Faces of the clips, LFW, AFLW2000-3D and AFLW: those for scoring (`held`) or those for training."""
 
     def wanted(source: str, name: str) -> bool:
-        if source == "aflw" and zlib.crc32(name.encode()) % AFLW_EVERY != 1:
-            return False
         return held_out(source, name) == held
 
     detect = detector()
