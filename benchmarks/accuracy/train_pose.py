@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.accuracy import pose_data
-from benchmarks.accuracy.augment import augmented, network_input
+from benchmarks.accuracy.augment import augmented
 from benchmarks.accuracy.pose_labels import Targets, targets
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.posenet import STAGES, PoseNet, load_posenet
@@ -27,6 +27,7 @@ from lpff_ray.models.tflite_layers import Convolution, Prelu
 BATCH = 96
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.02
+OF_PLACE = 0.3  # a percent of the crop's side, in degrees of rotation
 AVERAGE_OVER = 250  # steps; the exponential mean of the weights is what is kept
 FROZEN = 2  # first blocks that stay FaceMesh's: edges are edges, and a third of the time is saved
 SHARES = {"aflw": 0.55, "scan": 0.20, "video": 0.20, "lfw": 0.05}  # of each batch
@@ -83,16 +84,22 @@ def train(
     for step in range(steps):
         picks = np.concatenate([rng.choice(pools[s], round(BATCH * share)) for s, share in SHARES.items()])
         others_crops = faces["crop"][rng.choice(everything, len(picks))]
-        pairs = [
+        made = [
             augmented(
-                faces["crop"][i], faces["inside"][i], wanted.rotation[i], pose_data.STORED_FACTOR, patch, rng
+                faces["crop"][i],
+                faces["inside"][i],
+                wanted.rotation[i],
+                faces["place"][i],
+                pose_data.STORED_FACTOR,
+                patch,
+                rng,
             )
             for i, patch in zip(picks, others_crops, strict=True)
         ]
-        images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2).float() / 255
-        truth = torch.from_numpy(np.stack([rotation for _, rotation in pairs])).float()
-        rotation, expected = network(images)
-        loss = loss_of(rotation, expected, truth, torch.from_numpy(wanted.weight[picks]).float())
+        images, truth, spots = (torch.from_numpy(np.stack(part)).float() for part in zip(*made, strict=True))
+        rotation, expected, place = network(images.permute(0, 3, 1, 2) / 255)
+        weight = torch.from_numpy(wanted.weight[picks]).float()
+        loss = loss_of(rotation, expected, truth, weight) + OF_PLACE * astray(place, spots, weight)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -111,6 +118,13 @@ def loss_of(rotation: Tensor, expected: Tensor, truth: Tensor, weight: Tensor) -
     error = torch.rad2deg(geodesic(rotation, truth))
     likelihood = error.detach() / expected + expected.log()
     return (weight * (error + 0.3 * likelihood)).mean()
+
+
+def astray(place: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """How far places [n, 3] are from the true ones, in percent of the crop's side and of the size; NaN: unknown."""
+    known = truth.isfinite().all(1)
+    missed = (place - truth.nan_to_num()).abs().sum(1)
+    return 100 * (weight * known * missed).sum() / known.sum().clamp(min=1)
 
 
 def geodesic(a: Tensor, b: Tensor) -> Tensor:
@@ -135,19 +149,6 @@ def initial() -> PoseNet:
             if isinstance(layer, nn.Conv2d):
                 layer.bias.copy_(source.bias)
     return network
-
-
-def predict(network: PoseNet, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rotations [n, 3, 3] and expected errors [n] of stored crops [n, s, s, 3], as the product would give them."""
-    parts = []
-    with torch.inference_mode():
-        for begin in range(0, len(crops), 64):
-            inputs = np.stack(
-                [network_input(crop, pose_data.STORED_FACTOR) for crop in crops[begin : begin + 64]]
-            )
-            parts.append(network(torch.from_numpy(inputs).permute(0, 3, 1, 2).float() / 255))
-    rotations, expected = (torch.cat(part).double().numpy() for part in zip(*parts, strict=True))
-    return rotations, expected
 
 
 def save(network: nn.Module, path: Path) -> None:

@@ -90,8 +90,7 @@ class FaceMeasurer:
         with into.timed("landmarks"):
             meshes = self.mesh(own_pictures, faces.boxes, faces.keypoints)
         with into.timed("pose"):
-            crops = np.stack([pose_crop(*pair) for pair in zip(own_pictures, faces.boxes, strict=True)])
-            learned = self.pose(crops)[0].astype(np.float64)
+            learned = learned_pose(self.pose, own_pictures, faces.boxes)
             focal = self.focal_factor * max(width, height)
             voted: dict[str, NDArray] = {
                 name: vote(own_pictures, faces.boxes) for name, vote in self.voters.items()
@@ -145,7 +144,7 @@ def into_pose(
     into: Measurements,
     faces: Detections,
     meshes: Meshes,
-    learned: NDArray,
+    learned: pose.Learned,
     voted: Mapping[str, NDArray],
     origin: NDArray,
     width: int,
@@ -154,33 +153,32 @@ def into_pose(
 ) -> NDArray[np.float64]:
     """Fuse the embedded estimators and append pose, landmarks and keypoints, in pixels of the whole frame.
 
-    learned: PoseNet's rotations [n, 3, 3]. voted: those of plug-ins by name, which are kept beside the others.
+    learned: PoseNet's answers. voted: those of plug-ins by name, which are kept beside the others.
     Returns the keypoints [n, 5, 2] in pixels of what was looked at: the whole frame less `origin`.
     """
     mesh_fit, keypoint_fit = (
         pose.fit_mesh(meshes.points),
         pose.fit_keypoints(faces.keypoints.astype(np.float64)),
     )
-    trust = pose.mesh_weight(meshes.presence)
     rotations = {
-        "posenet": learned,
-        "facemesh": mesh_fit.rotation,
+        "posenet": learned.rotation,
+        "facemesh": pose.turned_outwards(mesh_fit.rotation, meshes.presence),
         "blazeface": keypoint_fit.rotation,
         **voted,
     }
     votes = {name: angles_from_matrix(estimated) for name, estimated in rotations.items()}
     share = pose.mesh_share(votes["posenet"][:, 0], meshes.presence)
-    rotation = blend(learned, mesh_fit.rotation, share)
-    laid = pose.place(rotation, faces.keypoints.astype(np.float64))
+    trust = pose.mesh_weight(votes["posenet"][:, 0], meshes.presence)
+    rotation = blend(learned.rotation, rotations["facemesh"], share)
+    laid = pose.place(rotation, learned)
     scale = laid.scale ** (1 - trust) * np.maximum(mesh_fit.scale, 1e-6) ** trust
     centre = laid.centre + (mesh_fit.centre - laid.centre) * trust[:, None] + origin
     rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
     angles = angles_from_matrix(rotation)
-    landmarks = meshes.points[:, SCHEME_68] + np.append(origin, 0.0)
-    modelled = laid.scale[:, None, None] * (rotation @ pose.head_model().five_points().T).transpose(0, 2, 1)
-    modelled = modelled[..., :2] + laid.centre[:, None]
-    seen = pose.five_points(meshes.points)[..., :2]
-    five = modelled + (seen - modelled) * trust[:, None, None]
+    modelled = pose.posed_mesh(laid, meshes.points[..., 2].mean(1))
+    points = modelled + (meshes.points - modelled) * trust[:, None, None]
+    landmarks = points[:, SCHEME_68] + np.append(origin, 0.0)
+    five = pose.five_points(points)[..., :2]
     columns = into.columns
     columns["landmarks"].extend(landmarks.astype(np.float32))
     columns["keypoints"].extend((five + origin).astype(np.float32))
@@ -210,10 +208,16 @@ def into_pose(
     return five
 
 
-def pose_crop(picture: NDArray[np.uint8], box: NDArray) -> NDArray[np.uint8]:
-    """The crop that PoseNet looks at, uint8 [96, 96, 3]."""
-    side = float(max(box[2] - box[0], box[3] - box[1])) * CROP_FACTOR
-    return sample(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, POSE_INPUT), POSE_INPUT)
+def learned_pose(network: PoseModel, pictures: Sequence[NDArray[np.uint8]], boxes: NDArray) -> pose.Learned:
+    """What PoseNet says of the faces in boxes [n, 4]; pictures: RGB [h, w, 3], one entry per face."""
+    boxes = boxes.astype(np.float64)
+    centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(1) * CROP_FACTOR
+    crops = [
+        sample(picture, crop_transform(centre, side, 0.0, POSE_INPUT), POSE_INPUT)
+        for picture, centre, side in zip(pictures, centres, sides, strict=True)
+    ]
+    rotation, _, places = (answer.astype(np.float64) for answer in network(np.stack(crops)))
+    return pose.Learned(rotation, np.exp(places[:, 2]) * sides / 10, centres + places[:, :2] * sides[:, None])
 
 
 def spread(rotations: Sequence[NDArray]) -> NDArray[np.float64]:

@@ -12,14 +12,19 @@ from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
-from lpff_ray.measure.rotation import matrix_from_angles
+from lpff_ray.measure.rotation import angles_from_matrix, matrix_from_angles
 
-# FaceMesh's presence logit at which its fit and the other estimator weigh the same, and how fast that changes. The
-# logit's median is 20 / 12 / 6 / 2 at |yaw| 0-30 / 30-60 / 60-75 / 75-91 on AFLW; the fit is worthless below 3.
+# FaceMesh's presence logit at which its points and PoseNet's place weigh the same, and how fast that changes. The
+# logit's median is 20 / 12 / 6 / 2 at |yaw| 0-30 / 30-60 / 60-75 / 75-91 on AFLW; the points are worthless below 3.
+# And PoseNet's yaw between which FaceMesh's share fades: with that, the middle of the five points is 1.6 / 2.2 / 2.1 /
+# 2.2 / 2.4% of the box's side from 3DDFA_V2's at |yaw| 0-30 / 30-45 / 45-60 / 60-75 / 75 and more on 808 faces, most of
+# them held out; by presence alone 1.6 / 2.5 / 3.3 / 3.2 / 2.9%, and FaceMesh's own 1.6 / 2.5 / 5.2 / 6.8 / 8.7%.
 PRESENCE_MIDDLE = 8.0
 PRESENCE_SOFTNESS = 1.5
+POINTS_FADE = (30.0, 55.0)
 
 # FaceMesh's share of the fused rotation, against PoseNet's: at most MESH_SHARE, none past FADE_YAW[1] degrees of
 # PoseNet's yaw or where FaceMesh is unsure. On 1,161 AFLW faces held out of its training it takes the mean of the three
@@ -27,6 +32,26 @@ PRESENCE_SOFTNESS = 1.5
 MESH_SHARE = 0.35
 FADE_YAW = (25.0, 45.0)
 SURE_PRESENCE, SURE_SOFTNESS = 12.0, 2.0
+
+# Degrees to add to the size of FaceMesh's yaw, by that size (rows) and its presence logit (columns): at profile it
+# imagines a face that looks to the front, and knows that something is wrong. Fitted on 1,900 of the faces that PoseNet
+# was trained on by benchmarks/accuracy/fit_mesh_yaw.py; on 496 others the yaw error falls from 3.7 / 7.6 / 16.6 / 28 to
+# 4.8 / 6.2 / 5.6 / 8.6 at |yaw| 30-45 / 45-60 / 60-75 / 75 and more, and of 286 profiles the majority of the embedded
+# estimators calls 6 frontal instead of 28.
+MESH_YAW = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 70.0)
+MESH_PRESENCE = (-4.0, 0.0, 4.0, 8.0, 12.0, 16.0)
+MESH_YAW_ADDED = np.array(
+    [
+        [0, 0, 0, 0, 0, 0],
+        [16, 9, 3, 1, 1, 0],
+        [31, 21, 9, 3, 2, 1],
+        [39, 26, 16, 7, 2, 1],
+        [33, 25, 14, 8, 7, 3],
+        [22, 21, 16, 12, 10, 7],
+        [17, 16, 14, 12, 12, 11],
+    ],
+    np.float64,
+)
 
 # Where five-point schemes look on FaceMesh: eye corners (their mean is the eye), nose tip, mouth corners.
 EYE_CORNERS = ((33, 133), (362, 263))
@@ -57,6 +82,16 @@ class Fits:
     rotation: NDArray[np.float64]
     scale: NDArray[np.float64]
     centre: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """PoseNet's answers: rotation [n, 3, 3], scale [n] in pixels per cm, and `middle` [n, 2], in pixels, the place of
+    the mean of eyes, nose tip and mouth corners: unlike the head's centre, it hardly depends on the rotation."""
+
+    rotation: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    middle: NDArray[np.float64]
 
 
 @lru_cache(maxsize=1)
@@ -92,6 +127,15 @@ def fit_mesh(points: NDArray) -> Fits:
     scale = (singular * sign).sum(1) / (centred_model**2).sum()
     centre = mean[:, :2] - scale[:, None] * (rotation @ model_mean)[:, :2]
     return Fits(rotation, scale, centre)
+
+
+def turned_outwards(rotation: NDArray, presence: NDArray) -> NDArray[np.float64]:
+    """FaceMesh's rotations [n, 3, 3] less what is known of their error in yaw; presence: its logits [n]."""
+    yaw, pitch, roll = angles_from_matrix(rotation).T
+    row = np.interp(np.abs(yaw), MESH_YAW, np.arange(len(MESH_YAW)))
+    column = np.interp(presence, MESH_PRESENCE, np.arange(len(MESH_PRESENCE)))
+    added = map_coordinates(MESH_YAW_ADDED, [row, column], order=1)
+    return matrix_from_angles(yaw + np.sign(yaw) * added, pitch, roll)
 
 
 def fit_keypoints(keypoints: NDArray, which: tuple[int, ...] = (0, 1, 2, 3, 4, 5)) -> Fits:
@@ -147,19 +191,24 @@ def mesh_share(yaw: NDArray, presence: NDArray) -> NDArray[np.float64]:
     return MESH_SHARE * near_front / (1.0 + np.exp(-(presence - SURE_PRESENCE) / SURE_SOFTNESS))
 
 
-def mesh_weight(presence: NDArray) -> NDArray[np.float64]:
-    """How far FaceMesh's points are to be trusted, 0..1 [n], from its presence logit [n]."""
-    return 1.0 / (1.0 + np.exp(-(presence - PRESENCE_MIDDLE) / PRESENCE_SOFTNESS))
+def mesh_weight(yaw: NDArray, presence: NDArray) -> NDArray[np.float64]:
+    """How far FaceMesh's points are to be trusted, 0..1 [n], from PoseNet's yaw [n] in degrees and its presence [n]."""
+    near_front = np.interp(np.abs(yaw), POINTS_FADE, (1.0, 0.0))
+    return near_front / (1.0 + np.exp(-(presence - PRESENCE_MIDDLE) / PRESENCE_SOFTNESS))
 
 
-def place(rotation: NDArray, keypoints: NDArray) -> Fits:
-    """Scale and head centre that lay the head model, turned by `rotation` [n, 3, 3], on keypoints [n, 6, 2]."""
-    model = head_model().keypoints
-    posed = (rotation @ model.T).transpose(0, 2, 1)[..., :2]
-    posed_mean, mean = posed.mean(1), keypoints.mean(1)
-    centred = posed - posed_mean[:, None]
-    scale = np.maximum((centred * (keypoints - mean[:, None])).sum((1, 2)), 1e-6) / (centred**2).sum((1, 2))
-    return Fits(rotation, scale, mean - scale[:, None] * posed_mean)
+def place(rotation: NDArray, learned: Learned) -> Fits:
+    """The head model, turned by `rotation` [n, 3, 3], where PoseNet sees it."""
+    posed = (rotation @ head_model().five_points().mean(0))[:, :2]
+    return Fits(rotation, learned.scale, learned.middle - learned.scale[:, None] * posed)
+
+
+def posed_mesh(laid: Fits, depth: NDArray) -> NDArray[np.float64]:
+    """The head model's mesh as `laid` says, in pixels [n, 468, 3]; depth: its mean z [n]."""
+    posed = laid.scale[:, None, None] * (laid.rotation @ head_model().mesh.T).transpose(0, 2, 1)
+    posed[..., :2] += laid.centre[:, None]
+    posed[..., 2] += (depth - posed[..., 2].mean(1))[:, None]
+    return posed
 
 
 def to_camera(

@@ -22,12 +22,12 @@ CROP_FACTOR = 1.5  # side of the crop, axis-aligned and centred on BlazeFace's b
 # Channels, blocks, whether the first block halves the picture; all but the last stage are shaped as FaceMesh's.
 STAGES = ((16, 2, False), (32, 3, True), (64, 3, True), (128, 3, True), (128, 3, True), (256, 2, False))
 FEATURES = 512
-# Signs of the outputs for the mirror image: two rows of the rotation, then the logarithm of the expected error.
-MIRRORED = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0)
+# Signs of the outputs for the mirror image: two rows of the rotation, the logarithm of the expected error, the place.
+MIRRORED = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0)
 
 
 class PoseNet(nn.Module):
-    """Rotation of a head, and how far off it may be, from a crop of its face."""
+    """Rotation and place of a head, and how far off the rotation may be, from a crop of its face."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,19 +45,21 @@ class PoseNet(nn.Module):
         self.widen_activation = nn.PReLU(FEATURES)
         self.pool = nn.Conv2d(FEATURES, FEATURES, side, groups=FEATURES)
         self.pool_activation = nn.PReLU(FEATURES)
-        self.head = nn.Linear(FEATURES, 7)
+        self.head = nn.Linear(FEATURES, len(MIRRORED))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [n, 3, INPUT, INPUT], RGB 0..1 -> rotations [n, 3, 3] and expected errors [n] in degrees.
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """float32 [n, 3, INPUT, INPUT], RGB 0..1 -> rotations [n, 3, 3], expected errors [n] in degrees, places [n, 3].
 
         The rotation takes head to camera as the face looks in its own surroundings (weak perspective); frames as in
-        `lpff_ray.measure.rotation`. The expected error is of the geodesic to the true rotation. In eval mode the
-        network looks at the mirror image too, so a mirrored face has exactly the mirrored pose.
+        `lpff_ray.measure.rotation`. The expected error is of the geodesic to the true rotation. The place is that of
+        the middle of eyes, nose tip and mouth corners: x and y from the crop's middle in shares of its side, and the
+        natural logarithm of the share that 10 cm of the head take. In eval mode the network looks at the mirror image
+        too, so a mirrored face has exactly the mirrored pose.
         """
         numbers = self._numbers(x)
         if not self.training:
             numbers = (numbers + self._numbers(x.flip(3)) * numbers.new_tensor(MIRRORED)) / 2
-        return rotation_from_6d(numbers[:, :6]), numbers[:, 6].clamp(-2.0, 5.0).exp()
+        return rotation_from_6d(numbers[:, :6]), numbers[:, 6].clamp(-2.0, 5.0).exp(), numbers[:, 7:]
 
     def _numbers(self, x: Tensor) -> Tensor:
         x = self.stem_activation(self.stem(_padded(x)))

@@ -117,10 +117,10 @@ class PoseModel(CropModel):
         """Raises UserError if the weights are missing or the device is absent."""
         super().__init__(load_posenet(), POSE_INPUT, device, CPU_CROPS_PER_BATCH)
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 [n, 96, 96, 3] RGB -> float32 rotations [n, 3, 3] and expected errors [n], degrees; see PoseNet."""
-        rotation, error = self.outputs(crops)
-        return rotation, error
+    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """uint8 [n, 96, 96, 3] RGB -> rotations [n, 3, 3], expected errors [n], degrees, places [n, 3]; see PoseNet."""
+        rotation, error, place = self.outputs(crops)
+        return rotation, error, place
 
     def run(self, crops: Tensor) -> list[Tensor]:
         return list(self._network(crops.permute(0, 3, 1, 2).float() / 255.0))

@@ -30,9 +30,12 @@ def portrait() -> torch.Tensor:
     return _network_input(samples.astronaut())
 
 
-def _network_input(image: np.ndarray, turned: float = 0.0) -> torch.Tensor:
-    """turned: degrees by which the picture is turned clockwise about the face."""
-    transform = crop_transform(CENTRE, SIDE * CROP_FACTOR, -np.radians(turned), INPUT)
+def _network_input(
+    image: np.ndarray, turned: float = 0.0, moved: tuple[float, float] = (0, 0), larger: float = 1.0
+) -> torch.Tensor:
+    """turned: degrees by which the picture is turned clockwise about the face. moved: of the box, in its sides."""
+    centre = CENTRE + SIDE * np.array(moved)
+    transform = crop_transform(centre, SIDE * CROP_FACTOR * larger, -np.radians(turned), INPUT)
     return torch.from_numpy(sample(image, transform, INPUT)).permute(2, 0, 1).float()[None] / 255
 
 
@@ -41,8 +44,9 @@ def test_the_weights_are_small() -> None:
     assert sum(parameter.numel() for parameter in PoseNet().parameters()) < 1_300_000
 
 
-def test_answers_are_rotations_and_degrees(network: PoseNet) -> None:
-    rotations, expected = network(torch.rand(5, 3, INPUT, INPUT))
+def test_answers_are_rotations_degrees_and_places(network: PoseNet) -> None:
+    rotations, expected, places = network(torch.rand(5, 3, INPUT, INPUT))
+    assert places.shape == (5, 3)
     assert rotations.shape == (5, 3, 3)
     assert expected.shape == (5,)
     torch.testing.assert_close(rotations @ rotations.mT, torch.eye(3).expand(5, 3, 3), atol=1e-5, rtol=0)
@@ -71,6 +75,26 @@ def test_a_mirrored_face_has_the_mirrored_pose(network: PoseNet, portrait: torch
     mirrored = network(portrait.flip(3))[0].double().numpy()
     flip = np.diag([-1.0, 1.0, 1.0])
     assert geodesic_degrees(there, flip @ mirrored @ flip)[0] < 0.01
+    place = network(portrait.flip(3))[2] * torch.tensor([-1, 1, 1])
+    torch.testing.assert_close(network(portrait)[2], place, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("larger", [0.85, 1.0, 1.2])
+@pytest.mark.parametrize("moved", [(0, 0), (0.2, 0), (-0.15, 0.1), (0, -0.2)])
+def test_a_box_beside_the_face_changes_neither_pose_nor_place(
+    network: PoseNet, moved: tuple[float, float], larger: float
+) -> None:
+    image = samples.astronaut()
+    straight = network(_network_input(image))[0].double().numpy()
+    rotation, _, places = network(_network_input(image, moved=moved, larger=larger))
+    assert geodesic_degrees(rotation.double().numpy(), straight)[0] < 8
+    x, y, size = places[0].double().numpy()
+    side = SIDE * CROP_FACTOR * larger
+    # In the photo her eyes are at (204, 103) and (247, 105), the nose's tip at (223, 131), the mouth's corners at
+    # (201, 139) and (246, 142).
+    seen = np.array([224.3, 123.9])
+    assert np.hypot(*(CENTRE + SIDE * np.array(moved) + side * np.array([x, y]) - seen)) < 0.05 * SIDE
+    assert 5.5 < 43 / (np.exp(size) * side / 10) < 7.5, "centimetres between her eyes, 43 pixels"
 
 
 @pytest.mark.parametrize("degrees", [-30, 30])
