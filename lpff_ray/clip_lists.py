@@ -27,6 +27,10 @@ ENDINGS = ("mp4", "mkv", "webm", "mov", "m4v", "avi", "flv", "3gp", "ts")
 _VFHQ_NAME = re.compile(r"(Clip\+(?P<video>.+)\+P\d+\+C\d+\+F(?P<first>\d+)-(?P<last>\d+))\.txt")
 _VFHQ_LINES = {"H": 1, "W": 1, "FPS": 1, "CROP": 4}  # the numbers at their ends
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+# Broadcast rates, 1000/1001 of whole ones. The texts round to two decimals: counted by 23.98, frames of 24000/1001 are
+# one off after four minutes.
+_NTSC = tuple(whole * 1000 / 1001 for whole in (15, 24, 30, 48, 60, 120))
+_ROUNDING = 0.01
 _IN_BRACKETS = re.compile(r"\[([\w-]{11})\]$")
 
 
@@ -37,7 +41,10 @@ class Downloads:
     """
 
     def __init__(self, folder: str, uris: Iterable[str]) -> None:
-        """folder: where they should be. uris: what is in it, at any depth."""
+        """folder: where they should be. uris: what is in it, at any depth. Raises UserError if it is a file."""
+        uris = list(uris)
+        if uris == [folder]:
+            raise UserError(f"--videos {folder}: a file, not a folder; name the folder that holds the videos")
         self.folder = folder.rstrip("/")
         self._named: dict[str, str] = {}
         for uri in sorted(uris):
@@ -122,10 +129,16 @@ def read_vfhq(uri: str, downloads: Downloads) -> Source:
     (height,), (width,), (fps,) = numbers["H"], numbers["W"], numbers["FPS"]
     if min(height, width, fps) <= 0:
         raise UserError(f"{uri}: H, W and FPS must be greater than 0")
+    fps = exact_rate(fps)
     row = {"start_s": (int(name["first"]) + 1) / fps, "end_s": int(name["last"]) / fps}
     # Fractions, since the video may have been downloaded in another size.
     row |= _fractions(numbers["CROP"], width, height)
     return downloads.clip(uri, name["video"], {"clip_id": name[1], **row})
+
+
+def exact_rate(fps: float) -> float:
+    """The frame rate that was meant by one rounded to two decimals: 29.97 is 30000/1001."""
+    return next((rate for rate in _NTSC if abs(rate - fps) < _ROUNDING), fps)
 
 
 def _fractions(box: list[Any], width: float, height: float) -> dict[str, Any]:

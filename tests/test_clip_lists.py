@@ -109,6 +109,36 @@ def test_vfhq(tmp_path: Path) -> None:
     assert source.crop == pytest.approx((480 / 1920, 0, 1440 / 1920, 960 / 1080))
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("23.98", 24000 / 1001),
+        ("29.97", 30000 / 1001),
+        ("59.94", 60000 / 1001),
+        ("23.976", 24000 / 1001),
+        *((text, float(text)) for text in ("24", "24.0", "25.0", "30.0", "29.5", "60.0", "12.5")),
+    ],
+)
+def test_rounded_frame_rates_are_taken_for_what_they_were(tmp_path: Path, written: str, meant: float) -> None:
+    """At 23.98 for 24000/1001, the 90,000th frame would be looked for 15 frames early."""
+    name = "Clip+_-91nXXjrVo+P0+C0+F90000-90100"
+    write_annotation(tmp_path, name, fps=written)
+    (source,) = expand([str(tmp_path / f"{name}.txt")])
+    assert source.start_s is not None
+    assert source.end_s is not None
+    assert abs(source.start_s * meant - 90_001) < 1e-6
+    assert abs(source.end_s * meant - 90_100) < 1e-6
+
+
+def test_a_file_is_no_folder_of_videos(tmp_path: Path) -> None:
+    clip_list = write_list(tmp_path / "celebvhq_info.json", CLIPS)
+    (tmp_path / "M2Ohb0FAaJU.mp4").touch()
+    said = complaint(call("plan", clip_list, "--videos", tmp_path / "M2Ohb0FAaJU.mp4"))
+    assert said == (
+        f"--videos {tmp_path}/M2Ohb0FAaJU.mp4: a file, not a folder; name the folder that holds the videos"
+    )
+
+
 def test_a_box_beyond_the_frame_stays_a_box_in_fractions(tmp_path: Path) -> None:
     (source,) = expand([str(write_annotation(tmp_path, crop="-12 0 1921 1085"))])
     assert source.crop == (0, 0, 1, 1)

@@ -62,6 +62,13 @@ def quad_transform(quad: NDArray, size: int) -> NDArray[np.float64]:
     return np.column_stack([linear, -linear @ top_left])
 
 
+def mirrored_transform(transform: NDArray, size: int) -> NDArray[np.float64]:
+    """Transform [2, 3] from frame pixels to the mirror image of a crop of `size` pixels, of that to the crop."""
+    mirrored = np.array(transform, np.float64)
+    mirrored[0] = [0, 0, size] - mirrored[0]
+    return mirrored
+
+
 def ffhq_crop(frame: NDArray[np.uint8], quad: NDArray, size: int, padding: bool = True) -> NDArray[np.uint8]:
     """The picture of `quad` [4, 2] as FFHQ's script makes it: RGB uint8 [size, size, 3].
 

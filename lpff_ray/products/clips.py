@@ -17,7 +17,15 @@ from lpff_ray.decode import Frame, read_frame_table
 from lpff_ray.decode.frames import NS, FrameTable
 from lpff_ray.products.mp4 import Mp4Writer, copy_span, frame_end_ns, mean_fps
 from lpff_ray.products.product import File, Made, Product, Record
-from lpff_ray.products.tracks import Stretch, by_track, csv_of, in_one_pass, track_faces, track_number
+from lpff_ray.products.tracks import (
+    Stretch,
+    by_track,
+    csv_of,
+    in_one_pass,
+    track_faces,
+    track_notes,
+    track_number,
+)
 from lpff_ray.products.video import OpenedVideo
 from lpff_ray.tables.folder import Folder
 
@@ -79,6 +87,14 @@ class Clips(Product):
             with video.timed("encode"):
                 content = clip.encoded()
             yield clip.made(content, "encoded")
+
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """How many tracks are too short, and whose faces the rows are."""
+        frames = pl.col("frame_index")
+        lengths = rows.group_by("track").agg(length=frames.max() - frames.min() + 1)["length"]
+        short = int((lengths < self.min_frames).sum())
+        left_out = [f"left out: {short} tracks shorter than min_frames {self.min_frames}"] if short else []
+        return [*track_notes(selection, rows), *left_out]
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
         """clips.csv: a line per clip, times in seconds on the video's own clock."""

@@ -18,8 +18,6 @@ from pydantic import Field
 from lpff_ray.measure.geometry import apply, scale_of
 from lpff_ray.products.align import ffhq_crop, ffhq_quad, quad_transform
 from lpff_ray.products.conditioning import draw_points
-from lpff_ray.products.face_points import COLUMNS as POINT_COLUMNS
-from lpff_ray.products.face_points import frame_points, with_points
 from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of
 from lpff_ray.products.prompts import COLUMNS as PROMPT_COLUMNS
 from lpff_ray.products.prompts import captions_for, prompt
@@ -36,7 +34,7 @@ class ControlNet(FrameProduct):
     captions: str = ""
 
     name: ClassVar[str] = "controlnet"
-    columns: ClassVar[tuple[str, ...]] = (*POINT_COLUMNS, *PROMPT_COLUMNS)
+    columns: ClassVar[tuple[str, ...]] = ("keypoints", "landmarks", *PROMPT_COLUMNS)
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces with their points and prompts. Raises UserError if the captions can not be used."""
@@ -44,7 +42,7 @@ class ControlNet(FrameProduct):
         captions = captions_for(faces, self.captions) if self.captions else [None] * len(faces)
         described = faces.select(PROMPT_COLUMNS).iter_rows(named=True)
         prompts = [prompt(face, caption) for face, caption in zip(described, captions, strict=True)]
-        return with_points(faces).with_columns(prompt=pl.Series(prompts, dtype=pl.String))
+        return faces.with_columns(prompt=pl.Series(prompts, dtype=pl.String))
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The crop, and its landmarks in the same geometry."""
@@ -55,7 +53,9 @@ class ControlNet(FrameProduct):
             "prompt": row["prompt"],
             "name": name,
         }
-        drawn = draw_points(crop_points(frame_points(row), quad, self.size), self.size)
+        drawn = draw_points(
+            crop_points(np.asarray(row["landmarks"], np.float64).reshape(68, 3), quad, self.size), self.size
+        )
         pictures: list[File] = [
             Picture(f"target/{name}", ffhq_crop(frame, quad, self.size)),
             Picture(f"source/{name}", drawn),

@@ -18,10 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.measure.bins import bin_of
-from lpff_ray.products.face_points import COLUMNS as POINT_COLUMNS
-from lpff_ray.products.face_points import with_points
 from lpff_ray.products.names import clip_names
-from lpff_ray.products.product import File, Made, Product, Record, faces_of
+from lpff_ray.products.product import File, Made, Product, Record, faces_of, read_made
 from lpff_ray.products.video import OpenedVideo
 from lpff_ray.tables.curated import parquet
 from lpff_ray.tables.folder import Folder
@@ -59,8 +57,8 @@ class EfhqTables(Product):
 
     name: ClassVar[str] = "efhq"
     columns: ClassVar[tuple[str, ...]] = (
-        *POINT_COLUMNS,
-        *("face_index", "bbox", "iqa", "pose_votes", "pose_bin", "pose_bin_strict", "pose_bin_fine"),
+        *("landmarks", "keypoints", "face_px", "yaw", "pitch", "roll", "face_index", "bbox", "iqa"),
+        *("pose_votes", "pose_bin", "pose_bin_strict", "pose_bin_fine"),
         *MEASURED,
     )
     needs_frames: ClassVar[bool] = False
@@ -96,7 +94,7 @@ class EfhqTables(Product):
         if not records:
             return
         names = sorted(name for record in records for name in record["files"] if name.endswith(".parquet"))
-        tables = [pl.read_parquet(io.BytesIO(made.read(name) or b"")) for name in names]
+        tables = [pl.read_parquet(io.BytesIO(read_made(made, name))) for name in names]
         yield Made("merged.parquet", parquet(pl.concat(tables, how="diagonal")))
         yield Made("columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n")
 
@@ -107,7 +105,7 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
     Points are texts of lists, as EFHQ's are: `lmks5pts` "[x, y, ...]", image-left eye first; `lmks68pts` all x, all y,
     then all z. Angles of estimators past the third, plug-ins, follow as `NAME_yaw` and so on.
     """
-    points = with_points(rows)["points_68"].to_numpy()
+    points = rows["landmarks"].to_numpy()
     box = rows["bbox"].to_numpy()
     table = rows.select(
         frameid="frame_index",

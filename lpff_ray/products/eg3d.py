@@ -7,51 +7,72 @@ Layout: `{number // 1000:05d}/img{number:08d}.png` and `dataset.json`, as EG3D's
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from lpff_ray.errors import UserError
 from lpff_ray.measure.camera import mirrored
-from lpff_ray.products.align import ffhq_crop, quad_transform
+from lpff_ray.products.align import ffhq_crop, mirrored_transform, quad_transform
 from lpff_ray.products.head_view import COLUMNS, head_view
-from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of
+from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of, read_made
 from lpff_ray.products.stylegan import ZIP_FILE, picture_name
 from lpff_ray.products.zipped import zip_chunks
 from lpff_ray.tables.dataset_json import DATASET_JSON, read_dataset_json
 from lpff_ray.tables.folder import Folder
+
+_NUMBERED = re.compile(r"img(\d+)\.[^./]+")  # the last part of `picture_name`
 
 
 class Eg3d(FrameProduct):
     """`--format eg3d`.
 
     size: of the crops, pixels. mirror: also each picture's mirror image, with the number after it.
-    start: number of the first picture; 139914 follows FFHQ's. base: a data set (folder, zip or dataset.json) whose
-    labels are to stand before these in `dataset.json`; its pictures are not copied. zip: `dataset.zip`, no folder.
+    base: a data set (folder, zip or dataset.json) whose labels are to stand before these in `dataset.json`, which is
+    then that of both; its pictures are not copied: these are to be laid beside them.
+    start: number of the first picture, by default the one after the base's highest, 0 without a base; 139914 follows
+    FFHQ's. zip: `dataset.zip`, no folder.
     """
 
     size: Literal[256, 512] = 512
     mirror: bool = True
-    start: int = Field(0, ge=0)
+    start: int = Field(default=0, ge=0)
     base: str = ""
     zip: bool = False
 
     name: ClassVar[str] = "eg3d"
     columns: ClassVar[Sequence[str]] = COLUMNS
 
+    @model_validator(mode="before")
+    @classmethod
+    def _behind_the_base(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Settle `start` once, so that a repeated export of a base that has grown is another one, and is refused."""
+        base = options.get("base")
+        if isinstance(base, str) and base and options.get("start") is None:
+            return options | {"start": next_number(base_names(base))}
+        return options
+
     @property
     def packed(self) -> bool:
         return self.zip
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
-        """The selected faces. Raises UserError if `base` can not be read."""
-        if self.base:
-            read_dataset_json(self.base)  # said now, and not after hours of cropping
-        return faces_of(run, selection, self.columns)
+        """The selected faces. Raises UserError if `base` can not be read or appended to."""
+        faces = faces_of(run, selection, self.columns)
+        if self.base:  # said now, and not after hours of cropping
+            numbers = (eg3d_number(index, self.start, self.mirror) for index in faces["index"])
+            names = (picture_name(n + half, "png") for n in numbers for half in range(1 + self.mirror))
+            if both := base_names(self.base).intersection(names):
+                raise UserError(
+                    f"{self.base}: has {min(both)} already; leave start out to number on behind it, or set it higher"
+                )
+        return faces
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The crop and its mirror image."""
@@ -61,17 +82,27 @@ class Eg3d(FrameProduct):
         files: list[File] = [Picture(picture_name(number, "png"), crop)]
         if self.mirror:
             files.append(Picture(picture_name(number + 1, "png"), np.ascontiguousarray(crop[:, ::-1])))
-        return files, {
-            "transform": quad_transform(view.eg3d, self.size).tolist(),
-            "label": view.label.tolist(),
-        }
+        transform = quad_transform(view.eg3d, self.size)
+        record: Record = {"label": view.label.tolist()}
+        if self.mirror:
+            record["transforms"] = [transform.tolist(), mirrored_transform(transform, self.size).tolist()]
+        else:
+            record["transform"] = transform.tolist()
+        return files, record
+
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """What to do with a set that continues another."""
+        if not self.base:
+            return []
+        told = f"numbered from {self.start}; {DATASET_JSON} is that of {self.base} and of these together"
+        return [f"{told}: lay the pictures beside the base's to train with both"]
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
         """`dataset.json`; or the zip with all."""
         if not self.zip:
             yield Made(DATASET_JSON, self._index(records))
             return
-        pictures = ((name, made.read(name) or b"") for record in records for name in record["files"])
+        pictures = ((name, read_made(made, name)) for record in records for name in record["files"])
         index = b"".join(self._index(records))
         yield Made(ZIP_FILE, zip_chunks(chain(pictures, [(DATASET_JSON, index)])))
 
@@ -94,3 +125,27 @@ class Eg3d(FrameProduct):
 def eg3d_number(index: int, start: int, mirror: bool) -> int:
     """The number of the picture of the face at `index` of the selection; its mirror image has the next one."""
     return start + index * (2 if mirror else 1)
+
+
+def base_names(base: str) -> set[str]:
+    """Names of a data set's pictures. Raises UserError if it is none that can be appended to."""
+    listed = read_dataset_json(base)["file"].to_list()
+    names = set(listed)
+    bare = next((name for name in listed if "." not in name.rpartition("/")[2]), None)
+    if bare is not None:
+        raise UserError(
+            f"{base}: names its pictures without an ending ({bare}), as LPFF's camera_parameters.json does, and so no "
+            "loader of a dataset.json finds them; it serves as --reference of lpff-ray select, but not as base"
+        )
+    if len(names) < len(listed):
+        twice = pl.Series(listed)
+        raise UserError(
+            f"{base}: names {twice.filter(twice.is_duplicated())[0]} twice; mend it before appending"
+        )
+    return names
+
+
+def next_number(names: Iterable[str]) -> int:
+    """The number after the highest of the pictures named as `picture_name` does; 0 if there are none."""
+    found = (_NUMBERED.fullmatch(name.rpartition("/")[2]) for name in names)
+    return max((int(match[1]) + 1 for match in found if match), default=0)

@@ -6,8 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -16,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.products.exporter import STAGED, STATE, UNITS
+from lpff_ray.products.exporter import STAGED
 from lpff_ray.products.product import Made, Product, Record
+from lpff_ray.products.state import DONE_FILE, Done, Note, claim, standing, unit_notes
 from lpff_ray.products.units import Receipt, Unit, plan_units
 from lpff_ray.products.video import sources_of
 from lpff_ray.progress import Phase
@@ -25,11 +25,11 @@ from lpff_ray.tables import curated
 from lpff_ray.tables.folder import Folder
 from lpff_ray.tables.run import RUN_FILE, open_run_folder
 
-EXPORT_FILE = f"{STATE}/export.json"
-DONE_FILE = f"{STATE}/done.json"
 PROVENANCE_FILE = "PROVENANCE.jsonl"
-PROVENANCE = ("index", "files", "face_id", "video_id", "uri", "frame_index", "pts_ns", "transform", "tool")
-READERS = 16  # threads that fetch the records of units: from an object store, one by one takes minutes
+PROVENANCE = (
+    *("index", "files", "face_id", "video_id", "uri", "frame_index", "pts_ns"),
+    *("transform", "transforms", "tool"),
+)
 
 
 @dataclass
@@ -58,14 +58,6 @@ class Job:
 Executor = Callable[[Job], Outcome]
 
 
-@dataclass
-class Size:
-    """How large a product is."""
-
-    files: int = 0
-    size_bytes: int = 0
-
-
 @dataclass(frozen=True)
 class ExportSummary:
     """An export, as it stands after this run.
@@ -75,6 +67,7 @@ class ExportSummary:
     failures: why, by the URI of each video that could not be exported (missing, moved, damaged).
     files, size_bytes: of the product, without what the export keeps for itself.
     seconds: of work by stage, in this run, summed over the workers.
+    notes: what the format has to say of what it left out, see Product.notes.
     unfinished: units of work that an interrupted run left; its index files are not made yet.
     """
 
@@ -87,6 +80,7 @@ class ExportSummary:
     files: int
     size_bytes: int
     seconds: dict[str, float]
+    notes: Sequence[str] = ()
     unfinished: int = 0
     interrupted: bool = False
 
@@ -102,6 +96,8 @@ def export(
 ) -> ExportSummary:
     """Make a product of the selection `selection` of the run `out` in the folder `dest`; run again to resume.
 
+    A repeated run makes what is not there: what was never made, and what was deleted or lost since.
+
     executor: who does the work: None for this process, `cluster.export.ray_exporter()` for a Ray cluster. The files are
     the same, byte for byte, whoever made them and however often it was interrupted.
 
@@ -113,22 +109,24 @@ def export(
     if not len(rows):
         raise UserError(f"{out}: selection {selection!r} holds nothing to make {product.name} of")
     folder = Folder(dest)
-    _claim(folder, _description(out, selection, chosen, product))
+    claim(folder, _description(out, selection, chosen, product))
     units = plan_units(product, rows, sources_of(out))
-    before = {name.removesuffix(".json") for name in folder.names(UNITS, ".json")}
-    left = [unit for unit in units if unit.unit_id not in before]
+    notes, done = standing(folder, product, {unit.unit_id for unit in units})
+    before = sum(_faces(record) for note in notes.values() for record in note["records"])
+    left = [unit for unit in units if unit.unit_id not in notes]
     outcome = Outcome()
     if left:
         with Phase("exporting", sum(len(unit.rows) for unit in left), "faces") as progress:
             outcome = (executor or _run_local)(Job(left, product, folder.root, progress, workers))
-    done = before | {receipt.unit_id for receipt in outcome.receipts if receipt.failure is None}
-    notes = _unit_notes(folder, [unit.unit_id for unit in units if unit.unit_id in done])
+    notes |= unit_notes(folder, [receipt.unit_id for receipt in outcome.receipts if receipt.failure is None])
     records = sorted(chain.from_iterable(note["records"] for note in notes.values()), key=_index)
-    size = Size(
-        sum(len(record["files"]) for record in records), sum(note["size_bytes"] for note in notes.values())
-    )
-    if not outcome.interrupted:
-        size = _finish(folder, product, records, size, complete=len(notes) == len(units))
+    complete = len(notes) == len(units)
+    if done is None:
+        done = _size(notes)
+        if not outcome.interrupted:
+            done = _finish(folder, product, records, done, complete)
+    if complete and product.packed and not outcome.interrupted:
+        _unstage(folder)
     seconds = Counter[str]()
     for receipt in outcome.receipts:
         seconds.update(receipt.seconds)
@@ -136,14 +134,13 @@ def export(
         dest=folder.root,
         faces=len(rows),
         made=sum(map(_faces, records)),
-        made_before=sum(
-            _faces(record) for name in before & notes.keys() for record in notes[name]["records"]
-        ),
+        made_before=before,
         lost=sum(note["lost"] for note in notes.values()),
         failures=_failures(left, outcome.receipts),
-        files=size.files,
-        size_bytes=size.size_bytes,
+        files=done.files,
+        size_bytes=done.size_bytes,
         seconds=dict(seconds),
+        notes=() if outcome.interrupted else product.notes(chosen, rows, folder),
         unfinished=outcome.unfinished,
         interrupted=outcome.interrupted,
     )
@@ -167,26 +164,6 @@ def _description(out: str, name: str, chosen: pl.DataFrame, product: Product) ->
     }
 
 
-def _claim(folder: Folder, wanted: dict[str, Any]) -> None:
-    """Mark the folder as this export's. Raises UserError if it holds anything else."""
-    text = folder.read(EXPORT_FILE)
-    if text is None:
-        if folder.names("", ""):
-            raise UserError(f"{folder.root}: not empty, and no export of lpff-ray; give --dest a new folder")
-        folder.commit(EXPORT_FILE, json.dumps(wanted, indent=2).encode())
-        return
-    found = json.loads(text)
-    different = [
-        f"{name} = {found.get(name)} there, {wanted.get(name)} now"
-        for name in found.keys() | wanted.keys()
-        if found.get(name) != wanted.get(name)
-    ]
-    if different:
-        raise UserError(
-            f"{folder.root}: holds another export ({'; '.join(sorted(different))}); give --dest a new folder"
-        )
-
-
 def _sweep(folder: Folder) -> None:
     """Remove what killed writers left. Only while nobody writes."""
     if folder.is_local:
@@ -194,45 +171,42 @@ def _sweep(folder: Folder) -> None:
             folder.sweep(place)
 
 
-def _unit_notes(folder: Folder, names: list[str]) -> dict[str, dict[str, Any]]:
-    """What finished units have said, by their id."""
-
-    def read(name: str) -> dict[str, Any]:
-        return dict(json.loads(folder.read(f"{UNITS}/{name}.json") or b"{}"))
-
-    with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(names, pool.map(read, names), strict=True))
+def _size(notes: Mapping[str, Note]) -> Done:
+    """What the units' files come to."""
+    files = sum(len(record["files"]) for note in notes.values() for record in note["records"])
+    return Done(files, sum(note["size_bytes"] for note in notes.values()))
 
 
-def _finish(folder: Folder, product: Product, records: list[Record], of_units: Size, complete: bool) -> Size:
-    """Make the index files, if they are not there yet; the size of the whole product.
+def _finish(folder: Folder, product: Product, records: list[Record], of_units: Done, complete: bool) -> Done:
+    """Make the index files; returns the whole product.
 
-    complete: nothing will be added to it, so that it need not be done again, and what was staged can go.
+    complete: nothing will be added to it, so that it need not be done again.
     """
-    text = folder.read(DONE_FILE)
-    if text is not None:
-        size = Size(**json.loads(text))
-    else:
-        _sweep(folder)
-        made = Folder(f"{folder.root}/{STAGED}") if product.packed else folder
-        size = Size() if product.packed else of_units
-        packing = Phase("packing", of_units.size_bytes >> 20, "MB") if product.packed else nullcontext()
-        with packing as progress:
-            for file in chain(product.finish(made, records), [Made(PROVENANCE_FILE, _lines(records))]):
-                size.files += 1
-                if isinstance(file.content, bytes):
-                    size.size_bytes += len(file.content)
-                    folder.commit(file.name, file.content)
-                else:
-                    folder.commit(file.name, _counted(file.content, size, progress))
-        if complete:
-            folder.commit(DONE_FILE, json.dumps(asdict(size)).encode())
-    if complete and product.packed and folder.filesystem.exists(f"{folder.path}/{STAGED}"):
+    _sweep(folder)
+    made = Folder(f"{folder.root}/{STAGED}") if product.packed else folder
+    done = Done() if product.packed else of_units
+    packing = Phase("packing", of_units.size_bytes >> 20, "MB") if product.packed else nullcontext()
+    with packing as progress:
+        for file in chain(product.finish(made, records), [Made(PROVENANCE_FILE, _lines(records))]):
+            done.files += 1
+            done.index.append(file.name)
+            if isinstance(file.content, bytes):
+                done.size_bytes += len(file.content)
+                folder.commit(file.name, file.content)
+            else:
+                folder.commit(file.name, _counted(file.content, done, progress))
+    if complete:
+        folder.commit(DONE_FILE, json.dumps(asdict(done)).encode())
+    return done
+
+
+def _unstage(folder: Folder) -> None:
+    """Remove the units' files, which have been packed."""
+    if folder.filesystem.exists(f"{folder.path}/{STAGED}"):
         folder.filesystem.rm(f"{folder.path}/{STAGED}", recursive=True)
-    return size
 
 
-def _counted(chunks: Iterable[bytes], size: Size, progress: Phase | None) -> Iterator[bytes]:
+def _counted(chunks: Iterable[bytes], size: Done, progress: Phase | None) -> Iterator[bytes]:
     for chunk in chunks:
         before = size.size_bytes >> 20
         size.size_bytes += len(chunk)

@@ -29,7 +29,8 @@ FORMATS = {
 def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = ()) -> Product:
     """The format `name` with its options.
 
-    flags: values by option, None where not given. settings: "key=value" each, values as in JSON, or plain texts.
+    flags: values by option, None where not given. settings: "key=value" each, values as in JSON, or plain texts; where
+    the option is a text, such as a file's name, it is taken as it stands.
     Raises UserError for an unknown format, and for options that it does not have or values that it does not take.
     """
     from pydantic import ValidationError  # the command line needs none of it to explain itself
@@ -43,7 +44,8 @@ def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = 
         key, equals, text = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting}: write it as key=value")
-        options[key] = _value(text)
+        field = product.model_fields.get(key)
+        options[key] = text if field is not None and field.annotation is str else _value(text)
     try:
         return product(**options)
     except ValidationError as error:

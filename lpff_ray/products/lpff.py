@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lpff_ray.measure.geometry import apply
-from lpff_ray.products import face_points
 from lpff_ray.products.align import ffhq_crop, quad_transform
 from lpff_ray.products.eg3d import eg3d_number
 from lpff_ray.products.head_view import COLUMNS, head_view
@@ -48,13 +47,11 @@ class Lpff(FrameProduct):
     stylegan_start: int = Field(AFTER_FFHQ_STYLEGAN, ge=0)
 
     name: ClassVar[str] = "lpff"
-    columns: ClassVar[Sequence[str]] = tuple(dict.fromkeys([*COLUMNS, *face_points.COLUMNS, "face_index"]))
+    columns: ClassVar[Sequence[str]] = (*COLUMNS, "face_index")
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
-        """The selected faces with `points` [68, 3]: landmarks that hold at profile, as a fitted model's do in LPFF."""
-        faces = faces_of(run, selection, self.columns)
-        points = face_points.points_68(faces).astype(np.float32)
-        return faces.with_columns(points=pl.Series(points, dtype=pl.Array(pl.Float32(), (68, 3))))
+        """The selected faces."""
+        return faces_of(run, selection, self.columns)
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The three crops."""
@@ -68,9 +65,9 @@ class Lpff(FrameProduct):
             Picture(f"{folder}/{image}.png", ffhq_crop(frame, quad, size))
             for folder, (quad, size) in quads.items()
         ]
-        points = row["points"][:, :2]
+        points = np.asarray(row["landmarks"], np.float64).reshape(68, 3)[:, :2]
         record = {
-            "transform": quad_transform(view.eg3d, EG3D_SIZE).tolist(),
+            "transforms": [quad_transform(quad, size).tolist() for quad, size in quads.values()],
             "image_id": image,
             "label": view.label.tolist(),
             "raw_lm": (points - 0.5).round(2).tolist(),

@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from lpff_ray.errors import UserError
 from lpff_ray.products.video import OpenedVideo
 from lpff_ray.tables import read
 from lpff_ray.tables.folder import Folder
@@ -29,8 +30,9 @@ Record = dict[str, Any]
 """What a product says of one thing that it made (a crop, say): plain JSON values, handed on to `finish`.
 
 index: int, its place in the product; no two records share one.
-transform: for PROVENANCE.jsonl, from frame pixels to crop pixels: [2, 3] affine, or [4, 2] the crop's corners in the
-    frame (upper left, lower left, lower right, upper right); lists. Left out where there is none.
+transform: for PROVENANCE.jsonl, from frame pixels to pixels of every one of the files made: [2, 3] affine, as lists.
+    Left out where there is none.
+transforms: instead of it, where the files differ: one for each of them, in their order.
 The export adds what PROVENANCE.jsonl needs besides, where it is not there yet: `face_id`, `video_id`, `uri`,
 `frame_index`, `pts_ns` (of FrameProducts; a Product's own `unit` gives them, as lists where one file holds many
 frames), and, for all, `files`: the names of the files made.
@@ -110,6 +112,13 @@ class Product(BaseModel, ABC):
         """
         return ()
 
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """What the printed summary is to say, a line each: what was left out and why, what is empty and how to fill it.
+
+        selection: that was asked for. rows: what `rows` made of it. dest: DEST with its index files, for reading.
+        """
+        return []
+
 
 class FrameProduct(Product):
     """A format that makes something of each face out of its frame. Frames are decoded once, in order."""
@@ -145,6 +154,16 @@ def faces_of(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.Da
     faces = read.scan(run).select(list(dict.fromkeys([*always, *columns])))
     chosen = selection.lazy().with_columns(index=pl.col("rank"))
     return faces.join(chosen, "face_id", "inner").sort("index").collect()
+
+
+def read_made(made: Folder, name: str) -> bytes:
+    """A file of a unit, for `finish`. Raises UserError if it has gone since."""
+    content = made.read(name)
+    if content is None:
+        raise UserError(
+            f"{made.root}/{name}: was made and is gone; run the same command again to make it anew"
+        )
+    return content
 
 
 def as_rows(table: pl.DataFrame) -> list[Row]:

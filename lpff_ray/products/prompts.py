@@ -36,10 +36,11 @@ def describe(face: Mapping[str, Any]) -> str:
         words = [f"three-quarter view facing {side}"]
     else:
         words = [f"profile view facing {side}"]
-    if abs(pitch) >= UP_DOWN:
-        words.append("looking up" if pitch > 0 else "looking down")
-    if abs(roll) >= TILT and abs(yaw) < PROFILE:  # near 90 degrees, roll and pitch are one
-        words.append("head tilted")
+    if abs(yaw) < PROFILE:  # near 90 degrees of yaw, pitch and roll can not be told apart
+        if abs(pitch) >= UP_DOWN:
+            words.append("looking up" if pitch > 0 else "looking down")
+        if abs(roll) >= TILT:
+            words.append("head tilted")
     if face["sharpness"] >= SHARP:
         words.append("sharp focus")
     elif face["sharpness"] < BLURRED:
@@ -87,13 +88,25 @@ def _rows(place: str) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{place}: captions can not be read: {explain(error, place)}") from None
     if not place.endswith((".jsonl", ".json")):
-        return list(csv.DictReader(io.StringIO(text)))
-    rows = []
+        table = csv.DictReader(io.StringIO(text))
+        columns = table.fieldnames or ()
+        if "caption" not in columns or not set(KEYS).intersection(columns):
+            raise UserError(
+                f"{place}: needs the columns caption and face_id, clip_id or uri, separated by commas; its first line "
+                f"has {', '.join(map(repr, columns)) or 'nothing'}"
+            )
+        return list(table)
+    rows: list[dict[str, Any]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            rows.append(dict(json.loads(line)))
-        except (ValueError, TypeError):
-            raise UserError(f"{place}: line {number} is no JSON object; write one object a line") from None
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{place}: line {number} is no JSON object; write one object a line, and no array"
+            )
+        rows.append(row)
     return rows

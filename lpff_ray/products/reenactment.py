@@ -3,30 +3,44 @@
 Layout: `train/` and `test/` (identities never in both), in them per clip a folder `IDENTITY#VIDEO#FIRST#LAST.mp4` of
 `0000000.png`, ... (the folder's ending and its `#` are what FOMM's and TPS's loaders go by, which find the clips of an
 identity as `IDENTITY*.mp4`), or, with image=mp4, a video of that name; `train.txt` and `test.txt`, the names of the
-clips; `metadata.csv`, where each clip comes from and how the head is turned in it.
+clips; with image=png, `train_frames.txt` and `test_frames.txt`, a line `CLIP/0000000.png frontal` or `... extreme` for
+each picture, as EFHQ's loaders for LIA and TPS take them (`data_list`, with the split's folder as `root_dir`);
+`metadata.csv`, where each clip comes from and how the head is turned in it.
 Source: AliaksandrSiarohin/video-preprocessing, crop_vox.py and util.py (`crop_video`, `compute_aspect_preserved_bbox`,
-`save`), and first-order-model and Thin-Plate-Spline-Motion-Model, frames_dataset.py; wyhsirius/LIA, dataset.py.
+`save`), and first-order-model and Thin-Plate-Spline-Motion-Model, frames_dataset.py; wyhsirius/LIA, dataset.py;
+VinAIResearch/EFHQ, 4_building/reenactment/vfhq_txt.py and 5_train_eval/lia/dataset.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import ClassVar, Literal
 
-import cv2
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lpff_ray.decode import Frame, read_frame_table
+from lpff_ray.errors import UserError
 from lpff_ray.products.encode import encode
 from lpff_ray.products.mp4 import Mp4Writer, mean_fps
+from lpff_ray.products.names import plain_names
 from lpff_ray.products.product import File, Made, Product, Record
-from lpff_ray.products.tracks import Stretch, by_track, csv_of, in_one_pass, track_faces, track_number
+from lpff_ray.products.squares import longer_side, overlap, square_crop, steady_square, union_of
+from lpff_ray.products.tracks import (
+    Stretch,
+    by_track,
+    csv_of,
+    in_one_pass,
+    track_faces,
+    track_notes,
+    track_number,
+)
 from lpff_ray.products.video import OpenedVideo
 from lpff_ray.tables.folder import Folder
 
+SPLITS = ("train", "test")
 FRONTAL, EXTREME = "frontal", "profile"  # how the names of such pose bins begin
 MP4_CRF = 12  # hardly visible, even when a trainer scales the pictures up
 
@@ -75,24 +89,59 @@ class Reenactment(Product):
 
     name: ClassVar[str] = "reenactment"
 
+    @model_validator(mode="after")
+    def _some_length_is_left(self) -> Reenactment:
+        if self.min_frames > self.max_frames:
+            raise UserError(
+                f"min_frames {self.min_frames} is more than max_frames {self.max_frames}: no clip is long enough and "
+                "short enough; change one of them with --set"
+            )
+        return self
+
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
-        """All faces of the selected tracks."""
-        return track_faces(run, selection, ("bbox", "pose_bin", "yaw", "pitch"))
+        """All faces of the selected tracks; `person`: the identity as it can name a file, null where it is unknown."""
+        faces = track_faces(run, selection, ("bbox", "pose_bin", "yaw", "pitch"))
+        names = plain_names({name: name for name in faces["identity_id"].drop_nulls().unique().sort()})
+        return faces.with_columns(person=pl.col("identity_id").replace_strict(names, return_dtype=pl.String))
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
         """The clips of one video, in one pass over its frames: also those between the looked-at ones."""
         assert video is not None
         if video.kind != "video":
             return
-        clips = [
-            _Clip(faces, self, video)
-            for track in by_track(rows)
-            for faces in self._cut(track)
-            if faces["frame_index"][-1] - faces["frame_index"][0] + 1 >= self.min_frames
-        ]
-        for clip in in_one_pass(video, [clip for clip in clips if clip.union_side >= self.min_size]):
+        stretches = (faces for track in by_track(rows) for faces in self._cut(track))
+        clips = [_Clip(faces, self, video) for faces in stretches if self._lacks(faces) is None]
+        for clip in in_one_pass(video, clips):
             if len(clip.frames) >= self.min_frames:
                 yield clip.made()
+
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """Whose faces the rows are, what was left out for its length or size, and which split has no clip."""
+        notes = track_notes(selection, rows)
+        stretches = [faces for track in by_track(rows) for faces in self._cut(track)]
+        lacks = [self._lacks(faces) for faces in stretches]
+        limits = (
+            ("frames", f"shorter than min_frames {self.min_frames}"),
+            ("size", f"smaller than min_size {self.min_size}"),
+        )
+        left_out = [f"{lacks.count(lack)} {limit}" for lack, limit in limits if lack in lacks]
+        if left_out:
+            notes.append(
+                f"left out of {len(stretches)} stretches of tracks: {', '.join(left_out)}: lower them with --set"
+            )
+        empty = [split for split in SPLITS if not dest.read(f"{split}.txt")]
+        if empty:
+            notes.append(
+                f"no clip in {' or '.join(f'{split}/' for split in empty)}: TPS's and FOMM's loaders assert that both "
+                "folders exist; select with another --test-share or --seed, or lower the limits above"
+            )
+        return notes
+
+    def _lacks(self, faces: pl.DataFrame) -> Literal["frames", "size"] | None:
+        """What a stretch of a track has too little of to become a clip."""
+        if faces["frame_index"][-1] - faces["frame_index"][0] + 1 < self.min_frames:
+            return "frames"
+        return "size" if longer_side(union_of(faces)) < self.min_size else None
 
     def _cut(self, track: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """A track's rows, cut where the face has left the place where it was, or the clip is long enough."""
@@ -100,35 +149,35 @@ class Reenactment(Product):
         start = 0
         for row in range(1, len(track)):
             long = frames[row] - frames[start] >= self.max_frames
-            if long or _overlap(boxes[start], boxes[row]) < self.min_overlap:
+            if long or overlap(boxes[start], boxes[row]) < self.min_overlap:
                 yield track[start:row]
                 start = row
         yield track[start:]
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
         """The lists of both splits, and metadata.csv."""
-        for split in ("train", "test"):
-            names = sorted(
-                record["file"].partition("/")[2]
-                for record in records
-                if record["file"].startswith(f"{split}/")
-            )
+        for split in SPLITS:
+            clips = [record for record in records if record["file"].startswith(f"{split}/")]
+            clips.sort(key=itemgetter("file"))
+            names = (record["file"].partition("/")[2] for record in clips)
             yield Made(f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
+            if self.image == "png":
+                lines = (
+                    f"{file.partition('/')[2]} {category}\n"
+                    for record in clips
+                    for file, category in zip(record["files"], record["categories"], strict=True)
+                )
+                yield Made(f"{split}_frames.txt", "".join(lines).encode())
         yield Made("metadata.csv", csv_of(records, _COLUMNS))
 
 
 class _Clip(Stretch):
-    """A clip on its way into pictures or an MP4.
-
-    union_side: longer side of the union of its boxes, pixels.
-    """
+    """A clip on its way into pictures or an MP4."""
 
     def __init__(self, faces: pl.DataFrame, product: Reenactment, video: OpenedVideo) -> None:
         super().__init__(faces)
         self._product, self._video = product, video
-        boxes = faces["bbox"].to_numpy()
-        self._union = np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)]).astype(np.float64)
-        self.union_side = float((self._union[2:] - self._union[:2]).max())
+        self._union = union_of(faces)
         self._square = (0, 0, 1)
         self._shape = (0, 0)
         self._pictures: list[bytes] = []
@@ -154,7 +203,7 @@ class _Clip(Stretch):
 
     def made(self) -> tuple[list[File], Record]:
         record = self.record()
-        identity = record["identity"] or self.faces["clip"][0]
+        identity = self.faces["person"][0] or self.faces["clip"][0]
         video = f"{self.faces['clip'][0]}-{track_number(record['track'], record['video_id'])}"
         file = (
             f"{record['split'] or 'train'}/{identity}#{video}#{self.frames[0]:06d}#{self.frames[-1]:06d}.mp4"
@@ -167,7 +216,8 @@ class _Clip(Stretch):
         scale = self._product.size / side
         record |= {
             "file": file,
-            "identity": identity,
+            "identity": record["identity"] or identity,
+            "categories": categories(self.faces, self.frames),
             "transform": [[scale, 0.0, -left * scale], [0.0, scale, -top * scale]],
             "bbox": f"{left} {top} {left + side} {top + side}",
             "width": self._shape[1],
@@ -199,40 +249,13 @@ def head_turns(faces: pl.DataFrame) -> Record:
     return record
 
 
-def steady_square(union: NDArray, increase: float, height: int, width: int) -> tuple[int, int, int]:
-    """(left, top, side) in whole frame pixels: the square around the union [4] (x0, y0, x1, y1) of a face's boxes.
+def categories(faces: pl.DataFrame, frames: list[int]) -> list[str]:
+    """EFHQ's word for each frame, "frontal" or "extreme": by the pose bin of the looked-at face nearest in time.
 
-    Its side is (1 + 2 * increase) times the union's longer side and its centre the union's
-    (`compute_aspect_preserved_bbox`). Where it would leave the frame it is moved inside, as far as it fits (crop_vox.py
-    leaves such clips out or squeezes them).
+    faces: by `frame_index`, with `pose_bin`. As in vfhq_txt.py, whatever is not frontal is extreme, frames on which
+    the estimators disagree included.
     """
-    x0, y0, x1, y1 = (float(value) for value in union)
-    side = max(round((1 + 2 * increase) * max(x1 - x0, y1 - y0)), 1)
-
-    def placed(centre: float, room: int) -> int:
-        start = round(centre - side / 2)
-        return min(max(start, 0), room - side) if side <= room else (room - side) // 2
-
-    return placed((x0 + x1) / 2, width), placed((y0 + y1) / 2, height), side
-
-
-def square_crop(frame: NDArray[np.uint8], square: tuple[int, int, int], size: int) -> NDArray[np.uint8]:
-    """The picture in the square (left, top, side), uint8 [size, size, 3]; outside the frame it is mirrored."""
-    left, top, side = square
-    height, width = frame.shape[:2]
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    picture = frame[y0:y1, x0:x1]
-    margins = (y0 - top, top + side - y1, x0 - left, left + side - x1)
-    if any(margins):
-        picture = cv2.copyMakeBorder(picture, *margins, cv2.BORDER_REFLECT_101)
-    way = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)
-
-
-def _overlap(one: NDArray, other: NDArray) -> float:
-    """Intersection over union of two boxes [4]."""
-    width, height = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    if width <= 0 or height <= 0:
-        return 0.0
-    common = float(width * height)
-    return common / float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - common)
+    looked_at = faces["frame_index"].to_numpy()
+    nearest = np.abs(np.subtract.outer(frames, looked_at)).argmin(1)
+    words = ["frontal" if name == FRONTAL else "extreme" for name in faces["pose_bin"]]
+    return [words[place] for place in nearest]

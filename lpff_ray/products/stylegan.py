@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.products.align import ffhq_crop, ffhq_quad, quad_transform
-from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row
+from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, read_made
 from lpff_ray.products.zipped import zip_chunks
 from lpff_ray.tables.folder import Folder
 
@@ -52,7 +52,7 @@ class StyleGan(FrameProduct):
         if not self.zip:
             yield Made("dataset.json", index)
             return
-        pictures = ((name, made.read(name) or b"") for record in records for name in record["files"])
+        pictures = ((name, read_made(made, name)) for record in records for name in record["files"])
         yield Made(ZIP_FILE, zip_chunks(chain(pictures, [("dataset.json", index)])))
 
 

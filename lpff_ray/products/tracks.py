@@ -48,6 +48,17 @@ def track_faces(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl
     ).drop("rank", "face_index")
 
 
+def track_notes(selection: pl.DataFrame, rows: pl.DataFrame) -> list[str]:
+    """Why there are more faces than were selected, for Product.notes; rows: of `track_faces`."""
+    selected, tracks = int(rows["selected"].sum()), rows["track"].n_unique()
+    notes = [f"{len(rows)} faces: all that were measured of the {tracks} tracks of {selected} selected ones"]
+    if selected < len(selection):
+        notes.append(
+            f"{len(selection) - selected} selected faces belong to no track; run lpff-ray dedupe again"
+        )
+    return notes
+
+
 def by_track(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The rows of each track, in the order of their first frames."""
     ordered = rows.sort("frame_index", "index")

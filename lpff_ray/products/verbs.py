@@ -77,6 +77,7 @@ def describe(summary: ExportSummary) -> list[str]:
         rest = summary.seconds["total"] - sum(summary.seconds[stage] for stage in known)
         shares = [f"{stage} {summary.seconds[stage]:.1f} s" for stage in known]
         lines.append(f"time of work: {', '.join(shares)}, rest {max(rest, 0.0):.1f} s")
+    lines += summary.notes
     if summary.lost:
         lines.append(f"{summary.lost} faces lost: their frames could not be decoded")
     lines += [f"not exported: {uri}: {reason}" for uri, reason in summary.failures.items()]

@@ -116,6 +116,25 @@ class Verification(FrameProduct):
         yield Made(EMBEDDINGS, parquet(table.sort("path")))
         yield Made("pairs.json", json.dumps(summary, indent=2).encode() + b"\n")
 
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """Whose faces were left out, and which lists have fewer pairs than asked for."""
+        notes = []
+        if len(rows) < len(selection):
+            notes.append(
+                f"test identities alone: {len(rows)} of {len(selection)} faces (select with --test-share 1 for all)"
+            )
+        for name in LISTS:
+            pairs = (dest.read(f"{name}.txt") or b"").count(b"\n")
+            if pairs < self.pairs // 2 * 2:
+                found = f"{pairs} of {self.pairs} pairs" if pairs else "empty"
+                notes.append(f"{name}.txt: {found}: it takes {_takes(*LISTS[name])}")
+        return notes
+
+
+def _takes(one: str, other: str) -> str:
+    views = f"{one} faces" if one == other else f"{one} and {other} faces"
+    return f"{views} of two and more people, and two of one person"
+
 
 def arcface_transform(five: NDArray) -> NDArray[np.float64]:
     """Transform [2, 3] from frame pixels to the crop, of five points [5, 2], image-left first."""

@@ -22,7 +22,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.measure.geometry import apply
 from lpff_ray.products.align import ffhq_crop, quad_transform
 from lpff_ray.products.controlnet import face_quad
-from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of
+from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of, read_made
 from lpff_ray.tables.folder import Folder
 
 _MEASURED = (
@@ -118,9 +118,7 @@ def _members(made: Folder, records: list[Record], numbers: dict[str, int]) -> It
     for record in records:
         (staged,) = record["files"]
         key, _, ending = staged.rpartition(".")
-        content = made.read(staged)
-        if content is None:
-            raise UserError(f"{made.root}/{staged}: was made and is gone; run the same export again")
+        content = read_made(made, staged)
         source = {name: record[name] for name in ("face_id", "video_id", "uri", "frame_index", "pts_ns")}
         yield f"{key}.{ending}", content
         yield f"{key}.json", json.dumps(source | record["told"]).encode()

@@ -186,3 +186,13 @@ def test_it_is_a_format_and_needs_the_tracks(tmp_path: Path) -> None:
     (run / "tables" / "dedupe.parquet").unlink()
     with pytest.raises(UserError, match="lpff-ray dedupe"):
         export(str(run), SELECTION, Clips(), str(tmp_path / "made"))
+
+
+def test_the_summary_says_whose_faces_and_which_tracks_are_left_out(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4")
+    run = make_run(tmp_path / "run", [Track(clip, [3, 9, 20], selected=2), Track(clip, [5, 13])])
+    summary = export(str(run), SELECTION, Clips(min_frames=10), str(tmp_path / "made"), workers=1)
+    assert summary.notes == [
+        "5 faces: all that were measured of the 2 tracks of 3 selected ones",
+        "left out: 1 tracks shorter than min_frames 10",
+    ]

@@ -7,19 +7,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import polars as pl
 import pytest
 from command import call, complaint
 from PIL import Image
-from scipy.spatial.transform import Rotation
 from selecting import SELECTION, with_selection
 
 import lpff_ray
 from lpff_ray.measure.landmarks import SCHEME_68
 from lpff_ray.measure.pose import head_model
-from lpff_ray.measure.rotation import matrix_from_angles
 from lpff_ray.products.conditioning import REGIONS, draw_points
-from lpff_ray.products.face_points import mesh_share, points_68
 from lpff_ray.products.prompts import describe
 
 
@@ -91,9 +87,21 @@ def test_a_users_captions_come_first_in_the_prompt(run: Path, tmp_path: Path) ->
     for text, said in (
         ('{"face_id": "no:such:face", "caption": "x"}\n', "no caption of any selected face"),
         ('{"face_id": \n', "line 1 is no JSON object"),
+        (
+            '[{"face_id": "a", "caption": "b"}]\n',
+            "line 1 is no JSON object; write one object a line, and no array",
+        ),
     ):
         other.write_text(text)
         found = call(*command, "--dest", tmp_path / "other", "--set", f"captions={other}")
+        assert said in complaint(found)
+    for text, said in (
+        ("face_id;caption\na;b\n", "separated by commas; its first line has 'face_id;caption'"),
+        ("caption,name\na,b\n", "needs the columns caption and face_id, clip_id or uri"),
+        ("", "its first line has nothing"),
+    ):
+        captions.write_text(text)
+        found = call(*command, "--dest", tmp_path / "other", "--set", f"captions={captions}")
         assert said in complaint(found)
     missing = call(*command, "--dest", tmp_path / "other", "--set", "captions=nowhere.csv")
     assert "nowhere.csv: captions can not be read: no such file" in complaint(missing)
@@ -105,6 +113,8 @@ def test_a_users_captions_come_first_in_the_prompt(run: Path, tmp_path: Path) ->
     [
         ({"yaw": 70.0}, "profile view facing image-left"),
         ({"yaw": -70.0, "roll": 50.0}, "profile view facing image-right"),
+        ({"yaw": -85.0, "pitch": 40.0}, "profile view facing image-right"),
+        ({"yaw": 50.0, "pitch": 40.0}, "three-quarter view facing image-left, looking up"),
         ({"yaw": -30.0}, "three-quarter view facing image-right"),
         ({"pitch": 20.0, "roll": -20.0}, "front view, looking up, head tilted"),
         ({"pitch": -20.0, "sharpness": 0.9}, "front view, looking down, sharp focus"),
@@ -117,48 +127,8 @@ def test_prompts_say_what_was_measured(face: dict[str, float], words: str) -> No
     assert describe(plain | face) == words
 
 
-def posed(yaw: float, pitch: float, roll: float, wrong_by: float) -> tuple[pl.DataFrame, np.ndarray]:
-    """A face of the head model, 30 pixels to the centimetre, with landmarks off by a turn of `wrong_by` degrees."""
-    rotation = matrix_from_angles(np.array(yaw), np.array(pitch), np.array(roll))
-    truth, five = (
-        30 * points @ rotation.T for points in (head_model().mesh[SCHEME_68], head_model().five_points())
-    )
-    mistaken = truth @ Rotation.from_euler("y", -wrong_by, degrees=True).as_matrix().T
-    columns = {
-        "landmarks": pl.Series(mistaken[None] + [500, 400, 0], dtype=pl.Array(pl.Float32, (68, 3))),
-        "keypoints": pl.Series(five[None, :, :2] + [500, 400], dtype=pl.Array(pl.Float32, (5, 2))),
-    }
-    face = pl.DataFrame(columns | {"face_px": [400.0], "yaw": [yaw], "pitch": [pitch], "roll": [roll]})
-    return face, truth[:, :2] + [500, 400]
-
-
-@pytest.mark.parametrize("pose", [(80.0, 0.0, 0.0), (-85.0, 10.0, 20.0), (70.0, -20.0, -10.0)])
-def test_at_profile_the_head_model_in_the_measured_pose_is_drawn(pose: tuple[float, float, float]) -> None:
-    face, truth = posed(*pose, wrong_by=30)
-    assert np.abs(points_68(face)[0, :, :2] - truth).max() < 0.1
-    assert np.abs(face["landmarks"].to_numpy()[0, :, :2] - truth).max() > 50
-
-
-def test_near_the_front_facemeshs_own_points_are_kept_unless_the_keypoints_contradict_them() -> None:
-    face, truth = posed(10.0, 0.0, 0.0, wrong_by=2)
-    assert mesh_share(face)[0] == 1
-    assert np.allclose(points_68(face)[0, :, :2], face["landmarks"].to_numpy()[0, :, :2])
-    face, truth = posed(10.0, 0.0, 0.0, wrong_by=60)
-    assert mesh_share(face)[0] == 0
-    assert np.abs(points_68(face)[0, :, :2] - truth).max() < 0.1
-
-
-def test_a_turning_heads_points_do_not_jump() -> None:
-    tracks = [
-        points_68(posed(yaw, 0, 0, wrong_by=max(0.0, yaw - 50) * 0.6)[0])[0] for yaw in np.arange(40, 75, 0.5)
-    ]
-    steps = np.abs(np.diff([points[:, :2] for points in tracks], axis=0)).max((1, 2))
-    assert steps.max() < 12  # of a head 400 pixels wide, which turns by half a degree
-
-
 def test_drawing_is_anti_aliased_and_as_wide_for_any_size() -> None:
-    face, _ = posed(0.0, 0.0, 0.0, wrong_by=0)
-    points = points_68(face)[0] - [500, 400, 0]
+    points = 30 * head_model().mesh[SCHEME_68]  # pixels to the centimetre
     small, large = (
         draw_points(points * size / 512 * 0.8 + [size / 2, size * 0.6, 0], size) for size in (256, 512)
     )

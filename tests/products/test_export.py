@@ -22,6 +22,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.plan import plan_videos
 from lpff_ray.products import units
 from lpff_ray.products.export import PROVENANCE, export
+from lpff_ray.products.stylegan import StyleGan
 from lpff_ray.products.units import ROWS_PER_UNIT, plan_units
 from lpff_ray.sources import Source
 from lpff_ray.tables.run import Run
@@ -70,7 +71,7 @@ def test_provenance_names_every_file_and_where_it_came_from(run: Path, made: Pat
     product = {name for name in tree(made) if not name.startswith(".")}
     assert product == {*named, "seen.json", "PROVENANCE.jsonl"}
     for line in lines:
-        assert line.keys() == set(PROVENANCE) - {"transform"}, "this format has no transform"
+        assert line.keys() == set(PROVENANCE) - {"transform", "transforms"}, "this format has no transform"
         assert line["face_id"].startswith(f"{line['video_id']}:{line['frame_index']}:")
         assert line["pts_ns"] == line["frame_index"] * 40_000_000
         assert Path(line["uri"]).is_file()
@@ -189,6 +190,8 @@ def test_a_folder_that_holds_anything_else_is_refused(run: Path, made: Path, tmp
     select(run, face_ids[:5], "fewer")
     with pytest.raises(UserError, match=r"selection = some there, fewer now"):
         export(str(run), "fewer", Numbered(), str(made))
+    with pytest.raises(UserError, match=r"another export \(format = numbered there, stylegan now\); give"):
+        export(str(run), SELECTION, StyleGan(), str(made))
     assert tree(made) == before
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(UserError, match="not empty, and no export of lpff-ray; give --dest a new folder"):
@@ -210,6 +213,7 @@ def test_a_folder_that_holds_anything_else_is_refused(run: Path, made: Path, tmp
             r"has no option 'sise'; its options: size, image, zip",
         ),
         (("--format", "stylegan", "--set", "size"), r"--set size: write it as key=value"),
+        (("--format", "eg3d", "--set", "base=2024"), r"^2024: holds none of dataset.json"),
         (("--format", "stylegan", "--selection", "none"), r"no selection 'none' \(there: .*some\)"),
     ],
 )

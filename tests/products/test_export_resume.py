@@ -7,16 +7,20 @@ import signal
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import fsspec
 import pytest
 from clips import portrait, write_clip
 from command import run, start
 from numbered import SELECTION, Numbered, make_run, tree
 
+from lpff_ray.errors import UserError
+from lpff_ray.products.eg3d import Eg3d
 from lpff_ray.products.export import export
 from lpff_ray.products.product import Made, Record
+from lpff_ray.products.stylegan import StyleGan
 from lpff_ray.tables.folder import Folder
 
 CLIPS = 6
@@ -143,3 +147,93 @@ def test_an_index_file_is_whole_or_absent(mined: Path, tmp_path: Path) -> None:
     assert again.made == again.made_before == CLIPS * FACES
     assert (dest / "halves.txt").read_bytes().startswith(b"first half, [")
     assert not list(dest.rglob("*.tmp"))
+
+
+@pytest.fixture
+def whole(mined: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> Path:
+    """A finished export that may be damaged."""
+    for name, content in undisturbed.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize(
+    ("lost", "units"),
+    [
+        (["dataset.json"], 0),
+        (["PROVENANCE.jsonl"], 0),
+        (["00000/img00000003.png", "dataset.json"], 1),
+        ([".lpff_ray/done.json"], 0),
+    ],
+)
+def test_what_was_deleted_comes_back(
+    mined: Path, undisturbed: dict[str, bytes], whole: Path, lost: list[str], units: int
+) -> None:
+    for name in lost:
+        (whole / name).unlink()
+    summary = export(str(mined), SELECTION, StyleGan(size=512), str(whole), workers=1)
+    assert (summary.made, summary.made_before) == (CLIPS * FACES, (CLIPS - units) * FACES)
+    assert tree(whole) == undisturbed
+    public = [content for name, content in undisturbed.items() if not name.startswith(".")]
+    assert (summary.files, summary.size_bytes) == (len(public), sum(map(len, public)))
+
+
+def test_a_note_that_is_gone_or_damaged_is_a_unit_not_made(
+    mined: Path, undisturbed: dict[str, bytes], whole: Path
+) -> None:
+    first, second, third, *_ = sorted((whole / ".lpff_ray" / "units").iterdir())
+    first.unlink()
+    cut(second)
+    third.write_text("[]")
+    summary = export(str(mined), SELECTION, StyleGan(size=512), str(whole), workers=1)
+    assert (summary.made, summary.made_before) == (CLIPS * FACES, (CLIPS - 3) * FACES)
+    assert tree(whole) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [("export", "give --dest a new folder"), ("done", "remove it and run the same command again")],
+)
+@pytest.mark.parametrize("damage", [cut, lambda path: path.write_text("[]")])
+def test_a_damaged_mark_is_one_line(
+    mined: Path, whole: Path, name: str, mend: str, damage: Callable[[Path], None]
+) -> None:
+    damage(whole / ".lpff_ray" / f"{name}.json")
+    with pytest.raises(UserError, match=rf"{name}.json: damaged; {mend}"):
+        export(str(mined), SELECTION, StyleGan(size=512), str(whole))
+
+
+def test_a_packed_product_comes_back_too(mined: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "dest"
+    product = Numbered(packs=True)
+    export(str(mined), SELECTION, product, str(dest))
+    first = tree(dest)
+    again = export(str(mined), SELECTION, product, str(dest))
+    assert again.made_before == CLIPS * FACES, "that what was staged is gone is as it should be"
+    (dest / "all.bin").unlink()
+    again = export(str(mined), SELECTION, product, str(dest))
+    assert (again.made, again.made_before) == (CLIPS * FACES, 0)
+    assert tree(dest) == first
+
+
+def test_what_was_deleted_in_an_object_store_comes_back(mined: Path) -> None:
+    dest, store = "memory://resumed/dest", fsspec.filesystem("memory")
+    export(str(mined), SELECTION, Numbered(), dest)
+    first = {name: store.cat_file(name) for name in store.find("/resumed/dest")}
+    for name in ("seen.json", "0005.png"):
+        store.rm_file(f"/resumed/dest/{name}")
+    again = export(str(mined), SELECTION, Numbered(), dest)
+    assert again.made_before == (CLIPS - 1) * FACES
+    assert {name: store.cat_file(name) for name in store.find("/resumed/dest")} == first
+
+
+@pytest.mark.parametrize("product", [StyleGan(zip=True), Eg3d(zip=True, mirror=False)])
+def test_no_zip_is_made_of_pictures_that_are_gone(tmp_path: Path, product: StyleGan | Eg3d) -> None:
+    (archive,) = product.finish(Folder(str(tmp_path)), [{"files": ["00000/img00000000.png"], "label": [0.0]}])
+    with pytest.raises(UserError, match=r"img00000000.png: was made and is gone"):
+        list(archive.content)

@@ -64,6 +64,19 @@ def test_landmarks_lie_where_the_quads_put_them(made: Path) -> None:
         assert eyes == pytest.approx([0.5, 0.48], abs=0.04), "FFHQ's crop, at 1.8 of its size, about the eyes"
 
 
+def test_provenance_has_the_transform_of_each_of_the_three_pictures(made: Path) -> None:
+    quads = {image: told["quads"] for image, told in read(made, "info.json").items()}
+    sizes = {"eg3d": 512, "stylegan": 1024, "realign2400": REALIGN}
+    for line in (made / "PROVENANCE.jsonl").read_text().splitlines():
+        told = json.loads(line)
+        assert len(told["files"]) == 3
+        for file, transform in zip(told["files"], told["transforms"], strict=True):
+            folder, _, name = file.partition("/")
+            quad, size = np.array(quads[name.removesuffix(".png")][folder]), sizes[folder]
+            corners = np.array([[0, 0], [0, size], [size, size], [size, 0]])
+            assert apply(np.array(transform), quad) == pytest.approx(corners, abs=0.05)
+
+
 def test_pictures_and_cameras_are_those_of_the_eg3d_format(run: Path, made: Path, tmp_path: Path) -> None:
     export(str(run), SELECTION, Eg3d(start=139_914), str(tmp_path / "eg3d"), workers=1)
     folder, cameras = ImageFolder(tmp_path / "eg3d"), read(made, "camera_parameters.json")

@@ -17,9 +17,11 @@ from PIL import Image
 from tracked import SELECTION, Track, make_run
 
 from lpff_ray.decode import open_source
+from lpff_ray.errors import UserError
 from lpff_ray.products.export import ExportSummary, export
 from lpff_ray.products.formats import make_product
-from lpff_ray.products.reenactment import Reenactment, square_crop, steady_square
+from lpff_ray.products.reenactment import Reenactment
+from lpff_ray.products.squares import square_crop, steady_square
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -127,7 +129,7 @@ def test_short_and_small_clips_are_left_out_and_long_ones_cut(tmp_path: Path, cl
     tracks = [
         Track(clip, range(0, 60, 3), WHOLE, identity=ANN),
         Track(clip, [5, 13], WHOLE, identity=BEN),  # 9 frames
-        Track(clip, [5, 40], (10, 10, 20, 25), identity=CYD),  # 15 pixels
+        Track(clip, [5, 25], (10, 10, 20, 25), identity=CYD),  # 15 pixels
         Track(tmp_path / "photo.png", [0], WHOLE),
     ]
     summary, table = made_of(tracks, tmp_path, max_frames=25)
@@ -135,6 +137,18 @@ def test_short_and_small_clips_are_left_out_and_long_ones_cut(tmp_path: Path, cl
     assert table["first_frame"].to_list() == [0, 27]
     assert table["frames"].to_list() == [25, 25]
     assert (summary.faces, summary.made) == (25, 18)
+    assert summary.notes == [
+        "25 faces: all that were measured of the 4 tracks of 4 selected ones",
+        "left out of 6 stretches of tracks: 3 shorter than min_frames 10, 1 smaller than min_size 16: "
+        "lower them with --set",
+        "no clip in test/: TPS's and FOMM's loaders assert that both folders exist; select with another --test-share "
+        "or --seed, or lower the limits above",
+    ]
+
+
+def test_limits_that_leave_no_length_are_refused() -> None:
+    with pytest.raises(UserError, match="min_frames 2000 is more than max_frames 1024"):
+        make_product("reenactment", {}, ["min_frames=2000"])
 
 
 def test_tags_tell_frontal_from_extreme_clips(tmp_path: Path, clip: Path) -> None:
@@ -190,10 +204,33 @@ def test_lia_loads_it(dataset: Path) -> None:
     paths = sorted(glob.glob(os.path.join(dataset / "train", videos[0]) + "/*.png"))
     if os.path.isfile(dataset / "train" / videos[0]):
         assert not paths
+        assert not (dataset / "train_frames.txt").exists()
         return
     source, target = random.Random(0).sample(range(len(paths)), 2)
     for path in (paths[source], paths[target]):
         assert Image.open(path).convert("RGB").size == (64, 64)
+
+
+def test_efhqs_loaders_find_frontal_and_extreme_pictures(tmp_path: Path, clip: Path) -> None:
+    """What Ext256 in EFHQ's 5_train_eval/lia/dataset.py does with `data_list` and `root_dir`."""
+    tracks = [
+        Track(clip, [0, 10, 20], WHOLE, ["frontal", "profile_left", "confused"], "Ann Oh"),
+        Track(clip, [30, 50], WHOLE, ["profile_up", "frontal"], "Ann Oh", split="test"),
+    ]
+    made_of(tracks, tmp_path)
+    found = {}
+    for split in ("train", "test"):
+        videos: dict[str, dict[str, list[int]]] = {}
+        for line in (tmp_path / "made" / f"{split}_frames.txt").read_text().splitlines():
+            path, category = line.strip().split()
+            instance, name = path.split("/")
+            picture = np.asarray(Image.open(tmp_path / "made" / split / instance / name))
+            of_clip = videos.setdefault(instance, {"frontal": [], "extreme": []})
+            of_clip[category].append(read_index(picture))
+        (found[split],) = videos.values()
+        assert list(videos) == (tmp_path / "made" / f"{split}.txt").read_text().splitlines()
+    assert found["train"] == {"frontal": list(range(6)), "extreme": list(range(6, 21))}
+    assert found["test"] == {"frontal": list(range(41, 51)), "extreme": list(range(30, 41))}
 
 
 def test_the_same_bytes_every_time(tmp_path: Path, clip: Path) -> None:

@@ -36,7 +36,9 @@ def run(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def benchmark(run: Path) -> Path:
     dest = run.parent / "benchmark"
-    export(str(run), SELECTION, FORMAT, str(dest))
+    summary = export(str(run), SELECTION, FORMAT, str(dest))
+    short = [name for name, lines in efhqs_lists(dest).items() if len(lines) < FORMAT.pairs]
+    assert [note[:3] for note in summary.notes] == short, "nothing is said of lists as long as asked for"
     return dest
 
 
@@ -147,6 +149,24 @@ def test_only_people_of_the_test_split_are_compared(demo_run: Path, tmp_path: Pa
     assert rows["identity_id"].n_unique() == 2
     one_split = chosen.with_columns(split=pl.lit("train"))
     assert len(FORMAT.rows(str(run), one_split)) == 20
+    command = (
+        "export",
+        run,
+        "--selection",
+        SELECTION,
+        "--format",
+        "verification",
+        "--dest",
+        tmp_path / "dest",
+    )
+    done = call(*command, "--set", "gap_s=0.3")
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"test identities alone: {len(rows)} of 20 faces (select with --test-share 1 for all)" in done.stdout
+    )
+    for name, lines in efhqs_lists(tmp_path / "dest").items():
+        found = f"{len(lines)} of 20000 pairs" if lines else "empty"
+        assert f"{name}.txt: {found}: it takes " in done.stdout
 
 
 def test_a_selection_of_nobody_in_particular_is_refused(run: Path) -> None:
@@ -157,7 +177,11 @@ def test_a_selection_of_nobody_in_particular_is_refused(run: Path) -> None:
 
 def test_one_person_alone_gives_empty_lists_and_says_so(demo_run: Path, tmp_path: Path) -> None:
     run = with_selection(demo_run, tmp_path / "run", identity_id=pl.lit("Eileen Collins"))
-    export(str(run), SELECTION, FORMAT, str(tmp_path / "dest"))
+    for _ in ("made", "there already"):
+        summary = export(str(run), SELECTION, FORMAT, str(tmp_path / "dest"))
+        assert [note.partition(": it takes")[0] for note in summary.notes] == [
+            f"{name}.txt: empty" for name in ("f2f", "f2p", "p2p")
+        ]
     assert (tmp_path / "dest" / "f2f.txt").read_bytes() == b""
     assert len(list((tmp_path / "dest" / "images" / "Eileen_Collins" / "frontal").iterdir())) == 20
     done = call("evaluate", "verification", tmp_path / "dest")

@@ -1,0 +1,58 @@
+"""The steady square that a clip of a face is cut to, and the pictures in it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+
+def union_of(faces: pl.DataFrame) -> NDArray[np.float64]:
+    """The box [4] (x0, y0, x1, y1) around the boxes `bbox` of all faces."""
+    boxes = faces["bbox"].to_numpy()
+    return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)]).astype(np.float64)
+
+
+def longer_side(box: NDArray) -> float:
+    """Of a box [4]."""
+    return float((box[2:] - box[:2]).max())
+
+
+def overlap(one: NDArray, other: NDArray) -> float:
+    """Intersection over union of two boxes [4]."""
+    width, height = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = float(width * height)
+    return common / float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - common)
+
+
+def steady_square(union: NDArray, increase: float, height: int, width: int) -> tuple[int, int, int]:
+    """(left, top, side) in whole frame pixels: the square around the union [4] (x0, y0, x1, y1) of a face's boxes.
+
+    Its side is (1 + 2 * increase) times the union's longer side and its centre the union's
+    (`compute_aspect_preserved_bbox`). Where it would leave the frame it is moved inside, as far as it fits (crop_vox.py
+    leaves such clips out or squeezes them).
+    """
+    x0, y0, x1, y1 = (float(value) for value in union)
+    side = max(round((1 + 2 * increase) * max(x1 - x0, y1 - y0)), 1)
+
+    def placed(centre: float, room: int) -> int:
+        start = round(centre - side / 2)
+        return min(max(start, 0), room - side) if side <= room else (room - side) // 2
+
+    return placed((x0 + x1) / 2, width), placed((y0 + y1) / 2, height), side
+
+
+def square_crop(frame: NDArray[np.uint8], square: tuple[int, int, int], size: int) -> NDArray[np.uint8]:
+    """The picture in the square (left, top, side), uint8 [size, size, 3]; outside the frame it is mirrored."""
+    left, top, side = square
+    height, width = frame.shape[:2]
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
+    picture = frame[y0:y1, x0:x1]
+    margins = (y0 - top, top + side - y1, x0 - left, left + side - x1)
+    if any(margins):
+        picture = cv2.copyMakeBorder(picture, *margins, cv2.BORDER_REFLECT_101)
+    way = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)

@@ -1,0 +1,71 @@
+"""Landmarks and keypoints of the table, where FaceMesh sees the face and where it does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from lpff_ray.measure import pose
+from lpff_ray.measure.detect import Detections
+from lpff_ray.measure.faces import Measurements, into_pose
+from lpff_ray.measure.landmarks import SCHEME_68, Meshes
+from lpff_ray.measure.rotation import matrix_from_angles
+
+MIDDLE, SCALE = np.array([500.0, 400.0]), 30.0  # pixels, and pixels per cm
+
+
+def points_of(angles: tuple[float, float, float], wrong_by: float, presence: float) -> tuple[np.ndarray, ...]:
+    """Landmarks and keypoints of a face that PoseNet sees as it is, and FaceMesh turned `wrong_by` degrees too little;
+    and the head model's landmarks and keypoints in the true pose."""
+    rotation = matrix_from_angles(*(np.array([angle]) for angle in angles))
+    learned = pose.Learned(rotation, np.array([SCALE]), MIDDLE[None])
+    truth = pose.posed_mesh(pose.place(rotation, learned), np.zeros(1))
+    turn = Rotation.from_euler("y", -np.sign(angles[0]) * wrong_by, degrees=True).as_matrix()
+    mistaken = (truth - truth.mean(1)) @ turn.T + truth.mean(1)
+    keypoints = SCALE * (pose.head_model().keypoints @ rotation[0].T)[None, :, :2] + MIDDLE
+    faces = Detections(np.array([[400, 300, 600, 500]], "f"), np.ones(1, "f"), keypoints.astype("f"))
+    into = Measurements()
+    meshes = Meshes(mistaken, np.array([presence]))
+    five = into_pose(into, faces, meshes, learned, {}, np.zeros(2), 1000, 800, 1000.0)
+    return into.columns["landmarks"][0], five[0], truth[0, SCHEME_68], pose.five_points(truth)[0, :, :2]
+
+
+@pytest.mark.parametrize("angles", [(80.0, 0.0, 0.0), (-85.0, 10.0, 20.0), (70.0, -20.0, -10.0)])
+def test_at_profile_they_are_the_head_models_where_posenet_sees_it(
+    angles: tuple[float, float, float],
+) -> None:
+    for presence in (2.0, 20.0):
+        landmarks, five, true_landmarks, true_five = points_of(angles, 35.0, presence)
+        assert np.abs(landmarks[:, :2] - true_landmarks[:, :2]).max() < 0.1
+        assert np.abs(five - true_five).max() < 0.1
+
+
+def test_near_the_front_they_are_facemeshs_where_it_is_sure() -> None:
+    landmarks, five, true_landmarks, _ = points_of((10.0, 0.0, 0.0), 4.0, 20.0)
+    assert np.abs(landmarks - true_landmarks).max() > 5, "FaceMesh's own, off by a turn"
+    unsure, five_unsure, _, _ = points_of((10.0, 0.0, 0.0), 4.0, -5.0)
+    assert np.abs(unsure[:, :2] - true_landmarks[:, :2]).max() < 2.5
+    assert np.abs(five - five_unsure).max() > 2
+
+
+def test_a_turning_heads_points_do_not_jump() -> None:
+    """Of a head 400 pixels wide that turns by half a degree, while FaceMesh lags behind and grows unsure."""
+    tracks = [
+        points_of((yaw, 0.0, 0.0), max(0.0, yaw - 30) * 0.6, 22 - yaw / 4)[0]
+        for yaw in np.arange(20, 80, 0.5)
+    ]
+    assert np.abs(np.diff([points[:, :2] for points in tracks], axis=0)).max() < 12
+
+
+@pytest.mark.parametrize("presence", [-10.0, 0.0, 9.0, 30.0])
+def test_facemeshs_yaw_is_turned_outwards_smoothly_and_never_past_the_side(presence: float) -> None:
+    yaw = np.linspace(-70, 70, 561)
+    zero = np.zeros_like(yaw)
+    turned = pose.angles_from_matrix(
+        pose.turned_outwards(matrix_from_angles(yaw, zero, zero), np.full(len(yaw), presence))
+    )[:, 0]
+    assert (turned * np.sign(yaw) >= np.abs(yaw) - 1e-6).all()
+    assert np.abs(turned).max() < 90
+    assert np.abs(np.diff(turned)).max() < 1, "a quarter of a degree of FaceMesh's"
+    np.testing.assert_allclose(turned, -turned[::-1], atol=1e-6)
