@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from lpff_ray.console import console
+from lpff_ray.console import console, counted
 from lpff_ray.curate import verbs as curate_verbs
 from lpff_ray.errors import UserError
 from lpff_ray.interrupt import INTERRUPTED
@@ -130,7 +130,8 @@ def plan(
     console.print(table)
     total = estimate(found, settings, FRAMES_PER_SECOND)
     console.print(
-        f"{total.videos} videos, {total.segments} segments, about {total.frames} frames to look at; "
+        f"{counted(total.videos, 'video')}, {counted(total.segments, 'segment')}, "
+        f"about {counted(total.frames, 'frame')} to look at; "
         f"about {clock(total.seconds)} for one worker of two cores, about {total.disk_bytes / 2**20:.1f} MB "
         "of tables at one face per frame"
     )
@@ -227,7 +228,7 @@ def _print_summary(summary: Any) -> None:
     skipped = {status: count for status, count in summary.videos.items() if status != "planned"}
     console.print(
         f"{outcome.mined} segments mined now, {summary.done_before} before, of {summary.planned}; "
-        f"{outcome.faces} faces in {outcome.frames} frames"
+        f"{counted(outcome.faces, 'face')} in {counted(outcome.frames, 'frame')}"
         + "".join(f"; {count} {status.replace('_', ' ')}" for status, count in skipped.items())
         + (
             f"; {summary.quarantined} segments in quarantine: lpff-ray status {summary.out}"

@@ -62,12 +62,12 @@ class MineConfig(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_toml(path: Path, what: str = "configuration file") -> dict[str, Any]:
-    """The content of a TOML file. Raises UserError if it is no such, or there is none; what: to call it then."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file. Raises UserError if it is no such, or there is none."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such {what}") from None
+        raise UserError(f"{path}: no such configuration file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path}: not a readable TOML file: {error}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 from rich.table import Table
 
+from lpff_ray.console import counted
 from lpff_ray.tables.read import quarantine, segments, videos
 
 MOST_FAILURES = 20
@@ -18,7 +19,7 @@ def describe(out: str) -> list[Table | str]:
     counts = listed.group_by("status").len().sort("status")
     parts: list[Table | str] = [
         f"{out}: {done} of {planned} segments mined, {len(given_up)} in quarantine; "
-        + ", ".join(f"{count} videos {status}" for status, count in counts.iter_rows())
+        + ", ".join(f"{counted(count, 'video')} {status}" for status, count in counts.iter_rows())
     ]
     seconds = float(mined["seconds_total"].sum() or 0.0)
     frames, faces = int(mined["frames_looked_at"].sum()), int(mined["faces"].sum())

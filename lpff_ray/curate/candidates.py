@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import polars as pl
 
+from lpff_ray.console import counted
 from lpff_ray.curate.rules import Rules
 from lpff_ray.errors import UserError
 from lpff_ray.tables import curated
 from lpff_ray.tables.read import scan
+
+GATED = {
+    "min_det_score": "det_score",
+    "min_area": "area",
+    "min_sharpness": "sharpness",
+    "max_pose_spread": "pose_spread",
+    "min_iqa": "iqa",
+}
+"""The column that each gate of quality looks at."""
 
 _MEASURED = ("det_score", "yaw", "pitch", "roll", "pose_spread", "sharpness", "iqa")
 
@@ -31,7 +41,8 @@ def candidates(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     unknown = int(joined["identity_id"].null_count())
     if unknown:
         raise UserError(
-            f"{out}: {unknown} faces have no identity yet, mined since the last dedupe; run lpff-ray dedupe {out}"
+            f"{out}: {counted(unknown, 'face')} without an identity, mined since the last dedupe; "
+            f"run lpff-ray dedupe {out}"
         )
     moved = pl.col("reviewed_bin").is_not_null() & (pl.col("reviewed_bin") != pl.col("measured_bin"))
     return joined.sort("face_id").with_columns(
@@ -41,17 +52,16 @@ def candidates(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def gates(rules: Rules) -> dict[str, pl.Expr]:
-    """What each gate of quality that is set asks of a face, but for iqa: its level may depend on the others."""
-    least = {
-        "min_det_score": ("det_score", rules.min_det_score),
-        "min_area": ("area", rules.min_area),
-        "min_sharpness": ("sharpness", rules.min_sharpness),
-    }
-    asked = {name: pl.col(column) >= level for name, (column, level) in least.items() if level is not None}
-    if rules.max_pose_spread is not None:
-        asked["max_pose_spread"] = pl.col("pose_spread") <= rules.max_pose_spread
-    return asked
+def gate_levels(rules: Rules) -> dict[str, float]:
+    """The level of each gate of quality that is set, but for iqa: its level may depend on the others."""
+    levels = {gate: getattr(rules, gate) for gate in GATED if gate != "min_iqa"}
+    return {gate: level for gate, level in levels.items() if level is not None}
+
+
+def passes(gate: str, level: float) -> pl.Expr:
+    """Whether a face passes a gate of quality; one that was not measured does not."""
+    column = pl.col(GATED[gate])
+    return column <= level if gate.startswith("max_") else column >= level
 
 
 def least_iqa(pool: pl.DataFrame, rules: Rules, iqa: str) -> float | None:
@@ -60,6 +70,6 @@ def least_iqa(pool: pl.DataFrame, rules: Rules, iqa: str) -> float | None:
         return rules.min_hyperiqa
     if rules.min_iqa is not None or rules.min_iqa_quantile is None:
         return rules.min_iqa
-    passing = pool.filter(list(gates(rules).values()))
+    passing = pool.filter([passes(*gate) for gate in gate_levels(rules).items()])
     level = passing["iqa"].quantile(rules.min_iqa_quantile, interpolation="nearest")
     return None if level is None else float(level)

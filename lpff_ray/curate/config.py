@@ -94,6 +94,14 @@ class DedupeConfig(BaseModel):
         )
 
 
+def read_table(path: Path, name: str) -> dict[str, Any]:
+    """The table `name` of a TOML file that may hold other verbs' too. Raises UserError if there is none."""
+    table = read_toml(path).get(name)
+    if not isinstance(table, dict):
+        raise UserError(f"{path}: holds no [{name}] table; put the settings of {name} into one")
+    return table
+
+
 def load_dedupe_config(path: Path | None, overrides: Mapping[str, Any]) -> DedupeConfig:
     """Read the `[dedupe]` table of a TOML file (or nothing) and lay the command line's settings over it.
 
@@ -101,9 +109,7 @@ def load_dedupe_config(path: Path | None, overrides: Mapping[str, Any]) -> Dedup
     """
     settings: dict[str, Any] = {}
     if path is not None:
-        settings = read_toml(path).get("dedupe", {})
-        if not isinstance(settings, dict):
-            raise UserError(f"{path}: dedupe is no table; write [dedupe] and its settings below it")
+        settings = read_table(path, "dedupe")
     given = {name: value for name, value in overrides.items() if value is not None}
     return validated(DedupeConfig, settings | given, path, given, "dedupe")
 

@@ -9,6 +9,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
+from lpff_ray.console import counted
 from lpff_ray.curate.clips import ClipPair, repeated
 from lpff_ray.curate.config import DedupeConfig, as_json, scale_of
 from lpff_ray.curate.duplicates import keepers
@@ -47,10 +48,12 @@ class DedupeSummary:
             return [f"no faces in {self.out}: nothing to tell apart"]
         kept = self.faces - self.duplicates
         return [
-            f"{self.faces} faces in {self.tracks} tracks"
+            f"{counted(self.faces, 'face')} in {counted(self.tracks, 'track')}"
             + (f", {self.stitched} of them joined across segment borders" if self.stitched else ""),
-            f"{self.identities} identities" + (f", {self.known} of them known before" if self.known else ""),
-            f"{self.duplicates} faces repeat a better one, {self.across_videos} of them in another video; {kept} kept",
+            counted(self.identities, "identity", "identities")
+            + (f", {self.known} of them known before" if self.known else ""),
+            f"{counted(self.duplicates, 'duplicate')} of a better face, {self.across_videos} of them in another video; "
+            f"{kept} kept",
             *(
                 f"{_name(row['uri'])} repeats {_name(row['duplicate_of_uri'])}: {row['overlap_s']:.1f} s, "
                 f"at {row['offset_s']:+.1f} s, {row['agreement']:.0%} of {row['faces']} faces agree"
@@ -97,12 +100,13 @@ def dedupe(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     torch_device(device)
     before = curated.earlier_marks(folder)
+    mined = read.scan(out)
     with Phase("reading", 1, "tables") as phase:
-        faces = read.scan(out).select(COLUMNS).collect()
+        faces = mined.select(COLUMNS).collect()
         phase.advance()
     found = tell_apart(faces, settings, embedding, before, device=device, map_jobs=map_jobs)
     clips = _with_uris(
-        found.video_duplicates, read.scan(out).group_by("video_id").agg(pl.col("uri").first()).collect()
+        found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect()
     )
     # Marks last: they are what says that there are identities at all.
     folder.commit(curated.DEDUPE_RECORD, as_json(settings, schema.SCHEMA_VERSION, embedding))

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lpff_ray.config import read_toml, validated
+from lpff_ray.curate.config import read_table
 from lpff_ray.errors import UserError
 
 PRESETS = Path(__file__).with_name("presets")
@@ -128,7 +129,7 @@ def load_rules(
         )
     settings = read_toml(PRESETS / f"{preset}.toml")
     rules = _METHODS[settings["method"]]
-    layers = [_table(Path(config))] if config is not None else []
+    layers = [read_table(Path(config), "select")] if config is not None else []
     layers.append({name: value for name, value in (overrides or {}).items() if value is not None})
     for layer in layers:
         if layer.keys() & {"min_iqa", "min_iqa_quantile"}:
@@ -136,10 +137,3 @@ def load_rules(
                 settings.pop(gate, None)
         settings.update(layer)
     return validated(rules, settings, config, layers[-1], f"preset {preset}", whole="of the cells")
-
-
-def _table(path: Path) -> dict[str, Any]:
-    table = read_toml(path, "file of rules").get("select")
-    if not isinstance(table, dict):
-        raise UserError(f"{path}: holds no [select] table; put the settings of a selection into one")
-    return table

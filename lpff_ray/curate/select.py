@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from lpff_ray.curate import cameras, density, histograms, uniform
-from lpff_ray.curate.candidates import candidates, gates, least_iqa
+from lpff_ray.curate.candidates import candidates, gate_levels, least_iqa, passes
 from lpff_ray.curate.funnel import Funnel
+from lpff_ray.curate.nothing import NothingSelected, why
 from lpff_ray.curate.rules import (
     AnyRules,
     DensityRules,
@@ -25,7 +26,6 @@ from lpff_ray.curate.rules import (
     load_rules,
 )
 from lpff_ray.curate.sampling import BEST, MOST_TURNED, best_of_each, draws, splits
-from lpff_ray.errors import UserError
 from lpff_ray.tables import curated, schema
 from lpff_ray.tables.folder import Folder
 from lpff_ray.tables.run import RUN_FILE, TABLES, open_run_folder
@@ -66,7 +66,7 @@ def select(
     The same tables and rules give the same bytes, whatever the order of rows; an older NAME is replaced.
 
     Raises UserError if `out` holds no run, was not deduped since faces were mined, if a setting or the reference is
-    wrong, or if no face is left: then nothing is written.
+    wrong; NothingSelected, also a UserError, if no face is left. Then nothing is written.
     """
     curated.checked_name(name)
     rules = load_rules(preset, overrides, config)
@@ -80,18 +80,17 @@ def select(
         pool = funnel.after("not duplicate", pool.filter("keep"))
     before = pool.select("yaw", "pitch").sort("yaw", "pitch")
     level = least_iqa(pool, rules, run["config"].get("iqa", "embedded"))
-    asked = gates(rules) | ({} if level is None else {"min_iqa": pl.col("iqa") >= level})
-    failing = {gate: len(pool) - len(pool.filter(passes)) for gate, passes in asked.items()}
-    pool = funnel.after("quality", pool.filter(list(asked.values())))
+    levels = gate_levels(rules) | ({} if level is None else {"min_iqa": level})
+    failing = {gate: len(pool) - len(pool.filter(passes(gate, least))) for gate, least in levels.items()}
+    good = funnel.after("quality", pool.filter([passes(*gate) for gate in levels.items()]))
     found: dict[str, Any] = {"min_iqa": level, "failing": failing}
-    chosen = _METHODS[type(rules)](pool, rules, funnel, found)
+    choose = _METHODS[type(rules)]
+    chosen = choose(good, rules, funnel, found)
     funnel.after("selected", chosen)
     if chosen.is_empty():
-        fails = ", ".join(f"{gate} {count}" for gate, count in failing.items())
-        raise UserError(
-            f"{out}: {preset} leaves no face ({funnel.line()}; fail a gate of quality: {fails}); loosen the step that "
-            "took the last ones"
-        )
+        wanted = choose(pool, rules, Funnel(), {})
+        reason = why(wanted, levels, rules) if len(pool) else "there is no face to choose from"
+        raise NothingSelected(f"{out}: {preset} leaves no face ({funnel.line()}); {reason}", funnel.table())
     table = _table(chosen, rules)
     description = {
         "name": name,
@@ -166,6 +165,7 @@ def _uniform(pool: pl.DataFrame, rules: UniformRules, funnel: Funnel, found: dic
     posed = funnel.after("pose", pool.filter(inside, ~pl.col("moved")))
     posed = posed.with_columns(uniform.cell(rules.cell_degrees).alias("cell"))
     capped = best_of_each(posed, ("cell", "identity_id"), BEST, rules.per_identity_bin).drop("place")
+    found["usable"] = len(capped)
     chosen = uniform.choose(funnel.after("caps", capped), rules.budget, rules.variety)
     reason = pl.format(
         "pick {} of {} in its cell, face {} of its identity there",

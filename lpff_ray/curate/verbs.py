@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 
-from lpff_ray.console import console
+from lpff_ray.console import console, counted
 from lpff_ray.options import Address, Device, Executor, ExecutorName, Out
 
 
@@ -66,7 +67,9 @@ def add(app: typer.Typer, search_of: Callable[[ExecutorName, str], Any]) -> None
 def select(
     out: Out,
     preset: Annotated[str, typer.Option(help="efhq, lpff, uniform or verification.")] = "efhq",
-    name: Annotated[str, typer.Option(help="What to call the selection (default: the preset's name).")] = "",
+    name: Annotated[
+        str | None, typer.Option(help="What to call the selection (default: the preset's name).")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with a table `select`; flags win over it.")
     ] = None,
@@ -94,7 +97,11 @@ def select(
     ] = None,
     min_det_score: Annotated[float | None, typer.Option(help="Lowest detection score kept.")] = None,
     min_area: Annotated[
-        float | None, typer.Option(help="Least area of the face's box, square pixels.")
+        float | None, typer.Option(help="Least area of the face's box, square pixels (65536: 256 x 256).")
+    ] = None,
+    min_sharpness: Annotated[float | None, typer.Option(help="Least sharpness kept, 0..1.")] = None,
+    max_pose_spread: Annotated[
+        float | None, typer.Option(help="Largest disagreement of the pose estimators, degrees.")
     ] = None,
     test_share: Annotated[
         float | None, typer.Option(help="Share of identities for testing (default: 0.1).")
@@ -113,26 +120,44 @@ def select(
         "min_iqa_quantile": min_iqa_quantile,
         "min_det_score": min_det_score,
         "min_area": min_area,
+        "min_sharpness": min_sharpness,
+        "max_pose_spread": max_pose_spread,
         "test_share": test_share,
         "seed": seed,
     }
     from lpff_ray.curate import funnel, histograms
+    from lpff_ray.curate.nothing import NothingSelected
     from lpff_ray.curate.select import select as run_select
 
-    done = run_select(out, name or preset, preset, settings, config=config)
+    try:
+        done = run_select(out, preset if name is None else name, preset, settings, config=config)
+    except NothingSelected as nothing:
+        console.print(funnel.printed(nothing.funnel))
+        raise
     console.print(funnel.printed(done.funnel))
     failing = ", ".join(f"{gate} {count}" for gate, count in done.rules["found"]["failing"].items() if count)
     if failing:
         console.print(f"fail a gate of quality, some more than one: {failing}")
     console.print(histograms.printed(done.before, done.after))
+    most, usable = done.rules["rules"].get("budget"), done.rules["found"].get("usable")
+    if usable is not None and usable <= most:
+        console.print(
+            f"budget {most} is not below the {counted(usable, 'usable face')}: all taken, nothing flattened; "
+            f"try --budget {max(1, usable // 2)}"
+        )
     table = done.table
     tested = table.filter(table["split"] == "test")
     listed = int(table["copies"].sum())
     review = done.rules["review"]
     console.print(
-        f"{len(table)} faces of {table['identity_id'].n_unique()} identities"
+        _people(table)
         + (f", listed {listed} times" if listed > len(table) else "")
-        + f"; {len(tested)} faces of {tested['identity_id'].n_unique()} identities are for testing"
-        + (f"; {review['marks']} review marks" if review["marks"] else "")
+        + f"; for testing {_people(tested)}"
+        + (f"; {counted(review['marks'], 'review mark')}" if review["marks"] else "")
     )
     console.print("\n".join(f"{out}/{file}" for file in done.files))
+
+
+def _people(faces: pl.DataFrame) -> str:
+    identities = counted(faces["identity_id"].n_unique(), "identity", "identities")
+    return f"{counted(len(faces), 'face')} of {identities}"

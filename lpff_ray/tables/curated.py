@@ -39,10 +39,7 @@ def video_duplicates(out: str) -> pl.DataFrame:
 
 def earlier_marks(folder: Folder) -> pl.DataFrame | None:
     """face_id and identity_id as the last `dedupe` wrote them, None before the first."""
-    content = folder.read(table_file("dedupe"))
-    return (
-        None if content is None else pl.read_parquet(io.BytesIO(content), columns=["face_id", "identity_id"])
-    )
+    return folder.table(table_file("dedupe"), _mend(folder), ["face_id", "identity_id"])
 
 
 def embedding_of(folder: Folder) -> str:
@@ -51,16 +48,20 @@ def embedding_of(folder: Folder) -> str:
 
 
 def selection(out: str, name: str) -> pl.DataFrame:
-    """The rows of a selection by rank; columns as in `schema.SELECTION`. Raises UserError if there is none."""
+    """The rows of a selection by rank; columns as in `schema.SELECTION`.
+
+    Raises UserError if there is none, or it is damaged.
+    """
     folder = open_run_folder(out)
-    content = folder.read(f"{SELECTIONS}/{checked_name(name)}.parquet")
-    if content is None:
-        have = [found.removesuffix(".parquet") for found in folder.names(SELECTIONS, ".parquet")]
+    again = f"make it again with lpff-ray select {out} --name {name} and the rules of {name}.json"
+    found = folder.table(f"{SELECTIONS}/{checked_name(name)}.parquet", again)
+    if found is None:
+        have = [file.removesuffix(".parquet") for file in folder.names(SELECTIONS, ".parquet")]
         raise UserError(
             f"{out}: no selection {name!r} (there: {', '.join(have) or 'none'}); "
             f"make it with lpff-ray select {out} --preset efhq --name {name}"
         )
-    return pl.read_parquet(io.BytesIO(content))
+    return found
 
 
 def selection_rules(out: str, name: str) -> dict[str, Any]:
@@ -80,8 +81,8 @@ def write_selection(folder: Folder, name: str, table: pl.DataFrame, rules: dict[
 
 def review(out: str) -> pl.DataFrame:
     """Review marks, none if nobody has reviewed; columns as in `schema.REVIEW`. Raises UserError if `out` is no run."""
-    content = open_run_folder(out).read(REVIEW_FILE)
-    return schema.frame({}, schema.REVIEW) if content is None else pl.read_parquet(io.BytesIO(content))
+    found = open_run_folder(out).table(REVIEW_FILE, "restore it from a copy, or remove it and review again")
+    return schema.frame({}, schema.REVIEW) if found is None else found
 
 
 def checked_name(name: str) -> str:
@@ -104,7 +105,13 @@ def table_file(table: str) -> str:
 
 
 def _deduped(out: str, table: str) -> pl.DataFrame:
-    content = open_run_folder(out).read(table_file(table))
-    if content is None:
+    folder = open_run_folder(out)
+    found = folder.table(table_file(table), _mend(folder))
+    if found is None:
         raise UserError(f"{out}: identities and duplicates are not known yet; run lpff-ray dedupe {out}")
-    return pl.read_parquet(io.BytesIO(content))
+    return found
+
+
+def _mend(folder: Folder) -> str:
+    """What to do about a damaged table of `dedupe`, which itself reads the ids of identities out of its last one."""
+    return f"remove it and run lpff-ray dedupe {folder.root}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
+import polars as pl
 
 from lpff_ray.errors import UserError
 from lpff_ray.storage import absolute, explain, storage_failures
@@ -118,6 +120,29 @@ class Folder:
             return None
         except OSError as error:
             raise UserError(f"{self.root}/{name}: {explain(error, self.root)}") from None
+
+    def table(self, name: str, mend: str, columns: list[str] | None = None) -> pl.DataFrame | None:
+        """A Parquet file's rows, or None if there is no such file; columns: only these.
+
+        mend: what to do about a damaged one. Raises UserError with it.
+        """
+        content = self.read(name)
+        if content is None:
+            return None
+        with self.parsing(name, mend):
+            return pl.read_parquet(io.BytesIO(content), columns=columns)
+
+    def source(self, name: str) -> str | io.BytesIO:
+        """What Polars reads a file from: its path, or its content if it is far away."""
+        return f"{self.path}/{name}" if self.is_local else io.BytesIO(self.read(name) or b"")
+
+    @contextmanager
+    def parsing(self, name: str, mend: str) -> Iterator[None]:
+        """Say of a Parquet file that can not be read which one it is, and the mend, as a UserError."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, OSError):
+            raise UserError(f"{self.root}/{name}: not a table of lpff_ray, or damaged; {mend}") from None
 
     def names(self, folder: str, suffix: str) -> list[str]:
         """Sorted names of the finished files in `folder` that end with `suffix`."""

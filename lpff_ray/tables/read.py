@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import polars as pl
 
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.folder import Folder
-from lpff_ray.tables.run import PLAN_FILE, TABLES, compacted, faces_schema, open_run_folder
+from lpff_ray.tables.run import PLAN_FILE, PLAN_MEND, TABLES, compacted, faces_schema, open_run_folder
+
+# Its parts are gone: only a copy of the file, or mining, brings it back.
+_COMPACTED_MEND = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
 
 
 def scan(out: str) -> pl.LazyFrame:
     """All faces found so far, sorted by (video_id, frame_index, face_index); columns as in `schema.faces`.
 
-    Raises UserError if `out` holds no run.
+    Raises UserError if `out` holds no run, or a file that is damaged.
     """
     folder = open_run_folder(out)
     gathered = compacted(folder)
-    tables = _sources(folder, TABLES, gathered["tables"].get("faces", []))
-    new = _sources(folder, parts.PARTS, new_part_names(folder, set(gathered["segment_ids"])))
+    tables = [_whole(folder, f"{TABLES}/{name}") for name in gathered["tables"].get("faces", [])]
+    new = parts.sources(folder, new_part_names(folder, set(gathered["segment_ids"])))
     columns = faces_schema(folder)
     frames = [pl.scan_parquet(paths, schema=columns, glob=False) for paths in (tables, new) if paths]
     if not frames:
@@ -48,10 +50,9 @@ def videos(out: str) -> pl.DataFrame:
     Raises UserError if `out` holds no run.
     """
     folder = open_run_folder(out)
-    plan = folder.read(PLAN_FILE)
-    if plan is None:
+    planned = folder.table(PLAN_FILE, PLAN_MEND)
+    if planned is None:
         return schema.frame({}, schema.VIDEOS)
-    planned = pl.read_parquet(io.BytesIO(plan))
     counts = ["frames_looked_at", "frames_missing", "faces"]
     seconds = [name for name in schema.SEGMENTS if name.startswith("seconds_")]
     mined = _records(folder, "segment")
@@ -106,16 +107,21 @@ def _row_order(segment_id: str) -> tuple[str, ...]:
     return tuple(segment_id.rsplit("-", 1))
 
 
-def _sources(folder: Folder, place: str, names: list[str]) -> list[Any]:
-    if folder.is_local:
-        return [f"{folder.path}/{place}/{name}" for name in names]
-    return [io.BytesIO(folder.read(f"{place}/{name}") or b"") for name in names]
+def _whole(folder: Folder, name: str) -> Any:
+    """What Polars reads a compacted file from. Raises UserError if it has lost its end, as `parts.sources` does."""
+    source = folder.source(name)
+    with folder.parsing(name, _COMPACTED_MEND):
+        pl.read_parquet_metadata(source)
+    return source
 
 
 def _records(folder: Folder, kind: str) -> pl.DataFrame:
     columns = {"segment": schema.SEGMENTS, "quarantine": schema.QUARANTINE}[kind]
     gathered = compacted(folder)
-    tables = [pl.read_parquet(path) for path in _sources(folder, TABLES, gathered["tables"].get(kind, []))]
+    tables = []
+    for name in gathered["tables"].get(kind, []):
+        with folder.parsing(f"{TABLES}/{name}", _COMPACTED_MEND):
+            tables.append(pl.read_parquet(folder.source(f"{TABLES}/{name}")))
     names = new_part_names(folder, set(gathered["segment_ids"]))
     footers = parts.read_footers(folder, names)
     new = schema.frame([footer["record"] for footer in footers if footer["kind"] == kind], columns)

@@ -19,6 +19,7 @@ from lpff_ray.tables.folder import Folder
 
 RUN_FILE = "run.json"
 PLAN_FILE = "plan.parquet"
+PLAN_MEND = "remove it and run `mine` again with all sources"
 TABLES = "tables"
 COMPACTED_FILE = f"{TABLES}/compacted.json"
 
@@ -100,9 +101,9 @@ class Run:
             )
             rows.append(row)
         table = schema.frame(rows, schema.PLAN)
-        earlier = self.folder.read(PLAN_FILE)
+        earlier = self.folder.table(PLAN_FILE, PLAN_MEND)
         if earlier is not None:
-            table = pl.concat([pl.read_parquet(io.BytesIO(earlier)), table])
+            table = pl.concat([earlier, table])
         table = table.unique(["uri", "clip_id", "start_s", "end_s", "crop"], keep="last", maintain_order=True)
         content = io.BytesIO()
         table.write_parquet(content)

@@ -185,8 +185,11 @@ def test_users_mistakes(tmp_path: Path) -> None:
     wrong = done_wrong("dedupe", tmp_path / "run", "--config", settings_file)
     assert str(settings_file) in wrong
     assert "duplicate_bytes" in wrong
-    settings_file.write_text("dedupe = 3\n")
-    assert "[dedupe]" in done_wrong("dedupe", tmp_path / "run", "--config", settings_file)
+    # A misspelt table, none, and none of this verb: nothing of the file would be heeded.
+    for content in ("dedupe = 3\n", "[dedup]\nduplicate_bits = 3\n", "", "[select]\nmin_iqa = 3\n"):
+        settings_file.write_text(content)
+        said = done_wrong("dedupe", tmp_path / "run", "--config", settings_file)
+        assert f"{settings_file}: holds no [dedupe] table" in said
 
 
 def done_wrong(*arguments: object) -> str:

@@ -51,7 +51,7 @@ def test_a_wrong_setting_is_named(preset: str, overrides: dict[str, Any], said: 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "no such file of rules"),
+        (None, "no such configuration file"),
         ("select = [", "not a readable TOML file"),
         ("per_identity_bin = 3", r"holds no \[select\] table"),
         ("[select]\nbudget = 3", "setting budget: preset efhq has no such setting"),

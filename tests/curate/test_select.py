@@ -217,16 +217,96 @@ def test_without_identities_there_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run lpff-ray dedupe"):
         lpff_ray.select(out, "s")
     dedupe(tmp_path, [])
-    with pytest.raises(UserError, match=r"1 faces have no identity yet.*run lpff-ray dedupe"):
+    with pytest.raises(UserError, match=r"1 face without an identity.*run lpff-ray dedupe"):
         lpff_ray.select(out, "s")
 
 
 @pytest.mark.parametrize("preset", ["efhq", "lpff", "uniform", "verification"])
 def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> None:
     out = make_run(tmp_path, [face("a", "p", 5)])
-    with pytest.raises(UserError, match=r"0 quality, 0 pose.*min_det_score 1"):
+    with pytest.raises(UserError, match=r"0 quality, 0 pose"):
         lpff_ray.select(out, "s", preset, {"min_det_score": 1.0})
     assert not Path(out, "selections").exists()
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "settings", "said"),
+    [
+        # Frontal faces pass every gate: what counts is what took the profiles.
+        (
+            "efhq",
+            {"side": 100.0},
+            {},
+            "of 3 in the poses it asks for fail 3 min_area 65536 (a box of 256 x 256 px)",
+        ),
+        ("efhq", {"side": 100.0}, {}, "half of them pass --min-area 10000"),
+        (
+            "lpff",
+            {"side": 100.0, "iqa": 30.0},
+            {"min_iqa": 50.0},
+            "3 min_iqa 50; half of them pass each of --min-area 10000 --min-iqa 30",
+        ),
+        (
+            "uniform",
+            {"pose_spread": 41.3},
+            {"max_pose_spread": 9.0},
+            "half of them pass --max-pose-spread 42",
+        ),
+        (
+            "verification",
+            {"det_score": 0.6189},
+            {},
+            "3 min_det_score 0.7; half of them pass --min-det-score 0.61",
+        ),
+    ],
+)
+def test_an_empty_selection_names_the_gate_to_loosen(
+    tmp_path: Path, preset: str, changes: dict[str, Any], settings: dict[str, Any], said: str
+) -> None:
+    profiles = [face(f"p{i}", "a", 60.0, **changes) for i in range(3)]
+    frontal = [face(f"f{i}", "b", 0.0) for i in range(5)] if preset in ("efhq", "lpff") else []
+    with pytest.raises(UserError) as empty:
+        lpff_ray.select(make_run(tmp_path, profiles + frontal), "s", preset, settings)
+    assert said in str(empty.value)
+
+
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [("efhq", "--with-frontal"), ("lpff", "--max-density"), ("verification", "min_faces")],
+)
+def test_an_empty_selection_says_if_the_poses_are_to_blame(tmp_path: Path, preset: str, said: str) -> None:
+    out = make_run(tmp_path, [face("f", "a", 0.0)])
+    shown = call("select", out, "--preset", preset)
+    assert said in complaint(shown)
+    assert "How many faces are left" in shown.stdout
+    for step in ("not duplicate", "quality", "pose"):
+        assert step in shown.stdout
+
+
+def test_an_empty_selection_of_rejected_faces_blames_no_gate(tmp_path: Path) -> None:
+    out = make_run(tmp_path, [face("a", "p", 50)])
+    review(out, [("a", "reject", None)])
+    with pytest.raises(UserError, match=r"1 faces, 0 not rejected.*; there is no face to choose from$"):
+        lpff_ray.select(out, "s")
+
+
+def test_a_budget_above_the_usable_faces_is_said(tmp_path: Path) -> None:
+    out = make_run(tmp_path, crowd(200))
+    done = call("select", out, "--preset", "uniform", "--min-iqa", "0")
+    usable = len(lpff_ray.selection(out, "uniform"))
+    wanted = (
+        f"budget 20000 is not below the {usable} usable faces: all taken, nothing flattened; try --budget"
+    )
+    assert f"{wanted} {usable // 2}\n" in done.stdout
+    tight = call("select", out, "--preset", "uniform", "--min-iqa", "0", "--budget", str(usable // 2))
+    assert "nothing flattened" not in tight.stdout
+
+
+def test_disagreement_of_the_estimators_is_a_flag(tmp_path: Path) -> None:
+    out = make_run(tmp_path, [face("sure", "a", 50), face("unsure", "b", 50, pose_spread=61.0)])
+    done = call("select", out, "--min-iqa", "0", "--max-pose-spread", "60")
+    assert lpff_ray.selection(out, "efhq")["face_id"].to_list() == ["sure"]
+    assert "1 face of 1 identity; for testing 0 faces of 0 identities" in done.stdout
 
 
 def test_the_command_line_selects_and_explains(tmp_path: Path) -> None:
@@ -239,7 +319,8 @@ def test_the_command_line_selects_and_explains(tmp_path: Path) -> None:
     assert len(lpff_ray.selection(out, "flat")) == 20
     assert Path(out, "selections/flat.png").read_bytes().startswith(b"\x89PNG")
     assert "preset efhq has no such setting" in complaint(call("select", out, "--budget", "20"))
-    assert "letters, digits" in complaint(call("select", out, "--name", "a/b"))
+    for name in ("a/b", ""):
+        assert "letters, digits" in complaint(call("select", out, "--name", name))
     assert "no run here" in complaint(call("select", tmp_path / "none"))
 
 
@@ -251,3 +332,14 @@ def test_a_mined_and_deduped_clip_can_be_selected_from(demo_run: Path, tmp_path:
     assert 0 < len(done.table) <= len(kept)
     assert done.table["face_id"].is_in(kept["face_id"].to_list()).all()
     assert done.rules["dedupe"]["settings"]
+
+
+@pytest.mark.parametrize("file", ["parts/v-00000.parquet", "tables/dedupe.parquet"])
+@pytest.mark.parametrize("verb", ["select", "dedupe"])
+def test_a_damaged_file_is_one_clear_line(tmp_path: Path, verb: str, file: str) -> None:
+    out = make_run(tmp_path, [face("a", "p", 50)])
+    content = Path(out, file).read_bytes()
+    Path(out, file).write_bytes(content[: len(content) // 2])
+    said = complaint(call(verb, out))
+    assert f"{out}/{file}: not a " in said
+    assert "damaged; remove it and run" in said

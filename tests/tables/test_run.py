@@ -14,7 +14,7 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.plan import Segment, Video
-from lpff_ray.tables import parts, schema
+from lpff_ray.tables import curated, parts, schema
 from lpff_ray.tables.compact import compact
 from lpff_ray.tables.run import Run
 
@@ -109,8 +109,55 @@ def test_a_folder_without_a_run_is_a_users_mistake(tmp_path: Path) -> None:
 def test_a_damaged_part_is_named(run: Run) -> None:
     (Path(run.folder.root) / "parts").mkdir()
     (Path(run.folder.root) / "parts" / "a-00000.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(UserError, match=r"a-00000.parquet.*damaged"):
-        lpff_ray.segments(run.folder.root)
+    for read in (
+        lpff_ray.segments,
+        lpff_ray.scan,
+    ):  # before a scan is collected: later, nobody knows which part
+        with pytest.raises(UserError, match=r"a-00000.parquet.*damaged; remove it and run `mine` again"):
+            read(run.folder.root)
+
+
+@pytest.mark.parametrize("torn", [b"", b"PAR1 torn", None])
+def test_a_damaged_table_is_named_with_its_mend(run: Run, torn: bytes | None) -> None:
+    out = Path(run.folder.root)
+
+    def damage(file: Path) -> None:
+        """Overwrite a file, or for None its first half: the footer of that one is whole."""
+        content = file.read_bytes()
+        file.write_bytes(
+            torn if torn is not None else bytes(len(content) // 2) + content[len(content) // 2 :]
+        )
+
+    run.commit_plan([video("a")])
+    commit(run, "a", 0, 20)
+    compact(str(out))
+    damage(out / "plan.parquet")
+    for act in (lambda: lpff_ray.videos(str(out)), lambda: run.commit_plan([video("b")])):
+        with pytest.raises(UserError, match=r"plan.parquet.*damaged; remove it and run `mine` again"):
+            act()
+    damage(out / "tables" / "segment-0001.parquet")
+    with pytest.raises(UserError, match=r"tables/segment-0001.parquet.*damaged; restore it"):
+        lpff_ray.segments(str(out))
+    if torn is not None:
+        damage(out / "tables" / "faces-0001-00000.parquet")
+        with pytest.raises(UserError, match=r"tables/faces-0001-00000.parquet.*damaged; restore it"):
+            lpff_ray.scan(str(out))
+
+
+def test_damaged_tables_of_curation_are_named_with_their_mends(run: Run) -> None:
+    out = run.folder.root
+    tables = {
+        "tables/dedupe.parquet": (lambda: lpff_ray.dedupe_marks(out), "remove it and run lpff-ray dedupe"),
+        "tables/identities.parquet": (lambda: lpff_ray.identities(out), "remove it and run lpff-ray dedupe"),
+        "tables/review.parquet": (lambda: curated.review(out), "review again"),
+        "selections/s.parquet": (lambda: lpff_ray.selection(out, "s"), "lpff-ray select"),
+    }
+    for name, (read, mend) in tables.items():
+        run.folder.commit(name, b"PAR1 torn")
+        with pytest.raises(UserError, match=rf"{name}: not a table of lpff_ray, or damaged; .*{mend}"):
+            read()
+    with pytest.raises(UserError, match=r"dedupe.parquet.*damaged"):
+        curated.earlier_marks(run.folder)
 
 
 def test_halves_make_a_segment_done(run: Run) -> None:
