@@ -84,7 +84,7 @@ def test_plan_writes_nothing(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     done = call("plan", clip, tmp_path, "--every", "10", "--segment-seconds", "2", cwd=tmp_path)
     assert done.returncode == 0
-    assert "1 videos, 2 segments, about 10 frames to look at" in done.stdout
+    assert "1 video, 2 segments, about 10 frames to look at" in done.stdout
     assert "320x240" in done.stdout
     assert "unreadable: not a video" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
@@ -93,7 +93,7 @@ def test_plan_writes_nothing(clip: Path, tmp_path: Path) -> None:
 def test_status(out: Path) -> None:
     done = call("status", out)
     assert done.returncode == 0
-    assert "2 of 2 segments mined, 0 in quarantine; 1 videos done" in done.stdout
+    assert "2 of 2 segments mined, 0 in quarantine; 1 video done" in done.stdout
     assert "10 faces in 10 frames" in done.stdout
     assert "embed" in done.stdout
     assert "What failed" not in done.stdout

@@ -28,6 +28,8 @@ BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 RENDERS = 400
 RENDER_SEED = 2  # training uses 1
 ASTRAY = 0.12
+BEFORE = "facemesh as it is"
+DRAWN = {BEFORE: "before: FaceMesh alone", "fused": "after: yaw of the table"}
 HEAD = (
     "Degrees, mean absolute (bias, positive towards profile) by |yaw|. `facemesh as it is` is what there was before "
     "PoseNet. `posenet, box astray` is PoseNet in boxes that were moved by 12% of their side (standard deviation) on "
@@ -68,7 +70,7 @@ def measured(data: Path) -> tuple[dict, dict, dict]:
         known = np.isfinite(face.exact).all()
         teachers = pose_data.label(face, judges)
         agreed = pose_labels.consensus(teachers[None])[0]
-        votes["facemesh as it is"] = teachers[2]
+        votes[BEFORE] = teachers[2]
         truths[face.source].append(face.exact if known else agreed)
         labels[face.source].append(face.yaw)
         for name, rotation in votes.items():
@@ -160,12 +162,13 @@ def monotone(x: NDArray, y: NDArray, at: NDArray) -> NDArray[np.float64]:
 
 
 def draw(path: Path, truths: dict[str, NDArray], answers: dict[str, dict[str, NDArray]]) -> None:
-    """Yaw error against yaw for every set and estimator."""
+    """Yaw error against yaw for every set, before and after."""
     figure, axes = pyplot.subplots(1, len(truths), figsize=(5 * len(truths), 4), squeeze=False)
     for axis, (source, truth) in zip(axes[0], truths.items(), strict=True):
         yaw = angles_from_matrix(truth)[:, 0]
-        for name, rotations in answers[source].items():
-            axis.plot(yaw, angles_from_matrix(rotations)[:, 0] - yaw, ".", ms=4, alpha=0.6, label=name)
+        for name, title in DRAWN.items():
+            error = angles_from_matrix(answers[source][name])[:, 0] - yaw
+            axis.plot(yaw, error, ".", ms=4, alpha=0.6, label=title)
         axis.axhline(0, color="black", lw=0.5)
         axis.set(title=SETS[source], xlabel="yaw, degrees", ylabel="error, degrees", ylim=(-40, 40))
         axis.legend(loc="upper right", fontsize=8)
