@@ -98,7 +98,7 @@ def select(
         "rules": rules.model_dump(mode="json"),
         "found": found,
         "config_hash": run["config_hash"],
-        "dedupe": json.loads(folder.read(f"{TABLES}/dedupe.json") or b"null"),
+        "dedupe": folder.json(f"{TABLES}/dedupe.json", "run `dedupe` again"),
         "review": {
             "marks": len(marks),
             "rejected": int(faces["rejected"].sum()),

@@ -105,10 +105,9 @@ def _read_list(folder: Folder, name: str) -> list[tuple[str, str, bool]]:
 
 
 def _of_run(folder: Folder, paths: list[str]) -> NDArray[np.float64]:
-    content = folder.read(EMBEDDINGS)
-    if content is None:
+    known = folder.table(EMBEDDINGS, "export again")
+    if known is None:
         raise UserError(f"{folder.root}: no {EMBEDDINGS} here; export again, or give --embedding PLUG-IN")
-    known = pl.read_parquet(io.BytesIO(content))
     if not paths:
         return np.zeros((0, 1))
     table = pl.DataFrame({"path": paths}).join(known, "path", "left", maintain_order="left")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from lpff_ray.decode import Frame, local_copy, open_source
 from lpff_ray.decode.frames import segment_error
 from lpff_ray.errors import SegmentError
 from lpff_ray.storage import explain, opened
-from lpff_ray.tables.run import PLAN_FILE, open_run_folder
+from lpff_ray.tables.run import PLAN_FILE, PLAN_MEND, open_run_folder
 from lpff_ray.timing import Timed
 
 
@@ -113,12 +112,12 @@ def _place_of(source: Source) -> str:
 def sources_of(run: str) -> dict[str, Source]:
     """Every video of a run's plan by its video_id, with all places where it, or a copy of it, was seen.
 
-    Mining it again from where it has moved to adds a place, and mines nothing. Raises UserError if `run` is no run.
+    Mining it again from where it has moved to adds a place, and mines nothing. Raises UserError if `run` is no run, or
+    its plan is damaged.
     """
-    content = open_run_folder(run).read(PLAN_FILE)
-    plan = pl.DataFrame() if content is None else pl.read_parquet(io.BytesIO(content))
+    plan = open_run_folder(run).table(PLAN_FILE, PLAN_MEND)
     found: dict[str, Source] = {}
-    for row in plan.reverse().iter_rows(named=True):
+    for row in (pl.DataFrame() if plan is None else plan).reverse().iter_rows(named=True):
         if row["status"] not in ("planned", "duplicate"):
             continue
         if row["video_id"] in found:

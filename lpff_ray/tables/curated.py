@@ -66,10 +66,10 @@ def selection(out: str, name: str) -> pl.DataFrame:
 
 def selection_rules(out: str, name: str) -> dict[str, Any]:
     """The exact rules that made a selection. Raises UserError if there is none."""
-    content = open_run_folder(out).read(f"{SELECTIONS}/{checked_name(name)}.json")
-    if content is None:
+    found = open_run_folder(out).json(f"{SELECTIONS}/{checked_name(name)}.json", "select again")
+    if found is None:
         raise UserError(f"{out}: no selection {name!r}; make it with lpff-ray select")
-    return dict(json.loads(content))
+    return dict(found)
 
 
 def write_selection(folder: Folder, name: str, table: pl.DataFrame, rules: dict[str, Any]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import polars as pl
@@ -131,6 +133,17 @@ class Folder:
             return None
         with self.parsing(name, mend):
             return pl.read_parquet(io.BytesIO(content), columns=columns)
+
+    def json(self, name: str, mend: str) -> Any:
+        """What a JSON file holds, or None if there is no such file.
+
+        mend: what to do about a damaged one. Raises UserError with it.
+        """
+        content = self.read(name)
+        try:
+            return None if content is None else json.loads(content)
+        except ValueError:
+            raise UserError(f"{self.root}/{name}: not JSON, or damaged; {mend}") from None
 
     def source(self, name: str) -> str | io.BytesIO:
         """What Polars reads a file from: its path, or its content if it is far away."""

@@ -8,10 +8,17 @@ import polars as pl
 
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.folder import Folder
-from lpff_ray.tables.run import PLAN_FILE, PLAN_MEND, TABLES, compacted, faces_schema, open_run_folder
+from lpff_ray.tables.run import (
+    COMPACTED_MEND,
+    PLAN_FILE,
+    PLAN_MEND,
+    TABLES,
+    compacted,
+    faces_schema,
+    open_run_folder,
+)
 
 # Its parts are gone: only a copy of the file, or mining, brings it back.
-_COMPACTED_MEND = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
 
 
 def scan(out: str) -> pl.LazyFrame:
@@ -110,7 +117,7 @@ def _row_order(segment_id: str) -> tuple[str, ...]:
 def _whole(folder: Folder, name: str) -> Any:
     """What Polars reads a compacted file from. Raises UserError if it has lost its end, as `parts.sources` does."""
     source = folder.source(name)
-    with folder.parsing(name, _COMPACTED_MEND):
+    with folder.parsing(name, COMPACTED_MEND):
         pl.read_parquet_metadata(source)
     return source
 
@@ -120,7 +127,7 @@ def _records(folder: Folder, kind: str) -> pl.DataFrame:
     gathered = compacted(folder)
     tables = []
     for name in gathered["tables"].get(kind, []):
-        with folder.parsing(f"{TABLES}/{name}", _COMPACTED_MEND):
+        with folder.parsing(f"{TABLES}/{name}", COMPACTED_MEND):
             tables.append(pl.read_parquet(folder.source(f"{TABLES}/{name}")))
     names = new_part_names(folder, set(gathered["segment_ids"]))
     footers = parts.read_footers(folder, names)

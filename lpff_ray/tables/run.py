@@ -22,6 +22,7 @@ PLAN_FILE = "plan.parquet"
 PLAN_MEND = "remove it and run `mine` again with all sources"
 TABLES = "tables"
 COMPACTED_FILE = f"{TABLES}/compacted.json"
+COMPACTED_MEND = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
 
 
 class Run:
@@ -129,8 +130,8 @@ def open_run_folder(out: str) -> Folder:
 
 def compacted(folder: Folder) -> dict[str, Any]:
     """What `compact` has gathered: file names by table, and the ids of the segments in them."""
-    text = folder.read(COMPACTED_FILE)
-    return json.loads(text) if text is not None else {"tables": {}, "segment_ids": []}
+    found = folder.json(COMPACTED_FILE, COMPACTED_MEND)
+    return {"tables": {}, "segment_ids": []} if found is None else dict(found)
 
 
 def _parse_run_file(folder: Folder, text: bytes) -> dict[str, Any]:

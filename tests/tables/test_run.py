@@ -142,6 +142,9 @@ def test_a_damaged_table_is_named_with_its_mend(run: Run, torn: bytes | None) ->
         damage(out / "tables" / "faces-0001-00000.parquet")
         with pytest.raises(UserError, match=r"tables/faces-0001-00000.parquet.*damaged; restore it"):
             lpff_ray.scan(str(out))
+    damage(out / "tables" / "compacted.json")
+    with pytest.raises(UserError, match=r"tables/compacted.json: not JSON, or damaged; restore it"):
+        lpff_ray.scan(str(out))
 
 
 def test_damaged_tables_of_curation_are_named_with_their_mends(run: Run) -> None:
