@@ -10,11 +10,14 @@ import zlib
 from collections import defaultdict
 from pathlib import Path
 
+import cv2
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
+import lpff_ray
 from benchmarks.accuracy import pose_data, pose_labels
+from benchmarks.accuracy.render import HeadScan
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frames import Frame
 from lpff_ray.measure.faces import FaceMeasurer, Measurements, learned_pose
@@ -28,6 +31,7 @@ BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 RENDERS = 400
 RENDER_SEED = 2  # training uses 1
 ASTRAY = 0.12
+PLAIN_YAWS, PLAIN_PITCHES = (0, 15, 30, 45, 60, 70, 80, 90), (-15, 0, 15)
 BEFORE = "facemesh as it is"
 DRAWN = {BEFORE: "before: FaceMesh alone", "fused": "after: yaw of the table"}
 HEAD = (
@@ -50,6 +54,7 @@ def evaluate(data: Path, plot: Path) -> str:
     for source, title in SETS.items():
         if source in truths:
             parts.append(table(title, truths[source], answers[source]))
+    parts.append(plain_table(data))
     parts.append(label_table(np.array(labels["aflw"]), answers["aflw"]["fused"]))
     draw(plot, truths, answers)
     return "\n\n".join([HEAD, *parts]) + f"\n\n![yaw error against yaw]({plot.name})\n"
@@ -126,6 +131,31 @@ def table(title: str, truth: NDArray, answers: dict[str, NDArray]) -> str:
         cells += [f"{np.abs(off[frontal]).mean():.2f}", f"{geodesic_degrees(rotations, truth).mean():.1f}"]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def plain_table(data: Path) -> str:
+    """The table's yaw on renders of the head scan as it is, evenly lit, at known angles."""
+    rng, scan = np.random.default_rng(0), HeadScan(data / "mesh")
+    cells = []
+    for yaw in PLAIN_YAWS:
+        angles = [(side * yaw, pitch) for side in (1, -1) for pitch in PLAIN_PITCHES]
+        pictures = []
+        for turned, raised in angles:
+            noise = rng.integers(60, 200, (400, 400, 3), dtype=np.uint8)
+            rotation = matrix_from_angles(*(np.array(float(angle)) for angle in (turned, raised, 0)))
+            picture = scan.render(rotation, cv2.GaussianBlur(noise, (0, 0), 12), rng, vary=False)
+            pictures.append(cv2.GaussianBlur(picture, (0, 0), 0.8))
+        found = lpff_ray.analyze(pictures).sort("det_score").unique("frame_index", keep="last")
+        off = [
+            (row["yaw"] - angles[row["frame_index"]][0]) * (np.sign(angles[row["frame_index"]][0]) or 1)
+            for row in found.iter_rows(named=True)
+        ]
+        cells.append(f"{np.abs(off).mean():.1f} ({np.mean(off):+.1f}), {len(off)}")
+    head = f"| yaw | {' | '.join(map(str, PLAIN_YAWS))} |\n" + "|---" * (len(PLAIN_YAWS) + 1) + "|\n"
+    return (
+        f"**head scan as it is, exact** (of {len(angles)} renders each, at pitch {', '.join(map(str, PLAIN_PITCHES))}: "
+        f"error, bias, found)\n\n{head}| fused | {' | '.join(cells)} |"
+    )
 
 
 def label_table(label: NDArray, rotations: NDArray) -> str:
