@@ -113,14 +113,8 @@ def _done(folder: Folder) -> Done | None:
 
 
 def _read_object(folder: Folder, name: str, mend: str) -> dict[str, Any] | None:
-    content = folder.read(name)
-    if content is None:
-        return None
-    try:
-        found = json.loads(content)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
+    found = folder.json(name, mend)
+    if found is not None and not isinstance(found, dict):
         raise UserError(f"{folder.root}/{name}: damaged; {mend}")
     return found
 

@@ -143,7 +143,7 @@ class Folder:
         try:
             return None if content is None else json.loads(content)
         except ValueError:
-            raise UserError(f"{self.root}/{name}: not JSON, or damaged; {mend}") from None
+            raise UserError(f"{self.root}/{name}: damaged; {mend}") from None
 
     def source(self, name: str) -> str | io.BytesIO:
         """What Polars reads a file from: its path, or its content if it is far away."""
