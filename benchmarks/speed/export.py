@@ -62,7 +62,9 @@ def main(
     for stage, of_stage in spent.items():
         print(f"  {stage:8} {1e3 * of_stage / summary.made:7.2f} ms/face {of_stage / total:7.1%}")
     coding = spent["decode"] + spent["encode"]
-    print(f"  decode and encode together {coding / total:.1%}, with opening {(coding + spent['open']) / total:.1%}")
+    print(
+        f"  decode and encode together {coding / total:.1%}, with opening {(coding + spent['open']) / total:.1%}"
+    )
 
 
 def draw(run: str, count: int) -> None:
