@@ -16,13 +16,6 @@ BOX_SHIFT, BOX_SCALE = (0.04, 0.12), (0.07, 0.12)
 BOX_ASTRAY = 0.25
 
 
-def network_input(crop: NDArray[np.uint8], stored_factor: float) -> NDArray[np.uint8]:
-    """What the network sees of a stored crop [s, s, 3]: RGB [INPUT, INPUT, 3]."""
-    size = crop.shape[0]
-    transform = crop_transform(np.full(2, size / 2), size / stored_factor * CROP_FACTOR, 0.0, INPUT)
-    return sample(crop, transform, INPUT)
-
-
 def augmented(
     crop: NDArray[np.uint8],
     inside: NDArray,

@@ -41,12 +41,6 @@ DUPLICATE_SETTINGS = (
     (14, 0.25, 6.0),
 )
 
-WAY_OUT = f"""The room between one person and two is narrow, and these are few people: the embedded network is weak,
-worst among people who look alike to it. The default of {DLIB_SCALE.identity} would rather split a person than merge
-two. For a folder of single photos `--identity-distance 0.34` joins most of what belongs together. For many people
-mine with an ArcFace plug-in (`--embedding arcface-r100`); `dedupe` then takes other distances, which nobody has
-measured here yet."""
-
 
 def evaluate(data: Path) -> str:
     """Markdown: distances, then merges and splits over thresholds on clips, photos and crops, then copies missed."""

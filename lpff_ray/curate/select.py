@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from lpff_ray.curate.rules import (
 from lpff_ray.curate.sampling import BEST, MOST_TURNED, best_of_each, draws, splits
 from lpff_ray.tables import curated, schema
 from lpff_ray.tables.folder import Folder
-from lpff_ray.tables.run import RUN_FILE, TABLES, open_run_folder
+from lpff_ray.tables.run import TABLES, open_run_folder, run_record
 
 _FRONTAL, _CONFUSED = "frontal", "confused"
 
@@ -71,7 +70,7 @@ def select(
     curated.checked_name(name)
     rules = load_rules(preset, overrides, config)
     folder = open_run_folder(out)
-    run = json.loads(folder.read(RUN_FILE) or b"{}")
+    run = run_record(folder)
     marks = curated.review(out).unique("face_id", keep="last", maintain_order=True)
     faces, funnel = candidates(out, rules.bins, marks), Funnel()
     funnel.after("faces", faces)

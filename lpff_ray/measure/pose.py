@@ -188,14 +188,19 @@ def _grid() -> NDArray[np.float64]:
 
 def mesh_share(yaw: NDArray, presence: NDArray) -> NDArray[np.float64]:
     """FaceMesh's share of the fused rotation [n], from PoseNet's yaw [n] in degrees and FaceMesh's presence [n]."""
-    near_front = np.interp(np.abs(yaw), FADE_YAW, (1.0, 0.0))
-    return MESH_SHARE * near_front / (1.0 + np.exp(-(presence - SURE_PRESENCE) / SURE_SOFTNESS))
+    return MESH_SHARE * _mesh_trust(yaw, presence, FADE_YAW, SURE_PRESENCE, SURE_SOFTNESS)
 
 
 def mesh_weight(yaw: NDArray, presence: NDArray) -> NDArray[np.float64]:
     """How far FaceMesh's points are to be trusted, 0..1 [n], from PoseNet's yaw [n] in degrees and its presence [n]."""
-    near_front = np.interp(np.abs(yaw), POINTS_FADE, (1.0, 0.0))
-    return near_front / (1.0 + np.exp(-(presence - PRESENCE_MIDDLE) / PRESENCE_SOFTNESS))
+    return _mesh_trust(yaw, presence, POINTS_FADE, PRESENCE_MIDDLE, PRESENCE_SOFTNESS)
+
+
+def _mesh_trust(
+    yaw: NDArray, presence: NDArray, fade: tuple[float, float], middle: float, softness: float
+) -> NDArray[np.float64]:
+    """0..1 [n]: falls over `fade` degrees of |yaw|, and rises with presence, a half at its `middle`."""
+    return np.interp(np.abs(yaw), fade, (1.0, 0.0)) / (1.0 + np.exp(-(presence - middle) / softness))
 
 
 def place(rotation: NDArray, learned: Learned) -> Fits:

@@ -23,7 +23,7 @@ from lpff_ray.products.video import sources_of
 from lpff_ray.progress import Phase
 from lpff_ray.tables import curated
 from lpff_ray.tables.folder import Folder
-from lpff_ray.tables.run import RUN_FILE, open_run_folder
+from lpff_ray.tables.run import open_run_folder, run_record
 
 PROVENANCE_FILE = "PROVENANCE.jsonl"
 PROVENANCE = (
@@ -154,7 +154,7 @@ def _run_local(job: Job) -> Outcome:
 
 def _description(out: str, name: str, chosen: pl.DataFrame, product: Product) -> dict[str, Any]:
     """What DEST must be an export of, for its files to go with those of this one."""
-    run = json.loads(open_run_folder(out).read(RUN_FILE) or b"{}")
+    run = run_record(open_run_folder(out))
     return {
         "format": product.name,
         **product.model_dump(mode="json"),

@@ -12,7 +12,7 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.tables import schema
 from lpff_ray.tables.folder import Folder
-from lpff_ray.tables.run import RUN_FILE, TABLES, open_run_folder
+from lpff_ray.tables.run import TABLES, open_run_folder, run_record
 
 SELECTIONS = "selections"
 DEDUPE_RECORD = f"{TABLES}/dedupe.json"
@@ -44,7 +44,7 @@ def earlier_marks(folder: Folder) -> pl.DataFrame | None:
 
 def embedding_of(folder: Folder) -> str:
     """The name of the embedding that a run's faces were measured with."""
-    return str(json.loads(folder.read(RUN_FILE) or b"{}").get("config", {}).get("embedding", "dlib-resnet"))
+    return str(run_record(folder).get("config", {}).get("embedding", "dlib-resnet"))
 
 
 def selection(out: str, name: str) -> pl.DataFrame:

@@ -18,8 +18,6 @@ from lpff_ray.tables.run import (
     open_run_folder,
 )
 
-# Its parts are gone: only a copy of the file, or mining, brings it back.
-
 
 def scan(out: str) -> pl.LazyFrame:
     """All faces found so far, sorted by (video_id, frame_index, face_index); columns as in `schema.faces`.

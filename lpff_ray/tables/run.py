@@ -22,6 +22,7 @@ PLAN_FILE = "plan.parquet"
 PLAN_MEND = "remove it and run `mine` again with all sources"
 TABLES = "tables"
 COMPACTED_FILE = f"{TABLES}/compacted.json"
+# Its parts are gone: only a copy of the file, or mining, brings it back.
 COMPACTED_MEND = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
 
 
@@ -113,9 +114,13 @@ class Run:
 
 def faces_schema(folder: Folder) -> pl.Schema:
     """The columns of this run's faces table: the width of its embeddings is in its `run.json`."""
+    return schema.faces(run_record(folder).get("embedding_width", schema.EMBEDDING_WIDTH))
+
+
+def run_record(folder: Folder) -> dict[str, Any]:
+    """What `run.json` holds, nothing if there is none. Raises UserError if it is damaged, or of a newer version."""
     text = folder.read(RUN_FILE)
-    found = {} if text is None else _parse_run_file(folder, text)
-    return schema.faces(found.get("embedding_width", schema.EMBEDDING_WIDTH))
+    return {} if text is None else _parse_run_file(folder, text)
 
 
 def open_run_folder(out: str) -> Folder:

@@ -15,6 +15,11 @@ from lpff_ray.tables.folder import Folder
 SELECTION = "all"
 
 
+def export_command(run: Path, format: str, *more: object) -> tuple[object, ...]:
+    """`lpff-ray export` of that selection in a format."""
+    return ("export", run, "--selection", SELECTION, "--format", format, *more)
+
+
 def with_selection(run: Path, to: Path, **columns: pl.Expr | str) -> Path:
     """A copy of a run with a selection "all", ranked as its faces are; columns: expressions over the faces table."""
     shutil.copytree(run, to)

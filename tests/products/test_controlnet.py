@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from command import call, complaint
 from PIL import Image
-from selecting import SELECTION, with_selection
+from selecting import export_command, with_selection
 
 import lpff_ray
 from lpff_ray.measure.landmarks import SCHEME_68
@@ -27,9 +27,7 @@ def run(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(run: Path) -> Path:
     dest = run.parent / "fill"
-    done = call(
-        "export", run, "--selection", SELECTION, "--format", "controlnet", "--dest", dest, "--size", 256
-    )
+    done = call(*export_command(run, "controlnet", "--dest", dest, "--size", 256))
     assert done.returncode == 0, done.stderr
     return dest
 
@@ -77,7 +75,7 @@ def test_a_users_captions_come_first_in_the_prompt(run: Path, tmp_path: Path) ->
     captions.write_text(
         f'face_id,uri,caption\n{faces["face_id"][0]},,"An astronaut, smiling."\n,{faces["uri"][0]},a woman in orange\n'
     )
-    command = ("export", run, "--selection", SELECTION, "--format", "controlnet", "--size", 64)
+    command = export_command(run, "controlnet", "--size", 64)
     done = call(*command, "--dest", tmp_path / "dest", "--set", f"captions={captions}")
     assert done.returncode == 0, done.stderr
     prompts = [json.loads(line)["prompt"] for line in (tmp_path / "dest" / "prompt.json").open()]

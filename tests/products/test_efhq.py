@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command import call
-from selecting import SELECTION, with_selection
+from selecting import SELECTION, export_command, with_selection
 
 import lpff_ray
 from lpff_ray.measure.bins import bin_of, hard_bin, soft_bin
@@ -28,7 +28,7 @@ def run(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tables(run: Path) -> Path:
     dest = run.parent / "tables"
-    done = call("export", run, "--selection", SELECTION, "--format", "efhq", "--dest", dest)
+    done = call(*export_command(run, "efhq", "--dest", dest))
     assert done.returncode == 0, done.stderr
     return dest
 
@@ -89,18 +89,7 @@ def test_columns_json_says_who_stands_for_whom(tables: Path) -> None:
 
 
 def test_a_folder_per_bin_as_after_efhqs_review(run: Path, tmp_path: Path) -> None:
-    call(
-        "export",
-        run,
-        "--selection",
-        SELECTION,
-        "--format",
-        "efhq",
-        "--dest",
-        tmp_path,
-        "--set",
-        "by_bin=true",
-    )
+    call(*export_command(run, "efhq", "--dest", tmp_path, "--set", "by_bin=true"))
     found = {path.parent.name: len(pl.read_csv(path)) for path in (tmp_path / "csv").rglob("*.csv")}
     assert found == {"frontal": 19, "profile_up": 1}
     assert len(pl.read_parquet(tmp_path / "merged.parquet")) == 20

@@ -16,7 +16,7 @@ import pytest
 from command import call
 from numpy.typing import NDArray
 from PIL import Image
-from selecting import SELECTION, with_selection
+from selecting import SELECTION, export_command, with_selection
 
 import lpff_ray
 
@@ -29,9 +29,7 @@ def run(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def folder(run: Path) -> Path:
     dest = run.parent / "folder"
-    done = call(
-        "export", run, "--selection", SELECTION, "--format", "stylegan", "--size", 512, "--dest", dest
-    )
+    done = call(*export_command(run, "stylegan", "--size", 512, "--dest", dest))
     assert done.returncode == 0, done.stderr
     assert "time of work: open" in done.stdout
     return dest
@@ -66,7 +64,7 @@ def test_the_loaders_open_folder_and_zip_alike(run: Path, folder: Path) -> None:
     assert images.shape == (len(lpff_ray.scan(str(run)).collect()), 512, 512, 3)
     assert labels is None
     dest = run.parent / "zip"
-    command = ("export", run, "--selection", SELECTION, "--format", "stylegan", "--set", "size=512", "--zip")
+    command = export_command(run, "stylegan", "--set", "size=512", "--zip")
     assert call(*command, "--dest", dest).returncode == 0
     zipped, labels = load(dest / "dataset.zip")
     assert np.array_equal(zipped, images)

@@ -13,7 +13,7 @@ import torch
 from command import call, complaint
 from PIL import Image
 from scipy.stats import mannwhitneyu
-from selecting import SELECTION, with_selection
+from selecting import SELECTION, export_command, with_selection
 from small_weights import SmallIResNet, randomised
 
 import lpff_ray
@@ -149,16 +149,7 @@ def test_only_people_of_the_test_split_are_compared(demo_run: Path, tmp_path: Pa
     assert rows["identity_id"].n_unique() == 2
     one_split = chosen.with_columns(split=pl.lit("train"))
     assert len(FORMAT.rows(str(run), one_split)) == 20
-    command = (
-        "export",
-        run,
-        "--selection",
-        SELECTION,
-        "--format",
-        "verification",
-        "--dest",
-        tmp_path / "dest",
-    )
+    command = export_command(run, "verification", "--dest", tmp_path / "dest")
     done = call(*command, "--set", "gap_s=0.3")
     assert done.returncode == 0, done.stderr
     assert (

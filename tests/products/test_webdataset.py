@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command import call, complaint
-from selecting import SELECTION, with_selection
+from selecting import export_command, with_selection
 
 import lpff_ray
 from lpff_ray.products.webdataset import tar_bytes
@@ -27,18 +27,7 @@ def run(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(run: Path, dest: Path, *settings: str) -> Path:
     sets = [part for setting in settings for part in ("--set", setting)]
-    command = (
-        "export",
-        run,
-        "--selection",
-        SELECTION,
-        "--format",
-        "webdataset",
-        "--size",
-        128,
-        "--dest",
-        dest,
-    )
+    command = export_command(run, "webdataset", "--size", 128, "--dest", dest)
     done = call(*command, *sets)
     assert done.returncode == 0, done.stderr
     return dest
@@ -103,7 +92,7 @@ def test_png_no_classes_in_the_order_of_rank(run: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_options_are_one_line(run: Path, tmp_path: Path) -> None:
-    command = ("export", run, "--selection", SELECTION, "--format", "webdataset", "--dest", tmp_path / "dest")
+    command = export_command(run, "webdataset", "--dest", tmp_path / "dest")
     assert "label" in complaint(call(*command, "--set", "label=age"))
     assert "shard_size" in complaint(call(*command, "--set", "shard_size=0"))
     assert not (tmp_path / "dest").exists()
