@@ -50,7 +50,7 @@ ARCFACE_POINTS = np.array(
 )
 # ArcFace tells people further apart than dlib does: two have a cosine of about 0, one in neighbouring frames of 0.6 and
 # more. Chosen so that another person costs as much as with dlib; not measured.
-ARCFACE_LIKENESS = Likeness(0.6, 0.8)
+ARCFACE_LIKENESS = Likeness(0.6, 1.0)
 
 
 @dataclass(frozen=True)

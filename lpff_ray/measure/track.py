@@ -26,7 +26,9 @@ class Likeness:
     slope: float
 
 
-DLIB_LIKENESS = Likeness(0.92, 4.0)
+# Cosines of a track's mean and its next face, every fifth frame of 23 clips: 1% are below 0.961, the median is 0.995.
+# Of two people in one frame: 0.85 to 0.954. Another person so costs about half of what separates tracks.
+DLIB_LIKENESS = Likeness(0.96, 8.0)
 
 
 @dataclass
@@ -99,7 +101,8 @@ def link(
             costs = np.array(
                 [[_cost(track, boxes[f], embeddings[f], now, likeness) for f in faces] for track in active]
             )
-            for row, column in zip(*linear_sum_assignment(np.minimum(costs, 2 * HIGHEST_COST)), strict=True):
+            # Cut off where faces are left alone: dearer, two wrong links would beat a right one and a face left alone.
+            for row, column in zip(*linear_sum_assignment(np.minimum(costs, HIGHEST_COST)), strict=True):
                 if costs[row, column] <= HIGHEST_COST:
                     face = faces[column]
                     _advance(active[row], boxes[face], embeddings[face], now)

@@ -56,6 +56,27 @@ def test_a_short_gap_is_bridged_and_a_long_one_is_not() -> None:
         assert len(set(link(times(30), np.zeros(30, bool), boxes, embeddings, frames).tolist())) == expected
 
 
+def test_a_lost_track_takes_nobody_elses_face() -> None:
+    """A second of `facenet-pytorch_video`: the boy was given the track of a woman gone for 0.8 s.
+
+    Two wrong links and a far-fetched third cost less than the two right ones and a newcomer left alone.
+    """
+    random = np.random.default_rng(1)
+    alike = random.normal(size=(4, 128)) * 0.35 + random.normal(size=128)  # cosines of about 0.9, as dlib's
+    woman, boy, man, newcomer = alike / np.linalg.norm(alike, axis=1, keepdims=True)
+    seen = [
+        *((0, woman, 944, 690, 50), (0, boy, 1024, 755, 82), (0, man, 1116, 680, 63)),
+        *((1, woman, 947, 700, 50), (1, boy, 1022, 748, 81), (1, man, 1112, 690, 63)),
+        *((2, woman, 948, 710, 51), (2, boy, 1014, 747, 83), (3, boy, 1032, 748, 87)),
+        *((4, boy, 1009, 767, 92), (4, man, 1103, 696, 52), (4, newcomer, 1154, 734, 58)),
+    ]
+    boxes = np.array([(x - side / 2, y - side / 2, x + side / 2, y + side / 2) for *_, x, y, side in seen])
+    embeddings, frames = np.array([row[1] for row in seen]), np.array([row[0] for row in seen])
+    pts = (np.array([0.80, 0.96, 1.12, 1.76, 1.92]) * 1e9).astype(np.int64)
+    tracks = link(pts, np.zeros(5, bool), boxes, embeddings, frames)
+    assert tracks.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 1, 1, 2, 3]
+
+
 def test_a_cut_ends_every_track() -> None:
     boxes, embeddings, frames, _ = rows((walk(10, 100, 0), ANNA, list(range(10))))
     cuts = np.arange(10) == 5
