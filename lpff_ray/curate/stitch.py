@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -30,8 +32,8 @@ def stitched(faces: Faces, piece: NDArray[np.int64], stitch: float) -> NDArray[n
     earlier, later = _meetings(faces, start, end)
     if not len(earlier):
         return whole
-    place = _place_costs(faces, order, bounds, earlier, later)
-    unlike = _unlikeness(faces, order, bounds, earlier, later) / stitch
+    borders = _Borders(faces, order, bounds, earlier, later)
+    place, unlike = borders.place_costs(), borders.unlikeness() / stitch
     fit = (place <= HIGHEST_COST) & (unlike <= 1)
     joined: dict[int, int] = {}
     continued: set[int] = set()
@@ -87,48 +89,46 @@ def _meetings(
     return pairs["piece"].to_numpy(), pairs["piece_after"].to_numpy()
 
 
-def _place_costs(
-    faces: Faces,
-    order: NDArray[np.int64],
-    bounds: NDArray[np.int64],
-    earlier: NDArray[np.int64],
-    later: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """What the place and size of its next face cost the tracker (`measure.track.link`), [m], for pairs of pieces.
+@dataclass(frozen=True)
+class _Borders:
+    """Pairs of pieces that may be one track, cut by a border.
 
-    order[bounds[p] : bounds[p + 1]]: rows of piece p.
+    order[bounds[p] : bounds[p + 1]]: rows of piece p; earlier, later: int64 [m], the pieces of each pair.
     """
-    last, first = order[bounds[earlier + 1] - 1], order[bounds[later]]
-    centre = (faces.boxes[:, :2] + faces.boxes[:, 2:]).astype(np.float64) / 2
-    size = np.sqrt(
-        np.prod(np.maximum(faces.boxes[:, 2:] - faces.boxes[:, :2], 1e-3), axis=1, dtype=np.float64)
-    )
-    # The speed is a running mean that halves with every face: the last four steps hold nearly all of it.
-    speed = np.zeros((len(earlier), 2))
-    for back in (3, 2, 1, 0):
-        at = bounds[earlier + 1] - 1 - back
-        known = at - 1 >= bounds[earlier]
-        now, was = order[np.where(known, at, 1)], order[np.where(known, at - 1, 0)]
-        seconds = np.maximum((faces.pts_ns[now] - faces.pts_ns[was]) / _NS, 1e-3)[:, None]
-        speed = np.where(known[:, None], 0.5 * speed + 0.5 * (centre[now] - centre[was]) / seconds, speed)
-    seconds = (faces.pts_ns[first] - faces.pts_ns[last])[:, None] / _NS
-    away = np.linalg.norm(centre[first] - centre[last] - speed * seconds, axis=1)
-    distance = away / ((size[first] + size[last]) / 2)
-    return 0.5 * distance + 0.5 * np.abs(np.log(size[first] / size[last]))
 
+    faces: Faces
+    order: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    earlier: NDArray[np.int64]
+    later: NDArray[np.int64]
 
-def _unlikeness(
-    faces: Faces,
-    order: NDArray[np.int64],
-    bounds: NDArray[np.int64],
-    earlier: NDArray[np.int64],
-    later: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Distance [m] between the mean embeddings of the faces on either side of a border; arguments as above."""
-    seen, found = np.zeros((2, len(earlier), faces.embedding.shape[1]), np.float32)
-    for step in range(_NEAR):
-        at = bounds[earlier + 1] - 1 - step
-        seen += np.where((at >= bounds[earlier])[:, None], faces.embedding[order[at]], 0)
-        at = np.minimum(bounds[later] + step, len(order) - 1)
-        found += np.where((at < bounds[later + 1])[:, None], faces.embedding[order[at]], 0)
-    return np.asarray(np.linalg.norm(unit(seen) - unit(found), axis=1), np.float64)
+    def place_costs(self) -> NDArray[np.float64]:
+        """What the place and size of its next face cost the tracker (`measure.track.link`), [m]."""
+        boxes, pts_ns, order = self.faces.boxes, self.faces.pts_ns, self.order
+        begin, end = self.bounds[self.earlier], self.bounds[self.earlier + 1] - 1
+        last, first = order[end], order[self.bounds[self.later]]
+        centre = (boxes[:, :2] + boxes[:, 2:]).astype(np.float64) / 2
+        size = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3), axis=1, dtype=np.float64))
+        # The speed is a running mean that halves with every face: the last four steps hold nearly all of it.
+        speed = np.zeros((len(last), 2))
+        for back in (3, 2, 1, 0):
+            at = end - back
+            known = at - 1 >= begin
+            now, was = order[np.where(known, at, 1)], order[np.where(known, at - 1, 0)]
+            seconds = np.maximum((pts_ns[now] - pts_ns[was]) / _NS, 1e-3)[:, None]
+            speed = np.where(known[:, None], 0.5 * speed + 0.5 * (centre[now] - centre[was]) / seconds, speed)
+        seconds = (pts_ns[first] - pts_ns[last])[:, None] / _NS
+        away = np.linalg.norm(centre[first] - centre[last] - speed * seconds, axis=1)
+        distance = away / ((size[first] + size[last]) / 2)
+        return 0.5 * distance + 0.5 * np.abs(np.log(size[first] / size[last]))
+
+    def unlikeness(self) -> NDArray[np.float64]:
+        """Distance [m] between the mean embeddings of the faces on either side of a border."""
+        embedding, order, bounds = self.faces.embedding, self.order, self.bounds
+        seen, found = np.zeros((2, len(self.earlier), embedding.shape[1]), np.float32)
+        for step in range(_NEAR):
+            at = bounds[self.earlier + 1] - 1 - step
+            seen += np.where((at >= bounds[self.earlier])[:, None], embedding[order[at]], 0)
+            at = np.minimum(bounds[self.later] + step, len(order) - 1)
+            found += np.where((at < bounds[self.later + 1])[:, None], embedding[order[at]], 0)
+        return np.asarray(np.linalg.norm(unit(seen) - unit(found), axis=1), np.float64)
