@@ -60,8 +60,8 @@ def gate_levels(rules: Rules) -> dict[str, float]:
 
 def passes(gate: str, level: float) -> pl.Expr:
     """Whether a face passes a gate of quality; one that was not measured does not."""
-    column = pl.col(GATED[gate])
-    return column <= level if gate.startswith("max_") else column >= level
+    column = pl.col(GATED[gate]).fill_nan(None)  # to Polars, NaN is above every level
+    return (column <= level if gate.startswith("max_") else column >= level).fill_null(False)
 
 
 def least_iqa(pool: pl.DataFrame, rules: Rules, iqa: str) -> float | None:
@@ -71,5 +71,5 @@ def least_iqa(pool: pl.DataFrame, rules: Rules, iqa: str) -> float | None:
     if rules.min_iqa is not None or rules.min_iqa_quantile is None:
         return rules.min_iqa
     passing = pool.filter([passes(*gate) for gate in gate_levels(rules).items()])
-    level = passing["iqa"].quantile(rules.min_iqa_quantile, interpolation="nearest")
+    level = passing["iqa"].drop_nans().quantile(rules.min_iqa_quantile, interpolation="nearest")
     return None if level is None else float(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,7 +109,11 @@ def _laid_over(
     original = _spread(original, _OTHERS)
     tolerance = max(_TOLERANCE_S, 0.75 * _step_s(faces.pts_ns[copy]), 0.75 * _step_s(faces.pts_ns[original]))
     copy = _spread(copy, _PROBES)
-    alike = Likes.of(faces, copy, config).between(slice(None), slice(None), Likes.of(faces, original, config))
+    # A trimmed copy is looked at half a step away, where a mouth has moved on: expressions do not count here.
+    any_expression = config.model_copy(update={"duplicate_expression": math.inf})
+    alike = Likes.of(faces, copy, any_expression).between(
+        slice(None), slice(None), Likes.of(faces, original, any_expression)
+    )
     alike &= identity[copy, None] == identity[original]
     one, other = np.nonzero(alike)
     if len(np.unique(one)) < config.clip_faces:

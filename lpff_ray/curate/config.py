@@ -73,6 +73,12 @@ class DedupeConfig(BaseModel):
     duplicate_bits: int = Field(
         default=10, ge=0, le=32, description="of 64 that differ in the perceptual hash"
     )
+    duplicate_expression: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="of mouth, eyes and brows between two duplicates; 1 just shows, 100 is anything",
+    )
     clip_agreement: float = Field(
         default=0.7,
         gt=0,

@@ -17,6 +17,7 @@ from lpff_ray.curate.faces import CLEAR, COLUMNS, Faces, faces_of
 from lpff_ray.curate.identities import cluster, named, spreads
 from lpff_ray.curate.neighbours import MapJobs
 from lpff_ray.curate.tracks import Tracks, tracks_of
+from lpff_ray.errors import UserError
 from lpff_ray.models.runtime import torch_device
 from lpff_ray.progress import Phase
 from lpff_ray.tables import curated, read, schema
@@ -91,7 +92,8 @@ def dedupe(
     (the GPU if torch sees one), "cpu", "cuda" or "cuda:N", where neighbours are searched. map_jobs: who searches them,
     `cluster.neighbours.ray_jobs(address)` for a Ray cluster. Run again after mining more: identities keep their ids.
 
-    Raises UserError if `out` holds no run or can not be written, or if the device is absent.
+    Raises UserError if `out` holds no run, or faces without a column that this reads, or can not be written, or if the
+    device is absent.
     """
     folder = open_run_folder(out)
     embedding = curated.embedding_of(folder)
@@ -102,7 +104,13 @@ def dedupe(
     before = curated.earlier_marks(folder)
     mined = read.scan(out)
     with Phase("reading", 1, "tables") as phase:
-        faces = mined.select(COLUMNS).collect()
+        try:  # in batches, as of the landmarks only the expression is kept
+            faces = mined.select(COLUMNS).collect(engine="streaming")
+        except (pl.exceptions.ColumnNotFoundError, pl.exceptions.SchemaError) as error:
+            said = str(error).partition(",")[0]
+            raise UserError(
+                f"{out}: not the faces of this version of lpff-ray ({said}); mine again into a new folder"
+            ) from error
         phase.advance()
     found = tell_apart(faces, settings, embedding, before, device=device, map_jobs=map_jobs)
     clips = _with_uris(

@@ -23,12 +23,15 @@ class Likes:
 
     embedding float32 [n, d]: |a - b|^2 = 2 - 2 a.b. rotation float32 [n, 9]: the geodesic angle t between A and B has
     trace(A'B) = 1 + 2 cos t. bits float32 [n, 64] of +1 and -1: h of them differ if their product is 64 - 2 h.
+    expression float32 [n, m]: no number of one may be more than `most` off the other's; NaN is off nothing.
     """
 
     embedding: NDArray[np.float32]
     rotation: NDArray[np.float32]
     bits: NDArray[np.float32]
+    expression: NDArray[np.float32]
     least: tuple[float, float, float]
+    most: float
 
     @classmethod
     def of(cls, faces: Faces, rows: NDArray[np.int64], config: DedupeConfig) -> Likes:
@@ -39,11 +42,13 @@ class Likes:
             faces.embedding[rows],
             faces.rotation[rows].reshape(-1, 9),
             bits.astype(np.float32) * 2 - 1,
+            faces.expression[rows],
             (
                 1 - config.duplicate_distance**2 / 2,
                 1 + 2 * float(np.cos(np.radians(config.duplicate_degrees))),
                 64.0 - 2 * config.duplicate_bits,
             ),
+            config.duplicate_expression,
         )
 
     def between(
@@ -68,13 +73,19 @@ class Likes:
             return alike
         alike &= self.bits[some] @ also.bits[others].T >= self.least[2]
         alike &= self.embedding[some] @ also.embedding[others].T >= self.least[0]
+        for one, other in zip(self.expression[some].T, also.expression[others].T, strict=True):
+            alike &= ~(np.abs(one[:, None] - other) > self.most)
         return alike
 
     def _pairs(self, row: NDArray[np.int64], also: Likes, column: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the pictures of pairs of rows, of these and of `also`, are alike: bool [m]."""
         alike = np.einsum("ij,ij->i", self.bits[row], also.bits[column]) >= self.least[2]
         row, column = row[alike], column[alike]
-        alike[alike] = np.einsum("ij,ij->i", self.embedding[row], also.embedding[column]) >= self.least[0]
+        if not len(row):  # of most identities of a few photos
+            return alike
+        near = np.einsum("ij,ij->i", self.embedding[row], also.embedding[column]) >= self.least[0]
+        made = np.abs(self.expression[row] - also.expression[column])
+        alike[alike] = near & ~(made > self.most).any(axis=1)  # NaN is above nothing
         return alike
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lpff_ray.curate.expressions import expression
 from lpff_ray.measure.rotation import matrix_from_angles
 from lpff_ray.tables.schema import SORT_KEY
 
-COLUMNS = (
+COLUMNS: tuple[str | pl.Expr, ...] = (
     "face_id",
     "video_id",
     "frame_index",
@@ -28,6 +29,7 @@ COLUMNS = (
     "iqa",
     "embedding",
     "phash",
+    expression(),
 )
 # Pixels of a face's shorter side from on which it does not get better: EFHQ keeps faces of 256 x 256 and more; the
 # embedding looks at a chip in which the face is about 128 pixels wide.
@@ -41,7 +43,7 @@ class Faces:
 
     ids: face_id, segment_id, track_id. video: int64 [n], 0, 1, ... in the order of the table. frame, pts_ns: int64 [n].
     boxes: float32 [n, 4], pixels. embedding: float32 [n, d], unit length. rotation: float32 [n, 3, 3]. yaw: float32
-    [n], degrees. phash: uint64 [n].
+    [n], degrees. phash: uint64 [n]. expression: float32 [n, m], as `expressions.expression` says.
     quality: float32 [n], 0..100. clarity: float32 [n], 0..1, how well the face says who it is.
     """
 
@@ -54,6 +56,7 @@ class Faces:
     rotation: NDArray[np.float32]
     yaw: NDArray[np.float32]
     phash: NDArray[np.uint64]
+    expression: NDArray[np.float32]
     quality: NDArray[np.float32]
     clarity: NDArray[np.float32]
 
@@ -78,6 +81,7 @@ def faces_of(table: pl.DataFrame) -> Faces:
         rotation=matrix_from_angles(yaw, pitch, roll).astype(np.float32),
         yaw=yaw,
         phash=table["phash"].to_numpy(),
+        expression=_matrix(table["expression"]),
         quality=(iqa * det * np.minimum(1, px / BEST_PX)).astype(np.float32),
         clarity=(iqa / 100 * det * np.minimum(1, px / CLEAR_PX) * frontal**2).astype(np.float32),
     )

@@ -55,7 +55,7 @@ def _said(gate: str, level: float) -> str:
 
 def _mend(gate: str, faces: pl.DataFrame) -> str:
     """The flag that lets half of the faces pass a gate: their median in two digits, rounded so that it passes too."""
-    median = faces.select(pl.col(GATED[gate]).cast(pl.Float64).median()).item()
+    median = faces.select(pl.col(GATED[gate]).cast(pl.Float64).drop_nans().median()).item()
     flag = f"--{gate.replace('_', '-')}"
     if not median:
         return f"{flag} 0"

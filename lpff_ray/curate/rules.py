@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -87,7 +88,10 @@ class UniformRules(Rules):
     @model_validator(mode="after")
     def _whole_cells(self) -> UniformRules:
         for limit in (self.max_yaw, self.max_pitch):
-            if limit % self.cell_degrees:
+            cells = limit / self.cell_degrees
+            if not math.isclose(
+                cells, round(cells)
+            ):  # of 3.6 and 1.2, the remainder is no 0 in floating point
                 raise ValueError("max_yaw and max_pitch must be multiples of cell_degrees")
         return self
 

@@ -31,7 +31,7 @@ def cell(cell_degrees: float) -> pl.Expr:
 
     def span(angle: str) -> pl.Expr:
         low = (pl.col(angle).cast(pl.Float64) / cell_degrees).floor() * cell_degrees
-        edges = (low + step for step in (0.0, cell_degrees))
+        edges = ((low + step).round(6) for step in (0.0, cell_degrees))  # 3.6, not 3.5999999999999996
         if cell_degrees == int(cell_degrees):
             edges = (edge.cast(pl.Int64) for edge in edges)
         return pl.format(f"{angle}_{{}}_{{}}", *edges)

@@ -39,6 +39,12 @@ def add(app: typer.Typer, search_of: Callable[[ExecutorName, str], Any]) -> None
             int | None,
             typer.Option(help="Bits of 64 in which two duplicates' perceptual hashes differ (default: 10)."),
         ] = None,
+        duplicate_expression: Annotated[
+            float | None,
+            typer.Option(
+                help="How far mouth, eyes and brows of two duplicates differ: 1 just shows (default: 1)."
+            ),
+        ] = None,
         executor: Executor = ExecutorName.auto,
         address: Address = "",
         device: Device = "auto",
@@ -52,6 +58,7 @@ def add(app: typer.Typer, search_of: Callable[[ExecutorName, str], Any]) -> None
             "duplicate_distance": duplicate_distance,
             "duplicate_degrees": duplicate_degrees,
             "duplicate_bits": duplicate_bits,
+            "duplicate_expression": duplicate_expression,
         }
         done = run_dedupe(
             out,

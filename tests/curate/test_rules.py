@@ -32,9 +32,22 @@ def test_settings_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path)
     assert (rules["min_iqa"], rules["min_iqa_quantile"], rules["min_hyperiqa"]) == (30, None, None)
 
 
+def test_no_preset_takes_what_may_be_no_face() -> None:
+    for name in presets():  # below 0.8 are cats and foreheads; EFHQ's own gate is 0.9
+        assert (load_rules(name).min_det_score or 0) >= 0.8
+
+
+@pytest.mark.parametrize(("cell", "yaw"), [(1.2, 3.6), (0.1 * 3 * 10, 90.0), (2.4, 60.0), (15.0, 90.0)])
+def test_cells_that_divide_but_for_rounding_are_whole(cell: float, yaw: float) -> None:
+    rules = load_rules("uniform", {"cell_degrees": cell, "max_yaw": yaw, "max_pitch": yaw})
+    assert rules.model_dump()["cell_degrees"] == cell
+
+
 @pytest.mark.parametrize(
     ("preset", "overrides", "said"),
     [
+        ("uniform", {"cell_degrees": 1.2, "max_yaw": 3.5}, "max_yaw and max_pitch must be multiples"),
+        ("uniform", {"max_pitch": 5}, "max_yaw and max_pitch must be multiples"),
         ("ffhq", {}, "preset 'ffhq': there are efhq, lpff, uniform, verification"),
         ("efhq", {"budget": 5}, "setting budget: preset efhq has no such setting"),
         ("efhq", {"min_det_score": 2}, "setting min_det_score: .*less than or equal to 1"),

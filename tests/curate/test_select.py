@@ -15,6 +15,7 @@ from handmade import dedupe, face, make_run, review
 
 import lpff_ray
 from lpff_ray.config import MineConfig
+from lpff_ray.curate.candidates import GATED, passes
 from lpff_ray.curate.select import SelectSummary
 from lpff_ray.errors import UserError
 from lpff_ray.tables import schema
@@ -221,6 +222,23 @@ def test_without_identities_there_is_one_clear_line(tmp_path: Path) -> None:
         lpff_ray.select(out, "s")
 
 
+@pytest.mark.parametrize("unmeasured", [float("nan"), None])
+@pytest.mark.parametrize("gate", GATED)
+def test_what_was_not_measured_passes_no_gate(gate: str, unmeasured: float | None) -> None:
+    values = pl.DataFrame({GATED[gate]: pl.Series([unmeasured, 0.5], dtype=pl.Float32)})
+    assert values.select(passes(gate, 0.5)).to_series().to_list() == [False, True]
+
+
+def test_faces_without_iqa_are_left_out_and_do_not_move_the_quantile(tmp_path: Path) -> None:
+    good = [face(f"g{i}", "a", 50, iqa=50.0 + i) for i in range(4)]
+    bad = [face(f"n{i}", "a", 50, iqa=float("nan")) for i in range(6)]
+    done = lpff_ray.select(make_run(tmp_path, good + bad), "s", "efhq", {"min_iqa_quantile": 0.5})
+    assert set(done.table["face_id"]) <= {"g0", "g1", "g2", "g3"}
+    assert done.rules["found"]["min_iqa"] in (51.0, 52.0)
+    with pytest.raises(UserError, match=r"10 min_iqa 60; half of them pass --min-iqa 51"):
+        lpff_ray.select(make_run(tmp_path / "all", good + bad), "s", "efhq", {"min_iqa": 60})
+
+
 @pytest.mark.parametrize("preset", ["efhq", "lpff", "uniform", "verification"])
 def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> None:
     out = make_run(tmp_path, [face("a", "p", 5)])
@@ -256,7 +274,7 @@ def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> N
             "verification",
             {"det_score": 0.6189},
             {},
-            "3 min_det_score 0.7; half of them pass --min-det-score 0.61",
+            "3 min_det_score 0.8; half of them pass --min-det-score 0.61",
         ),
     ],
 )
