@@ -1,4 +1,4 @@
-"""Where a training set's crops lie in a frame, and the crops themselves: FFHQ's and ArcFace's.
+"""Where a training set's crops lies in a frame, and the crop itself, as FFHQ's.
 
 Frame coordinates are pixels with centres at integers + 0.5, as everywhere here: a frame spans [0, width] x [0, height],
 and a crop [0, size] x [0, size]. (FFHQ's own script has centres at integers and adds the half pixel at the end.)
@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from lpff_ray.measure.geometry import sample, similarity_from_points
 
 # NVlabs/ffhq-dataset, download_ffhq.py, recreate_aligned_images: the side of the crop in units of the distance between
 # the eyes and of that from eyes to mouth (halves of it: 2.0 and 1.8), and how far its centre lies below the eyes.
@@ -54,6 +52,11 @@ def ffhq_quad(
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
+def face_quad(keypoints: NDArray) -> NDArray[np.float64]:
+    """FFHQ's crop [4, 2], see `ffhq_quad`, of the table's keypoints [5, 2], which hold at profile too."""
+    return ffhq_quad(keypoints[0], keypoints[1], keypoints[3], keypoints[4])
+
+
 def quad_transform(quad: NDArray, size: int) -> NDArray[np.float64]:
     """Transform [2, 3] from frame pixels to pixels of the crop that `quad` [4, 2] becomes."""
     top_left, bottom_left, _, top_right = np.asarray(quad, np.float64)
@@ -90,16 +93,6 @@ def ffhq_crop(frame: NDArray[np.uint8], quad: NDArray, size: int, padding: bool 
     # Where the crop enlarges the frame there is next to nothing to filter: 13 levels off FFHQ's script on the hardest
     # edges then, 5 otherwise, and over whole crops of real frames 50 dB and more.
     return _resampled(region, quad, size, 1 if side <= size else 2 if side <= 2 * size else 4)
-
-
-def arcface_crop(frame: NDArray[np.uint8], five: NDArray, size: int = 112) -> NDArray[np.uint8]:
-    """Upright crop RGB uint8 [size, size, 3] as insightface aligns faces for ArcFace; outside the frame is black.
-
-    five: eyes, nose tip, mouth corners [5, 2] in frame pixels, image-left first (the table's `keypoints`).
-    """
-    from lpff_ray.measure.identity import ARCFACE_CHIP, ARCFACE_POINTS  # it needs torch, which takes seconds
-
-    return sample(frame, similarity_from_points(five, ARCFACE_POINTS * (size / ARCFACE_CHIP)), size)
 
 
 def _around(

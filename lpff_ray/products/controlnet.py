@@ -13,14 +13,14 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from lpff_ray.measure.geometry import apply, scale_of
-from lpff_ray.products.align import ffhq_crop, ffhq_quad, quad_transform
+from lpff_ray.products.align import face_quad, ffhq_crop, quad_transform
 from lpff_ray.products.conditioning import draw_points
 from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of
 from lpff_ray.products.prompts import COLUMNS as PROMPT_COLUMNS
-from lpff_ray.products.prompts import captions_for, prompt
+from lpff_ray.products.prompts import captions_for, captions_hash, prompt
 from lpff_ray.tables.folder import Folder
 
 
@@ -35,6 +35,12 @@ class ControlNet(FrameProduct):
 
     name: ClassVar[str] = "controlnet"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", "landmarks", *PROMPT_COLUMNS)
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def captions_sha256(self) -> str | None:
+        """Part of what DEST is an export of: prompts of edited captions must not come beside those of the old ones."""
+        return captions_hash(self.captions) if self.captions else None
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces with their points and prompts. Raises UserError if the captions can not be used."""
@@ -69,11 +75,6 @@ class ControlNet(FrameProduct):
             source, target = (f"{part}/{record['name']}" for part in ("source", "target"))
             lines.append({"source": source, "target": target, "prompt": record["prompt"]})
         yield Made("prompt.json", "".join(json.dumps(line) + "\n" for line in lines).encode())
-
-
-def face_quad(keypoints: NDArray) -> NDArray[np.float64]:
-    """FFHQ's crop [4, 2] of the table's keypoints [5, 2], which hold at profile too."""
-    return ffhq_quad(keypoints[0], keypoints[1], keypoints[3], keypoints[4])
 
 
 def crop_points(points: NDArray, quad: NDArray, size: int) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.products.exporter import STAGED
 from lpff_ray.products.product import Made, Product, Record
-from lpff_ray.products.state import DONE_FILE, Done, Note, claim, standing, unit_notes
+from lpff_ray.products.state import DONE_FILE, Done, Note, claimed, standing, unit_notes
 from lpff_ray.products.units import Receipt, Unit, plan_units
 from lpff_ray.products.video import sources_of
 from lpff_ray.progress import Phase
@@ -101,49 +101,51 @@ def export(
     executor: who does the work: None for this process, `cluster.export.ray_exporter()` for a Ray cluster. The files are
     the same, byte for byte, whoever made them and however often it was interrupted.
 
-    Raises UserError if there is no such run or selection, if `dest` holds anything else than this export, or if it can
-    not be written; what was made until then stays.
+    Raises UserError if there is no such run or selection, if `dest` holds anything else than this export or another
+    process exports to it, or if it can not be written; what was made until then stays.
     """
     chosen = curated.selection(out, selection)
     rows = product.rows(out, chosen)
     if not len(rows):
         raise UserError(f"{out}: selection {selection!r} holds nothing to make {product.name} of")
     folder = Folder(dest)
-    claim(folder, _description(out, selection, chosen, product))
-    units = plan_units(product, rows, sources_of(out))
-    notes, done = standing(folder, product, {unit.unit_id for unit in units})
-    before = sum(_faces(record) for note in notes.values() for record in note["records"])
-    left = [unit for unit in units if unit.unit_id not in notes]
-    outcome = Outcome()
-    if left:
-        with Phase("exporting", sum(len(unit.rows) for unit in left), "faces") as progress:
-            outcome = (executor or _run_local)(Job(left, product, folder.root, progress, workers))
-    notes |= unit_notes(folder, [receipt.unit_id for receipt in outcome.receipts if receipt.failure is None])
-    records = sorted(chain.from_iterable(note["records"] for note in notes.values()), key=_index)
-    complete = len(notes) == len(units)
-    if done is None:
-        done = _size(notes)
-        if not outcome.interrupted:
-            done = _finish(folder, product, records, done, complete)
-    if complete and product.packed and not outcome.interrupted:
-        _unstage(folder)
-    seconds = Counter[str]()
-    for receipt in outcome.receipts:
-        seconds.update(receipt.seconds)
-    return ExportSummary(
-        dest=folder.root,
-        faces=len(rows),
-        made=sum(map(_faces, records)),
-        made_before=before,
-        lost=sum(note["lost"] for note in notes.values()),
-        failures=_failures(left, outcome.receipts),
-        files=done.files,
-        size_bytes=done.size_bytes,
-        seconds=dict(seconds),
-        notes=() if outcome.interrupted else product.notes(chosen, rows, folder),
-        unfinished=outcome.unfinished,
-        interrupted=outcome.interrupted,
-    )
+    with claimed(folder, _description(out, selection, chosen, product)):
+        units = plan_units(product, rows, sources_of(out))
+        notes, done = standing(folder, product, {unit.unit_id for unit in units})
+        before = sum(_faces(record) for note in notes.values() for record in note["records"])
+        left = [unit for unit in units if unit.unit_id not in notes]
+        outcome = Outcome()
+        if left:
+            with Phase("exporting", sum(len(unit.rows) for unit in left), "faces") as progress:
+                outcome = (executor or _run_local)(Job(left, product, folder.root, progress, workers))
+        notes |= unit_notes(
+            folder, [receipt.unit_id for receipt in outcome.receipts if receipt.failure is None]
+        )
+        records = sorted(chain.from_iterable(note["records"] for note in notes.values()), key=_index)
+        complete = len(notes) == len(units)
+        if done is None:
+            done = _size(notes)
+            if not outcome.interrupted:
+                done = _finish(folder, product, records, done, complete)
+        if complete and product.packed and not outcome.interrupted:
+            _unstage(folder)
+        seconds = Counter[str]()
+        for receipt in outcome.receipts:
+            seconds.update(receipt.seconds)
+        return ExportSummary(
+            dest=folder.root,
+            faces=len(rows),
+            made=sum(map(_faces, records)),
+            made_before=before,
+            lost=sum(note["lost"] for note in notes.values()),
+            failures=_failures(left, outcome.receipts),
+            files=done.files,
+            size_bytes=done.size_bytes,
+            seconds=dict(seconds),
+            notes=() if outcome.interrupted else product.notes(chosen, rows, folder),
+            unfinished=outcome.unfinished,
+            interrupted=outcome.interrupted,
+        )
 
 
 def _run_local(job: Job) -> Outcome:

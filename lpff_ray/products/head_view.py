@@ -17,7 +17,7 @@ from lpff_ray.measure.camera import CROP_DECIMETRES, DECIMETRES_PER_CM, FACE_CEN
 from lpff_ray.measure.landmarks import SCHEME_68
 from lpff_ray.measure.pose import head_model
 from lpff_ray.measure.rotation import matrix_from_angles
-from lpff_ray.products.align import ffhq_quad
+from lpff_ray.products.align import face_quad
 
 COLUMNS = ("keypoints", "landmarks", "yaw", "pitch", "roll")
 """What is read of a row of the faces table."""
@@ -50,7 +50,7 @@ def head_view(row: Mapping[str, Any]) -> HeadView:
     yaw, pitch, roll = np.array([row["yaw"], row["pitch"], row["roll"]], np.float64)
     rotation = matrix_from_angles(yaw, pitch, roll)
     five, pixels_per_cm, head = lay_head(row["keypoints"], row["landmarks"], rotation)
-    ffhq = ffhq_quad(*five[[0, 1, 3, 4]])
+    ffhq = face_quad(five)
     x = (ffhq[3] - ffhq[0]) / np.hypot(*(ffhq[3] - ffhq[0]))
     y = np.array([-x[1], x[0]])
     centre = head + pixels_per_cm * (rotation @ FACE_CENTRE_HEAD)[:2]

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -26,7 +25,7 @@ from lpff_ray.measure.geometry import apply
 from lpff_ray.products.align import ffhq_crop, quad_transform
 from lpff_ray.products.eg3d import eg3d_number
 from lpff_ray.products.head_view import COLUMNS, head_view
-from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of
+from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row
 from lpff_ray.products.stylegan import picture_name
 from lpff_ray.tables.folder import Folder
 
@@ -48,10 +47,6 @@ class Lpff(FrameProduct):
 
     name: ClassVar[str] = "lpff"
     columns: ClassVar[Sequence[str]] = (*COLUMNS, "face_index")
-
-    def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
-        """The selected faces."""
-        return faces_of(run, selection, self.columns)
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The three crops."""

@@ -9,17 +9,24 @@ from collections.abc import Iterable, Mapping
 
 from lpff_ray.storage import file_name
 
+LONGEST = 80
+"""Bytes (all are ASCII) that an id keeps of its wish. A disk takes 255 in a name: reenactment's has two ids with their
+hashes, the track and two frames, and until it is whole 38 more."""
+
 
 def plain_names(wishes: Mapping[str, str]) -> dict[str, str]:
     """For every id the name it wishes for, fit to name a file everywhere.
 
-    Ids that would share a name, also on disks that do not tell capitals apart, get eight hex digits of their id's hash
-    behind it; so a name hangs on which other ids there are, but never on their order.
+    Names longer than LONGEST are cut to it. These, and ids that would share a name, also on disks that do not tell
+    capitals apart, get eight hex digits of their id's hash behind it; so a name hangs on which other ids there are, but
+    never on their order.
     """
     plain = {key: re.sub(r"[^A-Za-z0-9._+-]", "_", wish).strip(".") or "_" for key, wish in wishes.items()}
     taken = Counter(name.lower() for name in plain.values())
     return {
-        key: name if taken[name.lower()] == 1 else f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        key: name
+        if taken[name.lower()] == 1 and len(name) <= LONGEST
+        else f"{name[:LONGEST]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
         for key, name in plain.items()
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -81,12 +82,21 @@ def captions_for(faces: pl.DataFrame, place: str) -> list[str | None]:
     return found
 
 
-def _rows(place: str) -> list[dict[str, Any]]:
+def captions_hash(place: str) -> str:
+    """What tells the content of a captions file from others. Raises UserError if it can not be read."""
+    return hashlib.sha256(_text(place).encode()).hexdigest()[:16]
+
+
+def _text(place: str) -> str:
     try:
         with opened(absolute(place)) as (file, _):
-            text = file.read().decode("utf-8-sig")
+            return file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{place}: captions can not be read: {explain(error, place)}") from None
+
+
+def _rows(place: str) -> list[dict[str, Any]]:
+    text = _text(place)
     if not place.endswith((".jsonl", ".json")):
         table = csv.DictReader(io.StringIO(text))
         columns = table.fieldnames or ()

@@ -27,7 +27,7 @@ from lpff_ray.products.encode import encode
 from lpff_ray.products.mp4 import Mp4Writer, mean_fps
 from lpff_ray.products.names import plain_names
 from lpff_ray.products.product import File, Made, Product, Record
-from lpff_ray.products.squares import longer_side, overlap, square_crop, steady_square, union_of
+from lpff_ray.products.squares import face_boxes, longer_side, overlap, square_crop, steady_square, union_of
 from lpff_ray.products.tracks import (
     Stretch,
     by_track,
@@ -71,6 +71,8 @@ _COLUMNS = {
 class Reenactment(Product):
     """`--format reenactment`. Defaults are crop_vox.py's, but for min_size: 256 there, few clips on the web have that.
 
+    Boxes are of whole faces, forehead to chin, as those of crop_vox.py's detector are (`squares.face_boxes`).
+
     size: of the pictures, pixels. image: "png" or "mp4" (x264, yuv420p, no sound).
     min_frames, max_frames: shorter clips are left out, longer ones cut.
     min_overlap: a new clip begins where a face's box overlaps that at the clip's start less than this (intersection
@@ -99,10 +101,17 @@ class Reenactment(Product):
         return self
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
-        """All faces of the selected tracks; `person`: the identity as it can name a file, null where it is unknown."""
-        faces = track_faces(run, selection, ("bbox", "pose_bin", "yaw", "pitch"))
+        """All faces of the selected tracks.
+
+        box: of the whole face, [4] pixels. person: the identity as it can name a file, null where it is unknown.
+        """
+        faces = track_faces(run, selection, ("landmarks", "pose_bin", "yaw", "pitch"))
+        boxes = face_boxes(faces["landmarks"].to_numpy())
         names = plain_names({name: name for name in faces["identity_id"].drop_nulls().unique().sort()})
-        return faces.with_columns(person=pl.col("identity_id").replace_strict(names, return_dtype=pl.String))
+        return faces.drop("landmarks").with_columns(
+            box=pl.Series(boxes, dtype=pl.Array(pl.Float64(), 4)),
+            person=pl.col("identity_id").replace_strict(names, return_dtype=pl.String),
+        )
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
         """The clips of one video, in one pass over its frames: also those between the looked-at ones."""
@@ -145,7 +154,7 @@ class Reenactment(Product):
 
     def _cut(self, track: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """A track's rows, cut where the face has left the place where it was, or the clip is long enough."""
-        boxes, frames = track["bbox"].to_numpy(), track["frame_index"].to_numpy()
+        boxes, frames = track["box"].to_numpy(), track["frame_index"].to_numpy()
         start = 0
         for row in range(1, len(track)):
             long = frames[row] - frames[start] >= self.max_frames

@@ -7,10 +7,30 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+# crop_vox.py takes its boxes from a detector (SFD) that was trained on WIDER FACE, whose boxes go from the forehead to
+# the chin and from cheek to cheek; the table's `bbox` begins at the brows. YuNet, trained on the same boxes, was run on
+# 352 faces of 28 tracks of real clips: with a forehead a third as high as brows to chin, boxes around the landmarks
+# overlap its boxes by 0.92 (median, intersection over union; `bbox` by 0.73), and from the front as at profile they end
+# above where its boxes do (standard deviation: 0.04 of the height).
+FOREHEAD = 1 / 3
+CHIN, BROWS = 8, slice(17, 27)  # of the 68 points
+
+
+def face_boxes(landmarks: NDArray) -> NDArray[np.float64]:
+    """Boxes float64 [n, 4] (x0, y0, x1, y1) of whole faces, forehead to chin.
+
+    landmarks: [n, 68, 3], in pixels; the third column is not read.
+    """
+    points = np.asarray(landmarks, np.float64)[..., :2]
+    brows = points[:, BROWS]
+    up = brows.mean(1) - points[:, CHIN]
+    points = np.concatenate([points, brows + FOREHEAD * up[:, None]], axis=1)
+    return np.concatenate([points.min(1), points.max(1)], axis=1)
+
 
 def union_of(faces: pl.DataFrame) -> NDArray[np.float64]:
-    """The box [4] (x0, y0, x1, y1) around the boxes `bbox` of all faces."""
-    boxes = faces["bbox"].to_numpy()
+    """The box [4] (x0, y0, x1, y1) around the boxes `box` of all faces."""
+    boxes = faces["box"].to_numpy()
     return np.concatenate([boxes[:, :2].min(0), boxes[:, 2:].max(0)]).astype(np.float64)
 
 

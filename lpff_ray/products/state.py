@@ -1,5 +1,6 @@
 """What DEST keeps for a repeated run: whose export it is, which units are made, and whether all is done.
 
+    .lpff_ray/lock                empty; locked by the process that exports
     .lpff_ray/export.json         what is exported here, and how
     .lpff_ray/units/UNIT.json     what a finished unit has said; committed after the unit's files
     .lpff_ray/staged/             the units' files of a product that is packed, until it is
@@ -12,17 +13,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from lpff_ray.errors import UserError
 from lpff_ray.products.exporter import STAGED, STATE, UNITS
+from lpff_ray.products.lock import locked
 from lpff_ray.products.product import Product
 from lpff_ray.storage import explain, storage_failures
 from lpff_ray.tables.folder import Folder
 
+LOCK_FILE = f"{STATE}/lock"
 EXPORT_FILE = f"{STATE}/export.json"
 DONE_FILE = f"{STATE}/done.json"
 READERS = 16  # threads that fetch the notes of units: from an object store, one by one takes minutes
@@ -40,14 +44,31 @@ class Done:
     index: list[str] = field(default_factory=list)
 
 
-def claim(folder: Folder, wanted: Mapping[str, Any]) -> None:
-    """Mark the folder as this export's. Raises UserError if it holds anything else."""
-    found = _read_object(folder, EXPORT_FILE, "give --dest a new folder")
-    if found is None:
-        if folder.names("", ""):
-            raise UserError(f"{folder.root}: not empty, and no export of lpff-ray; give --dest a new folder")
-        folder.commit(EXPORT_FILE, json.dumps(wanted, indent=2).encode())
-        return
+@contextmanager
+def claimed(folder: Folder, wanted: Mapping[str, Any]) -> Iterator[None]:
+    """Mark the folder as this export's, and hold it against other processes for as long as the context lasts.
+
+    Raises UserError if it holds anything else, or if another process exports to it.
+    """
+    # Said before anything is laid there, the lock included.
+    if _mark(folder) is None and folder.names("", ""):
+        raise UserError(f"{folder.root}: not empty, and no export of lpff-ray; give --dest a new folder")
+    with locked(folder, LOCK_FILE):
+        found = _mark(folder)  # another process may have made it since
+        if found is None:
+            folder.commit(EXPORT_FILE, json.dumps(wanted, indent=2).encode())
+        else:
+            _compare(folder, found, wanted)
+        yield
+
+
+def _mark(folder: Folder) -> dict[str, Any] | None:
+    """Whose export the folder holds, None if nobody's."""
+    return _read_object(folder, EXPORT_FILE, "give --dest a new folder")
+
+
+def _compare(folder: Folder, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises UserError if what is found there is not what is wanted."""
     names = found.keys() | wanted.keys()
     if found.get("format") != wanted["format"]:
         names = {"format"}  # no two formats have the same options

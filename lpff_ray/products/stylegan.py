@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.products.align import ffhq_crop, ffhq_quad, quad_transform
+from lpff_ray.products.align import face_quad, ffhq_crop, quad_transform
 from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, read_made
 from lpff_ray.products.zipped import zip_chunks
 from lpff_ray.tables.folder import Folder
@@ -41,8 +41,7 @@ class StyleGan(FrameProduct):
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
-        eye_left, eye_right, _, mouth_left, mouth_right = row["keypoints"]
-        quad = ffhq_quad(eye_left, eye_right, mouth_left, mouth_right)
+        quad = face_quad(row["keypoints"])
         picture = Picture(picture_name(row["index"], self.image), ffhq_crop(frame, quad, self.size))
         return [picture], {"transform": quad_transform(quad, self.size).tolist()}
 

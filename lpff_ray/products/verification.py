@@ -21,7 +21,6 @@ from pydantic import Field
 
 from lpff_ray.errors import UserError
 from lpff_ray.measure.geometry import similarity_from_points
-from lpff_ray.products.align import arcface_crop
 from lpff_ray.products.efhq import soft_bin
 from lpff_ray.products.names import plain_names
 from lpff_ray.products.pairs import LISTS, pair_list
@@ -78,12 +77,16 @@ class Verification(FrameProduct):
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
+        from lpff_ray.measure.identity import (
+            ARCFACE_POINTS,
+            arcface_chip,
+        )  # it needs torch, which takes seconds
+
         five = row["keypoints"]
-        crop = arcface_crop(frame, five, SIDE)
         record: dict[str, Any] = {name: row[name] for name in ("path", "identity_id", "view", "track_id")}
-        record["transform"] = arcface_transform(five).tolist()
+        record["transform"] = similarity_from_points(five, ARCFACE_POINTS).tolist()
         record["embedding"] = base64.b64encode(np.asarray(row["embedding"], "<f4").tobytes()).decode()
-        return [Picture(f"{IMAGES}/{row['path']}", crop)], record
+        return [Picture(f"{IMAGES}/{row['path']}", arcface_chip(frame, five))], record
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
         """The lists, of crops that were made; their counts; and the embeddings."""
@@ -134,10 +137,3 @@ class Verification(FrameProduct):
 def _takes(one: str, other: str) -> str:
     views = f"{one} faces" if one == other else f"{one} and {other} faces"
     return f"{views} of two and more people, and two of one person"
-
-
-def arcface_transform(five: NDArray) -> NDArray[np.float64]:
-    """Transform [2, 3] from frame pixels to the crop, of five points [5, 2], image-left first."""
-    from lpff_ray.measure.identity import ARCFACE_POINTS  # it needs torch, which takes seconds
-
-    return similarity_from_points(five, ARCFACE_POINTS)

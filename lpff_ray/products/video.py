@@ -90,7 +90,7 @@ def opened_video(source: Source, decoder: str = "auto") -> Iterator[OpenedVideo]
     Raises SegmentError (stage "open") if none does.
     """
     place = _place_of(source)
-    with local_copy(place) as path:
+    with local_copy(place, content=source.video_id.partition("-")[0]) as path:
         yield OpenedVideo(**vars(source), path=path, uri=place, decoder=decoder)
 
 

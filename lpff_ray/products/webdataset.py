@@ -20,8 +20,7 @@ from pydantic import Field
 
 from lpff_ray.errors import UserError
 from lpff_ray.measure.geometry import apply
-from lpff_ray.products.align import ffhq_crop, quad_transform
-from lpff_ray.products.controlnet import face_quad
+from lpff_ray.products.align import face_quad, ffhq_crop, quad_transform
 from lpff_ray.products.product import File, FrameProduct, Made, Picture, Record, Row, faces_of, read_made
 from lpff_ray.tables.folder import Folder
 

@@ -13,8 +13,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from lpff_ray.measure.geometry import apply
-from lpff_ray.measure.identity import ARCFACE_POINTS
-from lpff_ray.products.align import _blurred, arcface_crop, ffhq_crop, ffhq_quad, quad_transform
+from lpff_ray.products.align import _blurred, ffhq_crop, ffhq_quad, quad_transform
 
 EYES = np.array([[205.0, 110.0], [242.0, 112.0]])  # of the astronaut, in photo pixels
 MOUTH = np.array([[210.0, 150.0], [240.0, 150.0]])
@@ -115,16 +114,3 @@ def test_without_padding_what_is_outside_is_black() -> None:
     assert (ffhq_crop(frame, quad, 64) >= 199).all(), "mirrored, blurred and faded, gray stays gray"
     far = ffhq_crop(frame, quad + 1000, 64)
     assert far.shape == (64, 64, 3), "a square that misses the frame is no reason to stop"
-
-
-@pytest.mark.parametrize("size", [112, 224])
-def test_arcface_points_land_where_insightface_puts_them(size: int) -> None:
-    scale = 2.0
-    five = ARCFACE_POINTS * scale + [50, 30]
-    frame = np.zeros((400, 400, 3), np.uint8)
-    for x, y in np.floor(five).astype(int):
-        frame[y - 1 : y + 2, x - 1 : x + 2] = 255
-    crop = arcface_crop(frame, five, size)
-    assert crop.shape == (size, size, 3)
-    for x, y in (ARCFACE_POINTS * (size / 112)).astype(int):
-        assert crop[y - 1 : y + 2, x - 1 : x + 2].max() > 150

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -104,6 +105,30 @@ def test_a_users_captions_come_first_in_the_prompt(run: Path, tmp_path: Path) ->
     missing = call(*command, "--dest", tmp_path / "other", "--set", "captions=nowhere.csv")
     assert "nowhere.csv: captions can not be read: no such file" in complaint(missing)
     assert not (tmp_path / "other").exists()
+
+
+def test_edited_captions_are_another_export(run: Path, tmp_path: Path) -> None:
+    captions, dest = tmp_path / "captions.csv", tmp_path / "dest"
+    uri = lpff_ray.scan(str(run)).select("uri").collect()["uri"][0]
+    command = export_command(run, "controlnet", "--size", 64, "--dest", dest)
+    captions.write_text(f"uri,caption\n{uri},first words\n")
+    given = ("--set", f"captions={captions}")
+    assert call(*command, *given).returncode == 0
+    (dest / "target" / "00000003.png").unlink()
+    before = (dest / "prompt.json").read_bytes()
+    captions.write_text(f"uri,caption\n{uri},other words\n")
+    assert re.search(
+        r"dest: holds another export \(captions_sha256 = [0-9a-f]{16} there, [0-9a-f]{16} now\); give --dest",
+        complaint(call(*command, *given)),
+    )
+    assert (dest / "prompt.json").read_bytes() == before
+    captions.write_text(f"uri,caption\n{uri},first words\n")
+    assert call(*command, *given).returncode == 0
+    assert (dest / "prompt.json").read_bytes() == before
+    assert (dest / "target" / "00000003.png").exists()
+    assert "has no option 'captions_sha256'; its options: size, captions" in complaint(
+        call(*command, "--set", "captions_sha256=0")
+    )
 
 
 @pytest.mark.parametrize(

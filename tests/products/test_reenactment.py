@@ -21,7 +21,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.products.export import ExportSummary, export
 from lpff_ray.products.formats import make_product
 from lpff_ray.products.reenactment import Reenactment
-from lpff_ray.products.squares import square_crop, steady_square
+from lpff_ray.products.squares import face_boxes, square_crop, steady_square
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -82,6 +82,19 @@ def test_provenance_leads_from_every_picture_to_its_frame(tmp_path: Path, clip: 
         assert frames[index].pts_ns == pts_ns
         expected = square_crop(frames[index].rgb, square, 32)
         assert np.array_equal(np.asarray(Image.open(tmp_path / "made" / name)), expected)
+
+
+def test_a_face_reaches_from_the_forehead_to_the_chin_however_it_is_turned() -> None:
+    points = np.zeros((2, 68, 3))
+    points[..., :2] = 50, 60
+    points[:, [0, 16], 0] = 20, 80
+    points[:, 17:27, :2] = np.stack([np.linspace(28, 72, 10), [40.0] * 10], 1)
+    points[:, 8] = 50, 100, -7
+    points[1, :, :2] = points[1, :, [1, 0]].T * [-1, 1] + [
+        200,
+        0,
+    ]  # lying: a quarter turn, its brows to the right
+    assert np.allclose(face_boxes(points), [[20, 20, 80, 100], [100, 20, 180, 80]])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.decode import read_frame_table
@@ -21,9 +22,20 @@ from lpff_ray.tables.run import TABLES, Run
 SELECTION = "some"
 
 
+def landmarks_in(box: Any) -> NDArray[np.float32]:
+    """Landmarks [68, 3] of a head whose whole face, forehead to chin, fills a box (x0, y0, x1, y1)."""
+    x0, y0, x1, y1 = (float(value) for value in box)
+    points = np.zeros((68, 3), np.float32)
+    points[:, :2] = (x0 + x1) / 2, (y0 + y1) / 2
+    points[[0, 16], 0] = x0, x1
+    points[8, 1] = y1
+    points[17:27, 1] = y0 + (y1 - y0) / 4  # a third of what is below it
+    return points
+
+
 @dataclass
 class Track:
-    """Faces at `frames` of a clip; boxes: one for all or one each, x0 y0 x1 y1; bins: likewise."""
+    """Faces at `frames` of a clip; boxes: of the whole face, one for all or one each, x0 y0 x1 y1; bins: likewise."""
 
     clip: Path
     frames: Sequence[int]
@@ -59,6 +71,7 @@ def make_run(out: Path, tracks: Sequence[Track]) -> Path:
                     "face_index": number,
                     "track_id": f"{name}:{number}",
                     "bbox": boxes[place],
+                    "landmarks": landmarks_in(boxes[place]),
                     "pose_bin": bins[place],
                     "yaw": float(place),
                     "pitch": -2.0,
