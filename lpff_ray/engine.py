@@ -7,6 +7,7 @@ code path.
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from lpff_ray.config import MineConfig
 from lpff_ray.decode import FrameSource, open_source
 from lpff_ray.decode.frames import Frame
-from lpff_ray.decode.local_copy import local_copy
+from lpff_ray.decode.local_copy import drop_idle_copies, local_copy
 from lpff_ray.errors import Failure, SegmentError
 from lpff_ray.measure import track
 from lpff_ray.measure.faces import FaceMeasurer, Measurements
@@ -52,12 +53,17 @@ class Engine:
         torch.set_num_threads(1)
         threadpoolctl.threadpool_limits(1)
         self.measurer = FaceMeasurer(config, device)
+        self._leave = weakref.finalize(self, drop_idle_copies, wait=False)
+
+    def close(self) -> None:
+        """Give back the disk that copies of remote videos take. Happens by itself when the engine is let go."""
+        self._leave()
 
     def run(self, lease: Lease) -> Receipt:
         """Mine one segment and commit its part.
 
         A failure of the segment comes back in the receipt, and nothing is written. Raises UserError for what
-        concerns the whole run, such as a full disk.
+        concerns the whole run, such as a full disk, its own or that of the copies of remote videos.
         """
         start = time.perf_counter()
         try:
@@ -84,7 +90,8 @@ class Engine:
     def _mine(self, lease: Lease, outcome: _Outcome) -> None:
         video = lease.segment.video
         decoder = lease.decoder or self.config.decoder
-        with local_copy(video.uri) as path:
+        # A clip's own id follows its video's: clips of one video share a copy.
+        with local_copy(video.uri, content=video.video_id.partition("-")[0]) as path:
             self._decode(path, decoder, lease.segment, outcome)
             # decord can not say which frame it is that it failed to deliver; PyAV can, so it has the last word.
             if (

@@ -8,6 +8,7 @@ line made for a person.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import shutil
@@ -24,6 +25,8 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 import fsspec
+
+from lpff_ray.errors import UserError
 
 # One range request. Larger blocks would fetch most of a 5 MB clip only to look at its index.
 RANGE = 256 * 1024
@@ -45,6 +48,8 @@ _CLIENT_ERRORS = (
 )
 OPEN_ERRORS = (ValueError, ImportError, KeyError, NotImplementedError, RuntimeError)
 """Raised by fsspec on the way to a file: no such protocol or package, no such member, a locked or damaged archive."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A disk, a quota or a limit on file sizes is exhausted: no other file fares better, so it ends the run."""
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
 
     Where the end cannot be had without all that comes before (web servers without range requests, compressed
     archive members) the file is copied once to a temporary one. Raises OSError, also for failures while
-    reading.
+    reading, and UserError if there is no room for that copy.
     """
     if os.path.isabs(uri):
         with storage_failures(uri, ValueError):  # a name with a NUL in it
@@ -82,9 +87,22 @@ def _remote(uri: str) -> Iterator[BinaryIO]:
             return
     with tempfile.TemporaryFile() as copy:
         # Block size 0 makes an HTTP file a plain stream; others take it as their default.
-        with filesystem.open(path, "rb", block_size=0) as stream:
+        with filesystem.open(path, "rb", block_size=0) as stream, _room_for(uri):
             shutil.copyfileobj(stream, copy, 1 << 20)
         yield copy
+
+
+@contextmanager
+def _room_for(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise UserError(
+            f"{tempfile.gettempdir()}: no room for a copy of {uri}: {os.strerror(error.errno)}; set TMPDIR to a folder "
+            "on another disk, or free some space, and run the same command to resume"
+        ) from None
 
 
 def _filesystem(uri: str) -> tuple[Any, str]:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import csv
+import errno
+import gc
+import os
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import cv2
+import fsspec
 import numpy as np
 import polars as pl
 import pytest
 from clips import DEMO_EVERY, paint, portrait, write_clip
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from tablecheck import assert_same_faces
 
 import lpff_ray
 from lpff_ray import engine as engine_module
 from lpff_ray.config import MineConfig
+from lpff_ray.decode.local_copy import drop_idle_copies
 from lpff_ray.demo import FPS, HEIGHT, WIDTH, DemoClip
+from lpff_ray.errors import UserError
 from lpff_ray.measure import faces as faces_module
 from lpff_ray.mining import Summary, mine
 from lpff_ray.tables import schema
@@ -156,6 +166,66 @@ def test_the_output_folder_may_lie_among_the_sources(clip: Path, tmp_path: Path)
         summary = mine_into(tmp_path, tmp_path / "out", every=4)
         assert summary.videos == {"planned": 1}, "its own tables are no sources"
     assert len(lpff_ray.videos(str(tmp_path / "out"))) == 1
+
+
+# --- remote videos -----------------------------------------------------------------------------------------
+
+
+def test_a_remote_video_is_fetched_once_for_all_its_segments_and_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LPFF_RAY_CACHE", str(tmp_path / "cache"))
+    fetched: list[str] = []
+    get_file = MemoryFileSystem.get_file
+
+    def counted(self: MemoryFileSystem, rpath: str, lpath: str, *args: object, **options: object) -> None:
+        fetched.append(rpath)
+        get_file(self, rpath, lpath, *args, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", counted)
+    rows: list[tuple[object, ...]] = []
+    for number in range(3):
+        local = write_clip(tmp_path / f"{number}.mp4", 60, fps=5, gop=10, noise=number + 1)
+        fsspec.filesystem("memory").pipe_file(f"/remote/{number}.mp4", local.read_bytes())
+        rows += [(f"memory://remote/{number}.mp4", "", ""), (f"memory://remote/{number}.mp4", 2, 7)]
+    manifest = write_manifest(tmp_path / "list.csv", "uri start_s end_s", *rows)
+    summary = mine_into(manifest, tmp_path / "out", workers=2, every=10, segment_seconds=2)
+    assert summary.planned == summary.outcome.mined >= 3 * 6
+    assert sorted(fetched) == [f"/remote/{number}.mp4" for number in range(3)]
+    assert list((tmp_path / "cache").iterdir()) == []
+    gc.collect()
+    assert not drop_idle_copies(), "gone with the engine"
+
+
+def test_no_room_for_copies_ends_the_run(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("LPFF_RAY_CACHE", str(tmp_path / "cache"))
+    fsspec.filesystem("memory").pipe_file("/full/clip.mp4", clip.read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "get_file", full)
+        with pytest.raises(UserError, match=r"no room for a copy .* set LPFF_RAY_CACHE"):
+            mine_into(["memory://full/clip.mp4"], tmp_path / "out", every=4)
+    assert not len(lpff_ray.quarantine(str(tmp_path / "out")))
+    assert mine_into(["memory://full/clip.mp4"], tmp_path / "out", every=4).outcome.faces == 3
+
+
+def test_pixels_that_are_not_square_do_not_squeeze_faces(tmp_path: Path) -> None:
+    for name, width, aspect in (("square.mp4", 640, Fraction(1)), ("oblong.mp4", 480, Fraction(4, 3))):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, 480, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = aspect
+            picture = cv2.resize(portrait(0, 640, 480), (width, 480), interpolation=cv2.INTER_AREA)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    faces = faces_of(tmp_path, tmp_path / "out")
+    assert faces["frame_width"].to_list() == [640, 640]
+    assert np.ptp(faces["bbox"].to_numpy(), axis=0).max() < 6
+    assert np.ptp(faces["yaw"].to_numpy()) < 3
+    videos = lpff_ray.videos(str(tmp_path / "out"))
+    assert set(videos["width"]) == {640}
 
 
 # --- counts ------------------------------------------------------------------------------------------------

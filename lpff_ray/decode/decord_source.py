@@ -28,6 +28,7 @@ from typing import Any
 import av
 import numpy as np
 
+from lpff_ray.decode.display import IDENTITY, SQUARE, display_matrix, pixel_aspect
 from lpff_ray.decode.frames import (
     Closing,
     Frame,
@@ -39,7 +40,7 @@ from lpff_ray.decode.frames import (
     segment_error,
     video_stream,
 )
-from lpff_ray.decode.pyav_source import IDENTITY, MATRICES, display_matrix
+from lpff_ray.decode.pyav_source import MATRICES
 
 CONTAINERS = {"mov", "mp4"}  # every frame's place stands in the header, so a lost one is noticed
 CODECS = {"h264", "hevc"}
@@ -76,6 +77,8 @@ def objection(path: str, table: FrameTable) -> str:
                 return f"{longest} frames of {picture.width} x {picture.height} between keyframes"
             if display_matrix(picture) != IDENTITY:
                 return "rotated"
+            if pixel_aspect(stream) != SQUARE:
+                return "pixels are not square"
             if any(component.bits != 8 for component in picture.format.components):
                 return f"more than 8 bits: {picture.format.name}"
             if picture.colorspace not in MATRICES:  # decord takes it for BT.601

@@ -33,7 +33,7 @@ class FrameTable:
     ticks: int64 [n], presentation times in the stream's own `time_base` (seconds per tick).
     irregular: why frames can not be told apart by place or time alone, "" for a plain table: packets that an
         edit list discards, missing or repeated times, packets marked corrupt, a demuxer that gave up.
-    timed: False if the stream carries no presentation times and frames can only be counted from the start.
+    timed: False if packets of the stream lack presentation times, and frames can only be counted from the start.
     """
 
     pts_ns: npt.NDArray[np.int64]
@@ -58,7 +58,7 @@ class Frame:
     """One decoded frame.
 
     index: place in the frame table. pts_ns: presentation time in nanoseconds.
-    rgb: uint8 [height, width, 3], contiguous, turned as a player would show it.
+    rgb: uint8 [height, width, 3], contiguous, as a player would show it: turned, with square pixels.
     """
 
     index: int
@@ -201,13 +201,9 @@ def demux_table(container: av.container.InputContainer, stream: av.VideoStream) 
     time_base = stream.time_base or Fraction(1, 1000)
     timed = True
     if any(pts is None for pts in presented):
-        # Presentation times are the decoding times shuffled by a delay, so the sorted times still serve as
-        # labels; but a decoded frame can not be recognised by them, only counted.
+        # A decoded frame can not be recognised by a time that is made up, only counted.
         irregular, timed = "no presentation times", False
-        presented = decoded
-        if any(dts is None for dts in presented):
-            ticks_per_frame = 1 / ((stream.guessed_rate or Fraction(25)) * time_base)
-            presented = [round(place * ticks_per_frame) for place in range(len(presented))]
+        presented[:] = _made_up(presented, decoded, keyframes, float(time_base * (stream.guessed_rate or 25)))
     ticks = np.array(presented, np.int64)[np.array(shown, bool)] if presented else np.zeros(0, np.int64)
     order = np.flatnonzero(shown)
     ticks, first = np.unique(ticks, return_index=True)
@@ -224,6 +220,35 @@ def demux_table(container: av.container.InputContainer, stream: av.VideoStream) 
         irregular=irregular,
         timed=timed,
     )
+
+
+def _made_up(
+    presented: Sequence[int | None],
+    decoded: Sequence[int | None],
+    keyframes: Sequence[bool],
+    frames_per_tick: float,
+) -> list[int]:
+    """Times for the packets of a stream of which some, or all, lack a presentation time; ticks, in decoding order.
+
+    Presentation times are the decoding times shuffled, and later by a delay that a keyframe shows; so the decoding
+    times with that delay, sorted, label the frames. A packet without a decoding time lies evenly between others that
+    have one, or a frame's duration after the last (before the first) of them. If none has, they count from 0.
+    """
+    places = np.arange(len(decoded))
+    known = np.array([time is not None for time in decoded])
+    if not known.any():
+        return [round(place / frames_per_tick) for place in range(len(decoded))]
+    times = np.array([time or 0 for time in decoded], np.float64)
+    first, last = places[known][[0, -1]]
+    times = np.where(known, times, np.interp(places, places[known], times[known]))
+    times[:first] = times[first] - (first - places[:first]) / frames_per_tick
+    times[last + 1 :] = times[last] + (places[last + 1 :] - last) / frames_per_tick
+    delays = [
+        pts - dts
+        for pts, dts, is_keyframe in zip(presented, decoded, keyframes, strict=True)
+        if is_keyframe and pts is not None and dts is not None
+    ]
+    return [round(time) for time in times + (np.median(delays) if delays else 0)]
 
 
 def _shows_picture(stream: av.VideoStream, packet: av.Packet) -> bool:

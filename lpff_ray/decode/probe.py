@@ -11,9 +11,9 @@ from typing import BinaryIO
 import av
 import av.container
 
+from lpff_ray.decode.display import IDENTITY, display_matrix, pixel_aspect, shown_size
 from lpff_ray.decode.frames import NS, FrameTable, codec_name, demux_table, open_video, video_stream
 from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, turned_size
-from lpff_ray.decode.pyav_source import display_matrix
 
 PHOTO_NAMES = {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "avif", "heic", "heif"}
 VIDEO_NAMES = {
@@ -47,7 +47,8 @@ class MediaInfo:
     """What a probe says of a file.
 
     kind: "video" | "photo". container, codec: FFmpeg's names ("mov", "h264"), for photos Pillow's format.
-    width, height: pixels after rotation metadata. fps: frames per second on average. duration_s: seconds.
+    width, height: pixels as shown: after rotation metadata, and square. fps: frames per second on average.
+    duration_s: seconds.
     frames_expected: frames to be shown, as the index says or as counted where there is no index.
     first_pts_ns: presentation time of the first frame, nanoseconds.
     keyframe_pts_ns: ascending times of keyframes. From an mp4's index they are exact but for open
@@ -216,6 +217,7 @@ def _from_table(
 def _shown_size(stream: av.VideoStream, packets: Iterator[av.Packet]) -> tuple[int, int]:
     """(width, height) as a player shows the video; only a decoded frame knows of a rotation."""
     coded = stream.codec_context.width, stream.codec_context.height
+    aspect = pixel_aspect(stream)
     for packet in islice(packets, PACKETS_TO_TRY):
         try:
             pictures = packet.decode()
@@ -223,8 +225,7 @@ def _shown_size(stream: av.VideoStream, packets: Iterator[av.Packet]) -> tuple[i
             continue
         for picture in pictures:
             assert isinstance(picture, av.VideoFrame)
-            quarter_turn = display_matrix(picture)[0] == 0
-            return (picture.height, picture.width) if quarter_turn else (picture.width, picture.height)
+            return shown_size(picture.width, picture.height, aspect, display_matrix(picture))
     if not all(coded):
         raise Unreadable("its video stream has no frame that can be decoded")
-    return coded
+    return shown_size(*coded, aspect, IDENTITY)

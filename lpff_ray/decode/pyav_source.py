@@ -3,9 +3,8 @@
 A frame is recognised by its presentation time, so it is never taken for another. FFmpeg repairs damaged
 pictures with pieces of their neighbours and goes on; such pictures must not be measured. Three signs are
 heeded: an error while decoding (with `err_detect=explode`, which turns most repairs into errors), a frame
-flagged corrupt, and a
-frame that leans on either: from the first sign to the next keyframe every frame is left out. What no
-    decoder can see is damage that happens to be a valid bitstream.
+flagged corrupt, and a frame that leans on either: from the first sign to the next keyframe every frame is
+left out. What no decoder can see is damage that happens to be a valid bitstream.
 
 Colours become RGB by the matrix and the range that the stream states, BT.601 and limited range where it states none,
 as FFmpeg does it whatever the picture's size (players take untagged HD for BT.709; but what PyAV, OpenCV, decord and
@@ -19,13 +18,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
-from av.buffer import Buffer
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 
+from lpff_ray.decode.display import SQUARE, display_matrix, pixel_aspect, shown_size, turn
 from lpff_ray.decode.frames import (
     Closing,
     Frame,
@@ -116,6 +116,7 @@ class PyavSource(Closing):
         stream.codec_context.thread_count = self._threads
         stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"
         stream.codec_context.options = {"err_detect": "explode"}
+        self._aspect = pixel_aspect(stream)
         self._opened = container, stream
         self._at_start = True
         return self._opened
@@ -201,9 +202,17 @@ class PyavSource(Closing):
             for picture in pictures:
                 assert isinstance(picture, av.VideoFrame)
                 counted += 1
-                found = self._index_of.get(picture.pts or 0) if self.table.timed else counted
+                found = self._index_of_picture(picture) if self.table.timed else counted
                 if found is not None and found < len(self.table):
                     yield found, picture
+
+    def _index_of_picture(self, picture: av.VideoFrame) -> int | None:
+        """None for a picture that carries no time although its packet did.
+
+        Its place can not be told by its predecessor's, since frames that nobody asked for are skipped, nor by its dts,
+        which most decoders copy from the packet read last: better none than another.
+        """
+        return None if picture.pts is None else self._index_of.get(picture.pts)
 
     def _rgb(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
         if picture.colorspace not in MATRICES:
@@ -211,15 +220,17 @@ class PyavSource(Closing):
                 f"colour matrix {picture.colorspace} of ITU-T H.273 is unknown here: re-encode as BT.709"
             )
             raise segment_error("decode", message, self.decoder, "Colour")
+        matrix = display_matrix(picture)
+        scaled: dict[str, Any] = {}
+        if self._aspect != SQUARE:
+            size = shown_size(picture.width, picture.height, self._aspect, matrix)
+            width, height = size if matrix[0] else size[::-1]
+            scaled = {"width": width, "height": height, "interpolation": Interpolation.BICUBIC}
         try:
-            converted = self._reformatter.reformat(picture, format="rgb24", threads=1).to_ndarray()
+            converted = self._reformatter.reformat(picture, format="rgb24", threads=1, **scaled).to_ndarray()
         except (av.FFmpegError, ValueError) as error:
             raise segment_error("decode", error, self.decoder) from None
-        return np.ascontiguousarray(turn(converted.astype(np.uint8, copy=False), display_matrix(picture)))
-
-
-Matrix = tuple[int, int, int, int]
-IDENTITY: Matrix = (1, 0, 0, 1)
+        return np.ascontiguousarray(turn(converted.astype(np.uint8, copy=False), matrix))
 
 
 class _Damage:
@@ -249,29 +260,3 @@ class _Damage:
             first <= place and (place < key_place or index < key_index)
             for first, key_place, key_index in self._spans
         )
-
-
-def display_matrix(picture: av.VideoFrame) -> Matrix:
-    """The signs of (a, b, c, d) of the frame's display matrix: x' = a x + c y, y' = b x + d y; y points down.
-
-    The container's nine 32-bit fixed-point numbers are a, b, u, c, d, v, x, y, w (ISO 14496-12, section
-    8.2.2). Identity if there is none, or if it does not turn by a multiple of 90 degrees.
-    """
-    data = picture.side_data.get("DISPLAYMATRIX")
-    if data is None:
-        return IDENTITY
-    assert isinstance(data, Buffer)
-    numbers = np.frombuffer(bytes(data), np.int32, 9)
-    a, b, c, d = (int(sign) for sign in np.sign(numbers[[0, 1, 3, 4]]))
-    straight = a and d and not b and not c
-    quarter = b and c and not a and not d
-    return (a, b, c, d) if straight or quarter else IDENTITY
-
-
-def turn(image: npt.NDArray[np.uint8], matrix: Matrix) -> npt.NDArray[np.uint8]:
-    """Turn or mirror [h, w, 3] by a display matrix of signs; a view."""
-    a, b, c, d = matrix
-    if a == 0:
-        image = image.swapaxes(0, 1)
-        a, d = c, b
-    return image[:: d or 1, :: a or 1]

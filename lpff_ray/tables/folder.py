@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -16,12 +15,10 @@ import fsspec
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage import absolute, explain, storage_failures
+from lpff_ray.storage import NO_ROOM, absolute, explain, storage_failures
 
 Content = bytes | Iterable[bytes]
 """A file's content: bytes, or chunks of them for what may be larger than memory."""
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Folder:
@@ -107,7 +104,7 @@ class Folder:
             with storage_failures(self.root):
                 yield
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise UserError(
                     f"{self.root}: {os.strerror(error.errno)}; free some space and run the same command to resume"
                 ) from None

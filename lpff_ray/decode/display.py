@@ -1,0 +1,70 @@
+"""From a picture as it is coded to the picture that a player shows: turned or mirrored, with square pixels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.buffer import Buffer
+
+Matrix = tuple[int, int, int, int]
+IDENTITY: Matrix = (1, 0, 0, 1)
+SQUARE = Fraction(1)
+
+# Encoders that keep a frame's shape while they round its sides to even numbers state pixels like 640:639, which nobody
+# sees: resampling for them would only cost sharpness. Standards go from 8:9 (Rec. 601) to 32:11 (ITU-T H.264, table
+# E-1); what lies far outside is a mistake, and would ask for pictures of any size.
+NEARLY_SQUARE = 0.01
+MOST_OBLONG = 4
+
+
+def display_matrix(picture: av.VideoFrame) -> Matrix:
+    """The signs of (a, b, c, d) of the frame's display matrix: x' = a x + c y, y' = b x + d y; y points down.
+
+    The container's nine 32-bit fixed-point numbers are a, b, u, c, d, v, x, y, w (ISO 14496-12, section
+    8.2.2). Identity if there is none, or if it does not turn by a multiple of 90 degrees.
+    """
+    data = picture.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return IDENTITY
+    assert isinstance(data, Buffer)
+    numbers = np.frombuffer(bytes(data), np.int32, 9)
+    a, b, c, d = (int(sign) for sign in np.sign(numbers[[0, 1, 3, 4]]))
+    straight = a and d and not b and not c
+    quarter = b and c and not a and not d
+    return (a, b, c, d) if straight or quarter else IDENTITY
+
+
+def turn(image: npt.NDArray[np.uint8], matrix: Matrix) -> npt.NDArray[np.uint8]:
+    """Turn or mirror [h, w, 3] by a display matrix of signs; a view."""
+    a, b, c, d = matrix
+    if a == 0:
+        image = image.swapaxes(0, 1)
+        a, d = c, b
+    return image[:: d or 1, :: a or 1]
+
+
+def pixel_aspect(stream: av.VideoStream) -> Fraction:
+    """Width over height of a coded pixel, the container's word before the codec's, as FFmpeg's players have it.
+
+    1 where neither says (0:1), where it is as good as 1, and where it is absurd.
+    """
+    aspect = stream.sample_aspect_ratio or SQUARE
+    if abs(aspect - 1) < NEARLY_SQUARE or not Fraction(1, MOST_OBLONG) <= aspect <= MOST_OBLONG:
+        return SQUARE
+    return aspect
+
+
+def shown_size(width: int, height: int, aspect: Fraction, matrix: Matrix) -> tuple[int, int]:
+    """(width, height) of a coded picture once it is turned and its pixels are square.
+
+    The turned picture's height stays and its width is fitted, rounded and then made even, as ffplay does it
+    (calculate_display_rect; `ffmpeg -vf scale=iw*sar:ih` gives the same up to a pixel of rounding).
+    """
+    if matrix[0] == 0:
+        width, height, aspect = height, width, 1 / aspect
+    if aspect == SQUARE:
+        return width, height
+    return max(2, round(width * aspect) // 2 * 2), height
