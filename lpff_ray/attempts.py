@@ -47,7 +47,7 @@ def next_leases(lease: Lease, failure: Failure) -> list[Lease]:
     if attempt == 3:
         return [Lease(lease.segment, attempt, "decord" if used == "pyav" else "pyav")]
     middle = middle_ns(lease.segment)
-    if middle is None:
+    if middle is None or lease.segment.is_half:
         return []
     return [Lease(half, attempt, "pyav") for half in lease.segment.halves(middle)]
 
@@ -78,3 +78,17 @@ def middle_ns(segment: Segment) -> int | None:
     inside = [pts for pts in segment.video.keyframe_pts_ns if start < pts < end]
     middle = min(inside, key=lambda pts: abs(pts - middle), default=middle)
     return middle if start < middle < end else None
+
+
+def not_done(segment: Segment, done: set[str]) -> list[Segment]:
+    """What is left of a segment: nothing, the half that is not done, or all of it.
+
+    done: ids of the segments, or halves, that have a part. A segment one half of which is done is not to be mined
+    whole: the rows of that half would be there twice.
+    """
+    if segment.segment_id in done:
+        return []
+    middle = middle_ns(segment)
+    halves = segment.halves(middle) if middle is not None else ()
+    left = [half for half in halves if half.segment_id not in done]
+    return left if len(left) < len(halves) else [segment]

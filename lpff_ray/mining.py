@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from lpff_ray.attempts import not_done
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure
 from lpff_ray.models import store
@@ -117,8 +118,8 @@ def mine(
         run.forget_quarantined()
     planned = [segment for video in planned_videos for segment in segments(video, config.segment_seconds)]
     done = run.done()
-    left = [segment for segment in planned if not parts.is_done(segment.segment_id, done)]
-    # Long segments first, photos last: no worker is left with a long one when the others have nothing to do.
+    left = [rest for segment in planned for rest in not_done(segment, done)]
+    # Photos last: no worker is left with a long segment when the others have nothing to do.
     left.sort(key=lambda segment: segment.video.kind == "photo")
     outcome = Outcome()
     if left:

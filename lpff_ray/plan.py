@@ -78,6 +78,11 @@ class Segment:
     start_ns: int | None
     end_ns: int | None
 
+    @property
+    def is_half(self) -> bool:
+        """Whether it is one half of a planned segment."""
+        return self.segment_id[-1] in "ab"
+
     def halves(self, middle_ns: int) -> tuple[Segment, Segment]:
         """Cut at `middle_ns` (presentation time): the second half starts with it."""
         return (

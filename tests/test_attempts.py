@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpff_ray.attempts import LAST_ATTEMPT, middle_ns, next_leases, span_ns
+from lpff_ray.attempts import LAST_ATTEMPT, middle_ns, next_leases, not_done, span_ns
 from lpff_ray.errors import Failure
 from lpff_ray.plan import NS, Segment, Video
 from lpff_ray.receipt import Lease
@@ -82,6 +82,17 @@ def test_open_ends_are_closed_by_the_video() -> None:
 def test_halves_meet_at_the_keyframe_nearest_to_the_middle(keyframes: tuple[int, ...], middle: float) -> None:
     video = replace(VIDEO, keyframe_pts_ns=tuple(second * NS for second in keyframes))
     assert middle_ns(replace(SEGMENT, video=video)) == middle * NS
+
+
+def test_only_the_missing_half_is_left() -> None:
+    first, second = SEGMENT.halves(10 * NS)
+    assert not_done(SEGMENT, set()) == [SEGMENT]
+    assert not_done(SEGMENT, {"v-00000"}) == not_done(SEGMENT, {"v-00000a", "v-00000b"}) == []
+    assert not_done(SEGMENT, {"v-00000b"}) == [first]
+    assert not_done(SEGMENT, {"v-00000a"}) == [second]
+    assert not_done(PHOTO, set()) == [PHOTO]
+    # Halves of halves would have no place in the count of segments.
+    assert {name for name, *_ in climb(first, "decode")} == {"v-00000a"}
 
 
 @given(

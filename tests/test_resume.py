@@ -19,10 +19,11 @@ from PIL import Image
 from tablecheck import assert_same_faces
 
 import lpff_ray
-from lpff_ray import local
+from lpff_ray import attempts, local
 from lpff_ray.config import MineConfig
+from lpff_ray.engine import Engine
 from lpff_ray.errors import Failure
-from lpff_ray.mining import Job
+from lpff_ray.mining import Job, mine
 from lpff_ray.plan import Segment, Video, plan_videos, segments
 from lpff_ray.progress import Progress
 from lpff_ray.receipt import Lease, Receipt
@@ -192,7 +193,27 @@ def test_a_second_run_with_more_sources_adds_only_them(clip: Path, tmp_path: Pat
     assert len(lpff_ray.videos(str(out))) == 2
 
 
-def test_retry_quarantined(tmp_path: Path) -> None:
+def test_a_half_that_is_done_is_not_mined_again(tmp_path: Path) -> None:
+    """Its rows stood in the table twice, whether the other half had been given up or the run was killed before it."""
+    clip = write_clip(tmp_path / "clip.mp4", 40, size=(320, 240), picture_of=portrait)
+    config = MineConfig(every=4)
+    for given_up in (True, False):
+        out = str(tmp_path / f"out{given_up}")
+        run_of, videos = Run(out, config), plan_videos([Source(str(clip))])
+        run_of.commit_plan(videos)
+        whole = segments(videos[0], config.segment_seconds)[0]
+        first, second = whole.halves(attempts.middle_ns(whole))
+        assert Engine(config, out, "cpu").run(Lease(second, 4, "pyav")).failure is None
+        if given_up:
+            run_of.commit_quarantine(first, Failure("process", "Timeout", "not done after 60 s", "pyav"), 4)
+        mine([str(clip)], out, config, device="cpu", retry_quarantined=given_up)
+        assert lpff_ray.scan(out).collect()["frame_index"].to_list() == list(range(0, 40, 4))
+        assert lpff_ray.segments(out)["segment_id"].to_list() == [first.segment_id, second.segment_id]
+        assert lpff_ray.videos(out)["status"].to_list() == ["done"]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_retry_quarantined(tmp_path: Path, compacted: bool) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 12, size=(320, 240), picture_of=portrait)
     command = ("mine", clip, "--out", tmp_path / "out", "--every", "4")
     run_of = Run(str(tmp_path / "out"), MineConfig(every=4))
@@ -207,6 +228,8 @@ def test_retry_quarantined(tmp_path: Path) -> None:
     assert "1 segments in quarantine" in left.stdout
     assert lpff_ray.videos(str(tmp_path / "out"))["status"].to_list() == ["failed"]
     assert "not done after 60 s" in call("status", tmp_path / "out").stdout
+    if compacted:
+        assert call("compact", tmp_path / "out").returncode == 0
     again = call(*command, "--retry-quarantined")
     assert again.returncode == 0
     assert "quarantine" not in again.stdout

@@ -60,14 +60,15 @@ def compact(out: str) -> Compaction:
             "segment_ids": sorted(gathered | {name.removesuffix(".parquet") for name in new}),
         }
         folder.commit(COMPACTED_FILE, json.dumps(state).encode())
-        for files in before["tables"].values():
-            for name in files:
-                folder.remove(f"{TABLES}/{name}")
     for name in [*leftovers, *new]:
         folder.remove(f"{parts.PARTS}/{name}")
-    now = compacted(folder)["tables"].get("faces", [])
+    valid = compacted(folder)["tables"]
+    for name in folder.names(TABLES, ".parquet"):  # earlier generations, an interrupted run's too
+        kind, *rest = name.split("-")
+        if rest and kind in ("faces", "segment", "quarantine") and name not in valid.get(kind, ()):
+            folder.remove(f"{TABLES}/{name}")
     total = int(read.scan(out).select(pl.len()).collect().item())
-    return Compaction(parts_gathered=len(new), faces=total, files=len(now))
+    return Compaction(parts_gathered=len(new), faces=total, files=len(valid.get("faces", ())))
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

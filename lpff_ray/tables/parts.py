@@ -81,8 +81,3 @@ def _footer(folder: Folder, name: str, source: str | io.BytesIO) -> dict[str, An
             f"up to {SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
         )
     return dict(footer)
-
-
-def is_done(segment_id: str, done: set[str]) -> bool:
-    """Whether a segment, or both halves that it was cut into, are among the done ones."""
-    return segment_id in done or (f"{segment_id}a" in done and f"{segment_id}b" in done)

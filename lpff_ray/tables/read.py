@@ -76,7 +76,10 @@ def videos(out: str) -> pl.DataFrame:
             pl.col("message").first().alias("failure"),
         )
     )
-    joined = planned.join(sums, "video_id", "left").join(failed, "video_id", "left")
+    # A duplicate shares its video_id with the row that was mined, and has no work of its own.
+    key = pl.when(pl.col("status") == "planned").then("video_id").alias("mined_id")
+    joined = planned.with_columns(key).join(sums, left_on="mined_id", right_on="video_id", how="left")
+    joined = joined.join(failed, left_on="mined_id", right_on="video_id", how="left")
     done, lost = pl.col("done").fill_null(0), pl.col("lost").fill_null(0)
     status = (
         pl.when(pl.col("status") != "planned")

@@ -70,13 +70,21 @@ class Run:
         return {name.removesuffix(suffix) for name in names} | set(compacted(self.folder)["segment_ids"])
 
     def forget_quarantined(self) -> int:
-        """Remove the parts of quarantined segments, so that they are tried again. Returns how many."""
+        """Forget which segments were given up, so that they are tried again. Returns how many."""
         names = self.folder.names(parts.PARTS, ".parquet")
         footers = parts.read_footers(self.folder, names)
         chosen = [name for name, footer in zip(names, footers, strict=True) if footer["kind"] == "quarantine"]
         for name in chosen:
             self.folder.remove(f"{parts.PARTS}/{name}")
-        return len(chosen)
+        state = compacted(self.folder)
+        gathered: set[str] = set()
+        for name in state["tables"].pop("quarantine", []):
+            with self.folder.parsing(f"{TABLES}/{name}", COMPACTED_MEND):
+                gathered |= set(pl.read_parquet(self.folder.source(f"{TABLES}/{name}"))["segment_id"])
+        if gathered:
+            state["segment_ids"] = sorted(set(state["segment_ids"]) - gathered)
+            self.folder.commit(COMPACTED_FILE, json.dumps(state).encode())
+        return len(chosen) + len(gathered)
 
     def commit_quarantine(self, segment: Segment, failure: Failure, attempts: int) -> None:
         """Record that a segment could not be mined."""

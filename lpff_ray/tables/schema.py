@@ -82,7 +82,8 @@ SEGMENTS = pl.Schema(
         **_STAGE_SECONDS,
     }
 )
-"""One row per mined segment. `faces_rejected`: found, but below min_face_px or min_det_score."""
+"""One row per mined segment. `faces_rejected`: found, but below min_face_px or min_det_score, or a second
+look at a better face."""
 
 QUARANTINE = pl.Schema(
     {

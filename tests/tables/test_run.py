@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -163,11 +164,14 @@ def test_damaged_tables_of_curation_are_named_with_their_mends(run: Run) -> None
         curated.earlier_marks(run.folder)
 
 
-def test_halves_make_a_segment_done(run: Run) -> None:
-    commit(run, "a", 0, 2, "a")
-    assert not parts.is_done("a-00000", run.done())
-    commit(run, "a", 0, 2, "b")
-    assert parts.is_done("a-00000", run.done())
+def test_a_duplicate_has_no_work_of_its_own(run: Run) -> None:
+    """The sums of the video that it repeats were counted once more for every copy: 3 of 1 segments mined."""
+    run.commit_plan([video("a"), replace(video("a"), uri="/videos/copy.mp4", status="duplicate")])
+    commit(run, "a", 0, 5), commit(run, "a", 1, 5)
+    table = lpff_ray.videos(run.folder.root)
+    assert table["status"].to_list() == ["done", "duplicate"]
+    assert table["faces"].to_list() == [10, None]
+    assert table["segments_done"].to_list() == [2, 0]
 
 
 def test_videos_tell_the_truth_about_their_segments(run: Run) -> None:
@@ -253,10 +257,13 @@ def test_a_compaction_that_was_cut_short_loses_and_doubles_nothing(run: Run) -> 
     content = part.read_bytes()
     compact(out)
     part.write_bytes(content)  # as if it had been killed before it removed the parts
+    stale = part.parent.parent / "tables" / "faces-0000-00000.parquet"
+    stale.write_bytes(content)  # and before it removed what it had gathered earlier
     assert len(lpff_ray.scan(out).collect()) == 20
     assert len(lpff_ray.segments(out)) == 1
     compact(out)
     assert not part.exists()
+    assert not stale.exists()
     assert len(lpff_ray.scan(out).collect()) == 20
 
 
