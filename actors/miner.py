@@ -57,8 +57,8 @@ def make_engine(config: MineConfig, out: str, device: str) -> Worker:
     """The engine of a miner, on the GPU that Ray gave it, if any. Raises UserError if it can not be made."""
     from lpff_ray.engine import Engine  # not imported above: a driver needs no models
 
-    if device != "cpu":
-        device = "cuda" if ray.get_gpu_ids() else "cpu"
+    if device != "cpu" and ray.get_gpu_ids():
+        device = "cuda"  # the only one that this process sees, whatever number the user gave
     return Engine(config, out, device)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import ray
 
+from actors.miner import make_engine
 from cluster.dispatch import dispatch
 from cluster.export import ray_exporter
 from cluster.metrics import Metrics
 from cluster.neighbours import ray_jobs
 from cluster.session import fit, marker_in, session
-from lpff_ray.engine import Engine
 from lpff_ray.mining import Executor, Job, Outcome
 
 
@@ -28,7 +28,7 @@ def run_ray(job: Job, address: str = "") -> Outcome:
         job.progress.listen(Metrics())
         return dispatch(
             job.segments,
-            functools.partial(Engine, job.config, job.out, job.device),
+            functools.partial(make_engine, job.config, job.out, job.device),
             lambda: fit(ray.nodes(), job.device, job.workers),
             job.progress,
             job.on_quarantine,
