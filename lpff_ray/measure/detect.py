@@ -9,6 +9,7 @@ whose shorter side is 18 to 120 pixels of its input, so scales a factor of four 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,9 @@ VERIFIER_SIDES = (65.0, 85.0)
 SURE, HOPELESS = 1.8, -1.0
 VERIFIER_OF_SURE = 0.9
 PAD_TO = 32  # dense inputs are padded to a multiple of this, so that few network shapes exist
-MAX_SHAPES = 16
+MOST_PIXELS = (
+    3 << 20
+)  # of the inputs of dense networks kept, which take some 130 bytes a pixel in each thread
 
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
 """BlazeFace's keypoints; right and left are the subject's."""
@@ -71,6 +74,10 @@ class Detections:
     keypoints: NDArray[np.float32]
     rejected: int = 0
 
+    def of(self, which: NDArray[np.int64]) -> Detections:
+        """Some of the faces."""
+        return Detections(self.boxes[which], self.scores[which], self.keypoints[which])
+
 
 class FaceDetector:
     """Finds faces of at least `min_face_px` in whole frames."""
@@ -84,6 +91,7 @@ class FaceDetector:
         self.min_face_px = min_face_px
         self.min_score = min_score
         self.close_up = TfliteModel(model_path, device)
+        self._lock = threading.Lock()
         self._dense: OrderedDict[tuple[int, int], TfliteModel] = OrderedDict()
 
     def detect(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
@@ -108,12 +116,13 @@ class FaceDetector:
 
     def _dense_pass(self, images: list[NDArray[np.uint8]], threshold: float) -> list[NDArray[np.float64]]:
         height, width = (-(-side // PAD_TO) * PAD_TO for side in images[0].shape[:2])
-        model = self._dense.pop((height, width), None)
-        if model is None:
-            model = TfliteModel(self.model_path, self.device, input_size=(height, width))
-            while len(self._dense) >= MAX_SHAPES:
+        with self._lock:
+            model = self._dense.pop((height, width), None)
+            if model is None:
+                model = TfliteModel(self.model_path, self.device, input_size=(height, width))
+            self._dense[height, width] = model
+            while len(self._dense) > 1 and sum(h * w for h, w in self._dense) > MOST_PIXELS:
                 self._dense.popitem(last=False)
-        self._dense[height, width] = model
         batch = np.zeros((len(images), height, width, 3), np.uint8)
         for slot, image in zip(batch, images, strict=True):
             slot[: image.shape[0], : image.shape[1]] = image

@@ -30,6 +30,10 @@ from lpff_ray.models.store import plugin, plugin_files
 from lpff_ray.timing import Timed
 
 EMBEDDING_BATCH = 16
+NEAR_FRONTAL = frozenset({"facemesh", "blazeface"})
+"""Estimators that know faces by both eyes. Half of a profile they may take for a whole face, and two of them would
+outvote PoseNet: where FaceMesh's points count for nothing, `frontal` is no answer of theirs. What else they say there
+counts: towards 90 degrees PoseNet's pitch is loose, theirs is not."""
 
 
 @dataclass
@@ -82,15 +86,19 @@ class FaceMeasurer:
             detections = self.detector.detect(pictures)
         into.frames += len(frames)
         into.rejected += sum(found.rejected for found in detections)
-        owners = [index for index, found in enumerate(detections) for _ in range(len(found.boxes))]
-        if not owners:
+        faces, owners = _joined(detections)
+        if not len(owners):
             return
         own_pictures = [pictures[index] for index in owners]
-        faces = _joined(detections)
+        with into.timed("pose"):
+            learned = learned_pose(self.pose, own_pictures, faces.boxes)
+        once = np.flatnonzero(~seen_twice(faces, owners, learned.middle))
+        into.rejected += len(owners) - len(once)
+        faces, owners, learned = faces.of(once), owners[once], learned.of(once)
+        own_pictures = [own_pictures[index] for index in once]
         with into.timed("landmarks"):
             meshes = self.mesh(own_pictures, faces.boxes, faces.keypoints)
         with into.timed("pose"):
-            learned = learned_pose(self.pose, own_pictures, faces.boxes)
             focal = self.focal_factor * max(width, height)
             voted: dict[str, NDArray] = {
                 name: vote(own_pictures, faces.boxes) for name, vote in self.voters.items()
@@ -108,8 +116,7 @@ class FaceMeasurer:
         while len(into.pending_chips) >= EMBEDDING_BATCH:
             self._embed(into, EMBEDDING_BATCH)
         columns = into.columns
-        for owner, found in enumerate(detections):
-            count = len(found.boxes)
+        for owner, count in enumerate(np.bincount(owners)):
             columns["frame_index"].extend([frames[owner].index] * count)
             columns["pts_ns"].extend([frames[owner].pts_ns] * count)
             columns["face_index"].extend(range(count))
@@ -187,25 +194,32 @@ def into_pose(
     for index, name in enumerate(("yaw", "pitch", "roll")):
         columns[name].extend(angles[:, index].astype(np.float32))
     columns["pose_spread"].extend(spread(list(rotations.values())))
-    for number in range(len(angles)):
-        ballot = [
-            {
-                "estimator": name,
-                "yaw": float(a[number, 0]),
-                "pitch": float(a[number, 1]),
-                "roll": float(a[number, 2]),
-            }
-            for name, a in votes.items()
-        ]
-        named = [bins.bin_of(a[number, 0], a[number, 1]) for a in votes.values()]
-        columns["pose_votes"].append(ballot)
-        soft = bins.soft_bin(named)
-        columns["pose_bin"].append(soft)
-        columns["pose_bin_strict"].append(bins.hard_bin(named))
-        columns["pose_bin_fine"].append(
-            bins.fine_bin(soft, np.array([a[number, :2] for a in votes.values()]))
-        )
+    into_bins(columns, votes, blind=np.abs(votes["posenet"][:, 0]) >= pose.POINTS_FADE[1])
     return five
+
+
+def into_bins(columns: dict[str, list[Any]], votes: Mapping[str, NDArray], blind: NDArray[np.bool_]) -> None:
+    """Append every estimator's angles, and EFHQ's bins by vote.
+
+    votes: yaw, pitch, roll in degrees [n, 3] by estimator. blind [n]: for these faces `frontal` is no answer of
+    NEAR_FRONTAL's, and how far they think them turned counts for no fine bin.
+    """
+    for number in range(len(blind)):
+        ballot = {name: angles[number] for name, angles in votes.items()}
+        columns["pose_votes"].append(
+            [
+                {"estimator": name, **dict(zip(("yaw", "pitch", "roll"), angles.tolist(), strict=True))}
+                for name, angles in ballot.items()
+            ]
+        )
+        named = {name: bins.bin_of(yaw, pitch) for name, (yaw, pitch, _) in ballot.items()}
+        unable = NEAR_FRONTAL if blind[number] else frozenset()
+        counted = [name for estimator, name in named.items() if estimator not in unable or name != "frontal"]
+        soft = bins.soft_bin(counted)
+        seen = np.array([angles[:2] for estimator, angles in ballot.items() if estimator not in unable])
+        columns["pose_bin"].append(soft)
+        columns["pose_bin_strict"].append(bins.hard_bin(counted))
+        columns["pose_bin_fine"].append(bins.fine_bin(soft, seen))
 
 
 def learned_pose(network: PoseModel, pictures: Sequence[NDArray[np.uint8]], boxes: NDArray) -> pose.Learned:
@@ -241,9 +255,28 @@ def into_quality(
         columns["phash"].append(quality.perceptual_hash(chip))
 
 
-def _joined(detections: Sequence[Detections]) -> Detections:
-    return Detections(
+def seen_twice(faces: Detections, owners: NDArray[np.int64], middles: NDArray) -> NDArray[np.bool_]:
+    """Which faces [n] are a second look at a better one of their frame: PoseNet puts their middle into its box.
+
+    owners [n]: which frame each is of; middles [n, 2]: `pose.Learned`'s. Where a face is large in its frame, a finer
+    pass of the detector takes forehead and eyes, or half of the face and what is beside it, for a face as well (scores
+    up to 0.86; in every third frame of clips that were enlarged until faces had 500 pixels). Such boxes overlap the
+    true one no more than those of two people cheek to cheek do, but PoseNet sees through them where the face is.
+    """
+    twice = np.zeros(len(owners), bool)
+    order = np.argsort(-faces.scores, kind="stable")
+    for rank, face in enumerate(order):
+        better = order[:rank]
+        boxes = faces.boxes[better[(owners[better] == owners[face]) & ~twice[better]]]
+        twice[face] = ((middles[face] > boxes[:, :2]) & (middles[face] < boxes[:, 2:])).all(1).any()
+    return twice
+
+
+def _joined(detections: Sequence[Detections]) -> tuple[Detections, NDArray[np.int64]]:
+    """The faces of all frames, and which frame each is of."""
+    joined = Detections(
         boxes=np.concatenate([found.boxes for found in detections]),
         scores=np.concatenate([found.scores for found in detections]),
         keypoints=np.concatenate([found.keypoints for found in detections]),
     )
+    return joined, np.repeat(np.arange(len(detections)), [len(found.boxes) for found in detections])

@@ -63,18 +63,21 @@ def sample(frame: NDArray[np.uint8], matrix: NDArray, size: int) -> NDArray[np.u
     Where the crop shrinks the frame by two or more, the region is first averaged down by a whole number, so that
     the crop does not alias; averaging only the region keeps the cost independent of the frame's size.
     """
-    shrink = int(1.0 / max(scale_of(matrix), 1e-6))
-    if shrink < 2:
-        return cv2.warpAffine(frame, _corner_to_centre(matrix), (size, size), flags=cv2.INTER_LINEAR)
+    shrink = max(int(1.0 / max(scale_of(matrix), 1e-6)), 1)
     corners = apply(invert(matrix), np.array([[0, 0], [size, 0], [0, size], [size, size]]))
+    margin = max(shrink, 2)  # what interpolation reaches
     height, width = frame.shape[:2]
-    x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - shrink, 0)
-    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + shrink, [width, height])
+    x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - margin, 0)
+    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + margin, [width, height])
     cells_x, cells_y = (x1 - x0) // shrink, (y1 - y0) // shrink
     if cells_x < 1 or cells_y < 1:
         return np.zeros((size, size, 3), np.uint8)
     region = frame[y0 : y0 + cells_y * shrink, x0 : x0 + cells_x * shrink]
-    reduced = cv2.resize(region, (int(cells_x), int(cells_y)), interpolation=cv2.INTER_AREA)
+    reduced = (
+        region
+        if shrink == 1
+        else cv2.resize(region, (int(cells_x), int(cells_y)), interpolation=cv2.INTER_AREA)
+    )
     to_frame = np.array([[shrink, 0.0, x0], [0.0, shrink, y0]])
     return cv2.warpAffine(
         reduced, _corner_to_centre(compose(matrix, to_frame)), (size, size), flags=cv2.INTER_LINEAR

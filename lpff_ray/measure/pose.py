@@ -36,20 +36,19 @@ SURE_PRESENCE, SURE_SOFTNESS = 12.0, 2.0
 
 # Degrees to add to the size of FaceMesh's yaw, by that size (rows) and its presence logit (columns): at profile it
 # imagines a face that looks to the front, and knows that something is wrong. Fitted on 1,900 of the faces that PoseNet
-# was trained on by benchmarks/accuracy/fit_mesh_yaw.py; on 496 others the yaw error falls from 3.7 / 7.6 / 16.6 / 28 to
-# 4.8 / 6.2 / 5.6 / 8.6 at |yaw| 30-45 / 45-60 / 60-75 / 75 and more, and of 286 profiles the majority of the embedded
-# estimators calls 6 frontal instead of 28.
+# was trained on by benchmarks/accuracy/fit_mesh_yaw.py; on 496 others the yaw error falls from 3.5 / 6.8 / 16.6 / 29 to
+# 4.4 / 6.3 / 6.5 / 9.6 at |yaw| 30-45 / 45-60 / 60-75 / 75 and more.
 MESH_YAW = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 70.0)
 MESH_PRESENCE = (-4.0, 0.0, 4.0, 8.0, 12.0, 16.0)
 MESH_YAW_ADDED = np.array(
     [
         [0, 0, 0, 0, 0, 0],
-        [16, 9, 3, 1, 1, 0],
-        [31, 21, 9, 3, 2, 1],
-        [39, 26, 16, 7, 2, 1],
-        [33, 25, 14, 8, 7, 3],
-        [22, 21, 16, 12, 10, 7],
-        [17, 16, 14, 12, 12, 11],
+        [11, 7, 1, 0, 0, 0],
+        [19, 13, 7, 3, 1, 1],
+        [33, 23, 14, 7, 3, 2],
+        [34, 25, 12, 7, 5, 3],
+        [23, 20, 15, 9, 8, 5],
+        [19, 17, 16, 10, 8, 7],
     ],
     np.float64,
 )
@@ -94,10 +93,14 @@ class Learned:
     scale: NDArray[np.float64]
     middle: NDArray[np.float64]
 
+    def of(self, which: NDArray[np.int64]) -> Learned:
+        """The answers for some of the faces."""
+        return Learned(self.rotation[which], self.scale[which], self.middle[which])
+
 
 @lru_cache(maxsize=1)
 def head_model() -> HeadModel:
-    """The head model that ships with the package (made by `benchmarks/accuracy/head_model.py`)."""
+    """The head model that ships with the package: FaceMesh's mean shape on near-frontal faces."""
     with resources.files("lpff_ray.measure").joinpath("head_model.npz").open("rb") as file:
         arrays = np.load(file, allow_pickle=False)
         return HeadModel(

@@ -98,9 +98,7 @@ def link(
         faces = np.arange(starts[frame], starts[frame + 1])
         taken: set[int] = set()
         if active and len(faces):
-            costs = np.array(
-                [[_cost(track, boxes[f], embeddings[f], now, likeness) for f in faces] for track in active]
-            )
+            costs = _costs(active, boxes[faces], embeddings[faces], int(now), likeness)
             # Cut off where faces are left alone: dearer, two wrong links would beat a right one and a face left alone.
             for row, column in zip(*linear_sum_assignment(np.minimum(costs, HIGHEST_COST)), strict=True):
                 if costs[row, column] <= HIGHEST_COST:
@@ -121,13 +119,21 @@ def _last(track: _Track, pts_ns: NDArray, frame: int) -> bool:
     return frame > 0 and track.seen_ns == pts_ns[frame - 1]
 
 
-def _cost(track: _Track, box: NDArray, embedding: NDArray, now: int, likeness: Likeness) -> float:
-    size, last_size = (np.sqrt(np.prod(b[2:] - b[:2])) for b in (box, track.box))
-    predicted = (track.box[:2] + track.box[2:]) / 2 + track.velocity * (now - track.seen_ns) / 1e9
-    distance = np.linalg.norm((box[:2] + box[2:]) / 2 - predicted) / max((size + last_size) / 2, 1e-6)
-    growth = abs(np.log(max(size, 1e-6) / max(last_size, 1e-6)))
-    unlike = max(0.0, likeness.enough - float(embedding @ track.embedding))
-    return 0.5 * distance + 0.5 * growth + likeness.slope * unlike
+def _costs(
+    tracks: list[_Track], boxes: NDArray, embeddings: NDArray, now: int, likeness: Likeness
+) -> NDArray[np.float64]:
+    """What it costs to link each track [t] with each face [f] of a frame: [t, f]."""
+    last = np.array([track.box for track in tracks], np.float64)
+    ahead = np.array([(now - track.seen_ns) / 1e9 for track in tracks])
+    predicted = (last[:, :2] + last[:, 2:]) / 2
+    predicted += np.array([track.velocity for track in tracks]) * ahead[:, None]
+    sizes = np.maximum(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)), 1e-6)
+    last_sizes = np.maximum(np.sqrt(np.prod(last[:, 2:] - last[:, :2], axis=1)), 1e-6)[:, None]
+    away = np.linalg.norm((boxes[:, :2] + boxes[:, 2:]) / 2 - predicted[:, None], axis=2)
+    growth = np.abs(np.log(sizes / last_sizes))
+    unlike = likeness.enough - np.array([track.embedding for track in tracks]) @ embeddings.T
+    distance = away / ((sizes + last_sizes) / 2)
+    return np.asarray(0.5 * distance + 0.5 * growth + likeness.slope * np.maximum(unlike, 0))
 
 
 def _advance(track: _Track, box: NDArray, embedding: NDArray, now: int) -> None:

@@ -30,6 +30,7 @@ CPU_FACES_PER_BATCH = 16
 CPU_CROPS_PER_BATCH = 4
 CUDA_FACES_PER_BATCH = 64
 CUDA_IMAGES_PER_BATCH = 32
+CUDA_PIXELS_PER_BATCH = 2 << 20  # of large images fewer: the engine hands over ten frames of 1080p, two of 4K
 
 
 class TfliteModel:
@@ -175,10 +176,11 @@ class TorchBackend:
     def __init__(self, path: Path, device: str, input_size: tuple[int, int] | None) -> None:
         self._device = torch_device(device)
         self._graph = TfliteGraph(path).to(self._device)
-        self.input_size = input_size or self._graph.input_size
+        height, width = self.input_size = input_size or self._graph.input_size
+        self._batch_size = max(1, min(CUDA_IMAGES_PER_BATCH, CUDA_PIXELS_PER_BATCH // (height * width)))
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
-        return in_fixed_batches(self._graph, batch, CUDA_IMAGES_PER_BATCH, self._device)
+        return in_fixed_batches(self._graph, batch, self._batch_size, self._device)
 
 
 def torch_device(name: str) -> torch.device:

@@ -16,6 +16,7 @@ from skimage.data import astronaut
 from lpff_ray.measure.detect import (
     LARGEST_INPUT_FACE,
     LEFT_EYE,
+    MOST_PIXELS,
     RIGHT_EYE,
     SMALLEST_INPUT_FACE,
     SMALLEST_PICTURE,
@@ -162,3 +163,12 @@ def test_merging_averages_agreeing_boxes_and_drops_parts_of_faces() -> None:
 def test_overlap_is_intersection_over_union() -> None:
     boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]], float)
     assert overlap(boxes[0], boxes) == pytest.approx([1, 1 / 3, 0])
+
+
+def test_photos_of_many_sizes_do_not_keep_a_network_each() -> None:
+    detector = make_detector(32)
+    for width in range(900, 2100, 100):
+        detector.detect([np.zeros((1200, width, 3), np.uint8)])
+    kept = [height * width for height, width in detector._dense]
+    assert sum(kept) <= MOST_PIXELS
+    assert len(kept) > 1

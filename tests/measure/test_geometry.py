@@ -42,3 +42,11 @@ def test_sample_averages_when_it_shrinks_and_is_black_outside() -> None:
     assert crop.mean() == pytest.approx(127.5, abs=2)
     outside = geometry.sample(frame, geometry.crop_transform(np.array([500.0, 40.0]), 64, 0.0, 16), 16)
     assert outside.max() == 0
+
+
+def test_sample_reads_frames_wider_than_opencv_warps() -> None:
+    """OpenCV refuses 32,767 pixels and more: one panorama ended a whole run."""
+    frame = np.zeros((40, 40_000, 3), np.uint8)
+    frame[10:20, 35_000:35_010] = np.random.default_rng(2).integers(0, 256, (10, 10, 3), np.uint8)
+    crop = geometry.sample(frame, geometry.crop_transform(np.array([35_005.0, 15.0]), 10, 0.0, 10), 10)
+    assert np.array_equal(crop, frame[10:20, 35_000:35_010])

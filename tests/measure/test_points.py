@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import av
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import lpff_ray
 from lpff_ray.measure import pose
 from lpff_ray.measure.detect import Detections
-from lpff_ray.measure.faces import Measurements, into_pose
+from lpff_ray.measure.faces import Measurements, into_bins, into_pose, seen_twice
 from lpff_ray.measure.landmarks import SCHEME_68, Meshes
 from lpff_ray.measure.rotation import matrix_from_angles
 
 MIDDLE, SCALE = np.array([500.0, 400.0]), 30.0  # pixels, and pixels per cm
+
+
+def first_frame(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24")
 
 
 def points_of(angles: tuple[float, float, float], wrong_by: float, presence: float) -> tuple[np.ndarray, ...]:
@@ -69,3 +79,41 @@ def test_facemeshs_yaw_is_turned_outwards_smoothly_and_never_past_the_side(prese
     assert np.abs(turned).max() < 90
     assert np.abs(np.diff(turned)).max() < 1, "a quarter of a degree of FaceMesh's"
     np.testing.assert_allclose(turned, -turned[::-1], atol=1e-6)
+
+
+def test_a_second_look_at_a_large_face_is_dropped_and_a_neighbour_is_not() -> None:
+    """Boxes of `liveportrait_d14` enlarged 2.5 times, forehead and eyes above the face, and of two people cheek to
+    cheek; what tells them apart is where PoseNet sees the face."""
+    boxes = np.array(
+        [[90, 300, 730, 940], [130, 60, 640, 570], [90, 300, 730, 940], [600, 300, 900, 600]], "f"
+    )
+    faces = Detections(boxes, np.array([0.96, 0.81, 0.5, 0.9], "f"), np.zeros((4, 6, 2), "f"))
+    middles = np.array([[410, 620], [400, 500], [410, 620], [760, 450]])
+    assert seen_twice(faces, np.array([0, 0, 1, 0]), middles).tolist() == [False, True, False, False]
+    # What was dropped takes nobody with it: the third looks like the second, not like the best.
+    faces = Detections(boxes[[0, 1, 1]], np.array([0.9, 0.8, 0.7], "f"), np.zeros((3, 6, 2), "f"))
+    middles = np.array([[410, 620], [400, 500], [385, 200]])
+    assert seen_twice(faces, np.zeros(3, int), middles).tolist() == [False, True, False]
+
+
+def test_a_large_face_is_one_row(shared_data: Path) -> None:
+    """Forehead and eyes were a face of their own, with a track, a crop and an identity, in 15 of 16 such frames."""
+    frame = first_frame(shared_data / "videos" / "liveportrait_d14.mp4")
+    large = cv2.resize(frame, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC)
+    assert len(lpff_ray.analyze([large])) == 1
+
+
+def test_estimators_that_need_both_eyes_do_not_outvote_posenet_at_profile() -> None:
+    """Half a profile looks whole to them: frames of `data-juicer_video3` turned by 76 degrees were `frontal`."""
+    votes = {
+        "posenet": np.array([[-76.0, 2.0, 0.0], [20.0, 0.0, 0.0], [-84.0, 40.0, 0.0], [-76.0, 2.0, 0.0]]),
+        "facemesh": np.array([[-4.0, 5.0, 0.0], [-50.0, 0.0, 0.0], [-60.0, 5.0, 0.0], [-4.0, 5.0, 0.0]]),
+        "blazeface": np.array([[4.0, 5.0, 0.0], [-50.0, 0.0, 0.0], [-50.0, 5.0, 0.0], [4.0, 5.0, 0.0]]),
+        "fsanet": np.array([[-70.0, 0.0, 0.0], [10.0, 0.0, 0.0], [-80.0, 0.0, 0.0], [-3.0, 0.0, 0.0]]),
+    }
+    columns = Measurements().columns
+    into_bins(columns, votes, blind=np.array([True, False, True, True]))
+    assert columns["pose_bin"] == ["profile_right", "confused", "profile_right", "confused"]
+    assert columns["pose_bin_strict"] == ["profile_right", "confused", "confused", "confused"]
+    assert columns["pose_bin_fine"] == ["right_70_80", "confused", "right_80_90", "confused"]
+    assert [vote["estimator"] for vote in columns["pose_votes"][0]] == list(votes), "all of them are kept"
