@@ -66,14 +66,21 @@ class Engine:
         concerns the whole run, such as a full disk, its own or that of the copies of remote videos.
         """
         start = time.perf_counter()
+        outcome = _Outcome()
         try:
-            outcome = _Outcome()
             self._mine(lease, outcome)
         except SegmentError as error:
             return Receipt(lease, failure=error.failure, decoder=error.failure.decoder)
         except OSError as error:  # the source can not be reached
             failure = Failure("open", type(error).__name__, _one_line(error), lease.decoder)
             return Receipt(lease, failure=failure, decoder=lease.decoder)
+        except (
+            cv2.error,
+            RuntimeError,
+            MemoryError,
+        ) as error:  # one picture that a model can not take ends no run
+            failure = Failure("measure", type(error).__name__, _one_line(error), outcome.decoder)
+            return Receipt(lease, failure=failure, decoder=outcome.decoder)
         outcome.taken.seconds["total"] = time.perf_counter() - start
         faces, record = self._tables(lease, outcome)
         parts.commit_part(self.folder, lease.segment.segment_id, faces, "segment", record, self.config.hash())

@@ -244,6 +244,27 @@ def test_a_segment_without_faces_commits_a_part(tmp_path: Path) -> None:
     assert mine_into(tmp_path / "numbers.mp4", tmp_path / "out", every=4).done_before == 1
 
 
+def test_a_picture_that_a_model_can_not_take_does_not_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV's error on a panorama did, and so did every attempt to resume."""
+    for name in ("bad", "good"):
+        Image.fromarray(portrait(3, 320, 240 if name == "good" else 200)).save(tmp_path / f"{name}.png")
+    measure = faces_module.FaceMeasurer.measure
+
+    def refuse(self, frames, *rest):  # type: ignore[no-untyped-def]
+        if frames[0].rgb.shape[0] == 200:
+            cv2.warpAffine(np.zeros((4, 40_000, 3), np.uint8), np.eye(2, 3), (4, 4))
+        measure(self, frames, *rest)
+
+    monkeypatch.setattr(faces_module.FaceMeasurer, "measure", refuse)
+    summary = mine_into(tmp_path, tmp_path / "out")
+    assert (summary.outcome.mined, summary.quarantined) == (1, 1)
+    row = lpff_ray.quarantine(str(tmp_path / "out")).row(0, named=True)
+    assert (row["stage"], row["kind"]) == ("measure", "error")
+    assert "dst.cols < SHRT_MAX" in row["message"]
+
+
 def test_counts_of_the_demo(demo_run: Path, demo_faces: pl.DataFrame) -> None:
     record = lpff_ray.segments(str(demo_run)).row(0, named=True)
     assert record["frames_wanted"] == record["frames_looked_at"] == 100 // DEMO_EVERY

@@ -33,11 +33,13 @@ def evaluate(data: Path) -> str:
     faces = collect(data, held=True)
     chosen = sets(faces)
     answers = {name: climbed(some) for name, some in chosen.items()}
+    every = np.concatenate(list(answers.values()), axis=1)
+    answers["all of them"] = every
     return "\n\n".join(
         [
             correlations(answers, 0, "iqa"),
             correlations(answers, 1, "sharpness"),
-            levels(answers),
+            levels(every),
             halved(faces),
             photos(data),
             percentiles(faces),
@@ -119,9 +121,8 @@ def correlations(answers: dict[str, NDArray], index: int, name: str) -> str:
     return "\n".join(lines)
 
 
-def levels(answers: dict[str, NDArray]) -> str:
-    """Mean figures at each level, all sets together."""
-    every = np.concatenate(list(answers.values()), axis=1)
+def levels(every: NDArray[np.float64]) -> str:
+    """Mean figures at each level over all faces [kinds, faces, 6 levels, 2]."""
     lines = [
         "Mean `iqa` (`sharpness`) by level, and the largest rise of `sharpness` over the untouched face",
         "",

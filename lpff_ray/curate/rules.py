@@ -88,10 +88,8 @@ class UniformRules(Rules):
     @model_validator(mode="after")
     def _whole_cells(self) -> UniformRules:
         for limit in (self.max_yaw, self.max_pitch):
-            cells = limit / self.cell_degrees
-            if not math.isclose(
-                cells, round(cells)
-            ):  # of 3.6 and 1.2, the remainder is no 0 in floating point
+            cells = limit / self.cell_degrees  # in floating point, 3.6 % 1.2 is no 0
+            if not math.isclose(cells, round(cells)):
                 raise ValueError("max_yaw and max_pitch must be multiples of cell_degrees")
         return self
 
