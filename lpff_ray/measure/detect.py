@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.geometry import apply, crop_transform, invert, sample, scale_of
+from lpff_ray.measure.geometry import apply, crop_transform, invert, overlap, sample, scale_of
 from lpff_ray.models.dlib_mmod import CROP
 from lpff_ray.models.runtime import FaceVerifier, TfliteModel
 
@@ -232,14 +232,6 @@ def decode(regression: NDArray, logit: NDArray, anchors: NDArray) -> NDArray[np.
     rows[:, 4:16] = (regression[:, 4:].reshape(-1, 6, 2) + anchors[:, None]).reshape(-1, 12)
     rows[:, 16] = 1.0 / (1.0 + np.exp(-np.clip(logit.astype(np.float64), -80, 80)))
     return rows
-
-
-def overlap(box: NDArray, boxes: NDArray) -> NDArray[np.float64]:
-    """Intersection over union of one box [4] with boxes [n, 4]."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
-    common = np.prod(np.maximum(high - low, 0), axis=1)
-    areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
-    return common / np.maximum(np.prod(box[2:4] - box[:2]) + areas - common, 1e-9)
 
 
 def merge(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,6 +57,14 @@ def scale_of(matrix: NDArray) -> float:
     return float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
 
 
+def overlap(box: NDArray, boxes: NDArray) -> NDArray[np.float64]:
+    """Intersection over union of one box [4] with boxes [n, 4]."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
+    common = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
+    return common / np.maximum(np.prod(box[2:4] - box[:2]) + areas - common, 1e-9)
+
+
 def sample(frame: NDArray[np.uint8], matrix: NDArray, size: int) -> NDArray[np.uint8]:
     """Resample `frame` [h, w, 3] through `matrix` into a crop [size, size, 3]; outside the frame is black.
 

@@ -25,7 +25,7 @@ from lpff_ray.tables.folder import Folder
 
 RUN = "run"  # the embedding that the faces were mined with
 BATCH = 32
-CAUTION = "people were told apart with this embedding, unless the manifest named them: the figures flatter it"
+CAUTION = "people were told apart with this embedding: the figures flatter it"
 NO_FIGURES = "no figures: it takes pairs of one person and of two"
 EVALUATION, PLOT = "evaluation.json", "roc.png"
 

@@ -23,11 +23,12 @@ from pydantic import Field, model_validator
 
 from lpff_ray.decode import Frame, read_frame_table
 from lpff_ray.errors import UserError
+from lpff_ray.measure.geometry import overlap
 from lpff_ray.products.encode import encode
 from lpff_ray.products.mp4 import Mp4Writer, mean_fps
 from lpff_ray.products.names import plain_names
 from lpff_ray.products.product import File, Made, Product, Record
-from lpff_ray.products.squares import face_boxes, longer_side, overlap, square_crop, steady_square, union_of
+from lpff_ray.products.squares import face_boxes, longer_side, square_crop, steady_square, union_of
 from lpff_ray.products.tracks import (
     Stretch,
     by_track,
@@ -158,7 +159,7 @@ class Reenactment(Product):
         start = 0
         for row in range(1, len(track)):
             long = frames[row] - frames[start] >= self.max_frames
-            if long or overlap(boxes[start], boxes[row]) < self.min_overlap:
+            if long or overlap(boxes[start], boxes[row : row + 1])[0] < self.min_overlap:
                 yield track[start:row]
                 start = row
         yield track[start:]

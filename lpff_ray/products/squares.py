@@ -39,15 +39,6 @@ def longer_side(box: NDArray) -> float:
     return float((box[2:] - box[:2]).max())
 
 
-def overlap(one: NDArray, other: NDArray) -> float:
-    """Intersection over union of two boxes [4]."""
-    width, height = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    if width <= 0 or height <= 0:
-        return 0.0
-    common = float(width * height)
-    return common / float(np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - common)
-
-
 def steady_square(union: NDArray, increase: float, height: int, width: int) -> tuple[int, int, int]:
     """(left, top, side) in whole frame pixels: the square around the union [4] (x0, y0, x1, y1) of a face's boxes.
 

@@ -23,9 +23,9 @@ from lpff_ray.measure.detect import (
     FaceDetector,
     anchor_centres,
     merge,
-    overlap,
     pyramid_scales,
 )
+from lpff_ray.measure.geometry import overlap
 from lpff_ray.models.cards import load_cards
 
 FACE_SHARE = 105 / 512  # the face's box over the photo's width

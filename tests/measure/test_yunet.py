@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from skimage.data import astronaut
 
 from lpff_ray.config import MineConfig
-from lpff_ray.measure.detect import FaceDetector, overlap
+from lpff_ray.measure.detect import FaceDetector
 from lpff_ray.measure.faces import load_detector
+from lpff_ray.measure.geometry import overlap
 from lpff_ray.measure.yunet import SMALLEST_INPUT_FACE, as_blazeface, views
 from lpff_ray.models.plugins.yunet import SIDE
 
