@@ -33,7 +33,7 @@ class Video:
 
     video_id: hash of the content, with a suffix for a clip span or crop; never depends on the name.
     kind: "video" | "photo" | "" (unreadable or not media)
-    width, height: pixels after rotation metadata; 0 if unknown
+    width, height: pixels as shown, after rotation metadata and with square pixels; 0 if unknown
     start_s, end_s: clip span in seconds from the first frame, or None
     crop: (x0, y0, x1, y1) in pixels of the rotated frame, or fractions of it if all are <= 1; or None
     first_pts_ns: presentation time of the first frame, the t = 0 of the sampling grid of an unclipped video
