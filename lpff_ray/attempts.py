@@ -86,9 +86,11 @@ def not_done(segment: Segment, done: set[str]) -> list[Segment]:
     done: ids of the segments, or halves, that have a part. A segment one half of which is done is not to be mined
     whole: the rows of that half would be there twice.
     """
-    if segment.segment_id in done:
+    halves_done = done.intersection(segment.half_ids)
+    if segment.segment_id in done or len(halves_done) == 2:
         return []
-    middle = middle_ns(segment)
-    halves = segment.halves(middle) if middle is not None else ()
-    left = [half for half in halves if half.segment_id not in done]
-    return left if len(left) < len(halves) else [segment]
+    # Where to cut is only asked of the few that were: it takes a look at all of the video's keyframes.
+    middle = middle_ns(segment) if halves_done else None
+    if middle is None:
+        return [segment]
+    return [half for half in segment.halves(middle) if half.segment_id not in done]

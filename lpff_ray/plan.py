@@ -83,11 +83,17 @@ class Segment:
         """Whether it is one half of a planned segment."""
         return self.segment_id[-1] in "ab"
 
+    @property
+    def half_ids(self) -> tuple[str, str]:
+        """The ids of its halves."""
+        return self.segment_id + "a", self.segment_id + "b"
+
     def halves(self, middle_ns: int) -> tuple[Segment, Segment]:
         """Cut at `middle_ns` (presentation time): the second half starts with it."""
+        first, second = self.half_ids
         return (
-            replace(self, segment_id=self.segment_id + "a", end_ns=middle_ns),
-            replace(self, segment_id=self.segment_id + "b", start_ns=middle_ns),
+            replace(self, segment_id=first, end_ns=middle_ns),
+            replace(self, segment_id=second, start_ns=middle_ns),
         )
 
 
