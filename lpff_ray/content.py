@@ -49,6 +49,11 @@ def look(uri: str) -> Content:
         return Content(identity, size, "unreadable", explain(error, uri))
 
 
+def content_of(video_id: str) -> str:
+    """The content id that a video's id begins with; a clip's own follows it."""
+    return video_id.partition("-")[0]
+
+
 def content_id(file: BinaryIO, size: int) -> str:
     """16 hex digits that name the content: SHA-256 of the size and of the first and last 64 KiB.
 

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
+from lpff_ray.content import content_of
 from lpff_ray.decode import FrameSource, open_source
 from lpff_ray.decode.frames import Frame
 from lpff_ray.decode.local_copy import drop_idle_copies, local_copy
@@ -53,11 +54,7 @@ class Engine:
         torch.set_num_threads(1)
         threadpoolctl.threadpool_limits(1)
         self.measurer = FaceMeasurer(config, device)
-        self._leave = weakref.finalize(self, drop_idle_copies, wait=False)
-
-    def close(self) -> None:
-        """Give back the disk that copies of remote videos take. Happens by itself when the engine is let go."""
-        self._leave()
+        weakref.finalize(self, drop_idle_copies, wait=False)  # gives back the disk that they take
 
     def run(self, lease: Lease) -> Receipt:
         """Mine one segment and commit its part.
@@ -74,11 +71,8 @@ class Engine:
         except OSError as error:  # the source can not be reached
             failure = Failure("open", type(error).__name__, _one_line(error), lease.decoder)
             return Receipt(lease, failure=failure, decoder=lease.decoder)
-        except (
-            cv2.error,
-            RuntimeError,
-            MemoryError,
-        ) as error:  # one picture that a model can not take ends no run
+        except (cv2.error, RuntimeError, MemoryError) as error:
+            # One picture that a model can not take ends no run.
             failure = Failure("measure", type(error).__name__, _one_line(error), outcome.decoder)
             return Receipt(lease, failure=failure, decoder=outcome.decoder)
         outcome.taken.seconds["total"] = time.perf_counter() - start
@@ -97,8 +91,7 @@ class Engine:
     def _mine(self, lease: Lease, outcome: _Outcome) -> None:
         video = lease.segment.video
         decoder = lease.decoder or self.config.decoder
-        # A clip's own id follows its video's: clips of one video share a copy.
-        with local_copy(video.uri, content=video.video_id.partition("-")[0]) as path:
+        with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
             self._decode(path, decoder, lease.segment, outcome)
             # decord can not say which frame it is that it failed to deliver; PyAV can, so it has the last word.
             if (

@@ -6,6 +6,8 @@ import io
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,15 @@ def run(
         raise
     assert "Traceback" not in out + err, out + err
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def wait_until(process: subprocess.Popen[str], ready: Callable[[], bool], patience_s: float = 60.0) -> None:
+    """Until a running process has got so far. That it ends before, or takes longer, fails the test."""
+    until = time.monotonic() + patience_s
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, "no progress"
+        time.sleep(0.005)
 
 
 def call(

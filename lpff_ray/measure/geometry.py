@@ -81,14 +81,11 @@ def sample(frame: NDArray[np.uint8], matrix: NDArray, size: int) -> NDArray[np.u
     if cells_x < 1 or cells_y < 1:
         return np.zeros((size, size, 3), np.uint8)
     region = frame[y0 : y0 + cells_y * shrink, x0 : x0 + cells_x * shrink]
-    reduced = (
-        region
-        if shrink == 1
-        else cv2.resize(region, (int(cells_x), int(cells_y)), interpolation=cv2.INTER_AREA)
-    )
+    if shrink > 1:
+        region = cv2.resize(region, (int(cells_x), int(cells_y)), interpolation=cv2.INTER_AREA)
     to_frame = np.array([[shrink, 0.0, x0], [0.0, shrink, y0]])
     return cv2.warpAffine(
-        reduced, _corner_to_centre(compose(matrix, to_frame)), (size, size), flags=cv2.INTER_LINEAR
+        region, _corner_to_centre(compose(matrix, to_frame)), (size, size), flags=cv2.INTER_LINEAR
     )
 
 

@@ -130,10 +130,13 @@ def _costs(
     sizes = np.maximum(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)), 1e-6)
     last_sizes = np.maximum(np.sqrt(np.prod(last[:, 2:] - last[:, :2], axis=1)), 1e-6)[:, None]
     away = np.linalg.norm((boxes[:, :2] + boxes[:, 2:]) / 2 - predicted[:, None], axis=2)
-    growth = np.abs(np.log(sizes / last_sizes))
     unlike = likeness.enough - np.array([track.embedding for track in tracks]) @ embeddings.T
-    distance = away / ((sizes + last_sizes) / 2)
-    return np.asarray(0.5 * distance + 0.5 * growth + likeness.slope * np.maximum(unlike, 0))
+    return np.asarray(place_costs(away, sizes, last_sizes) + likeness.slope * np.maximum(unlike, 0))
+
+
+def place_costs(away: NDArray, size: NDArray, last_size: NDArray) -> NDArray[np.float64]:
+    """What its place and size cost a face, `away` from where its track foresees it; all in pixels, of one shape."""
+    return np.asarray(0.5 * away / ((size + last_size) / 2) + 0.5 * np.abs(np.log(size / last_size)))
 
 
 def _advance(track: _Track, box: NDArray, embedding: NDArray, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Where a training set's crops lies in a frame, and the crop itself, as FFHQ's.
+"""Where a training set's crop lies in a frame, and the crop itself, as FFHQ's.
 
 Frame coordinates are pixels with centres at integers + 0.5, as everywhere here: a frame spans [0, width] x [0, height],
 and a crop [0, size] x [0, size]. (FFHQ's own script has centres at integers and adds the half pixel at the end.)

@@ -77,10 +77,8 @@ class Verification(FrameProduct):
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
-        from lpff_ray.measure.identity import (
-            ARCFACE_POINTS,
-            arcface_chip,
-        )  # it needs torch, which takes seconds
+        # Not above: it needs torch, which takes seconds.
+        from lpff_ray.measure.identity import ARCFACE_POINTS, arcface_chip
 
         five = row["keypoints"]
         record: dict[str, Any] = {name: row[name] for name in ("path", "identity_id", "view", "track_id")}

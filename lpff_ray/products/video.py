@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from lpff_ray.content import content_id
+from lpff_ray.content import content_id, content_of
 from lpff_ray.decode import Frame, local_copy, open_source
 from lpff_ray.decode.frames import segment_error
 from lpff_ray.errors import SegmentError
@@ -90,12 +90,12 @@ def opened_video(source: Source, decoder: str = "auto") -> Iterator[OpenedVideo]
     Raises SegmentError (stage "open") if none does.
     """
     place = _place_of(source)
-    with local_copy(place, content=source.video_id.partition("-")[0]) as path:
+    with local_copy(place, content=content_of(source.video_id)) as path:
         yield OpenedVideo(**vars(source), path=path, uri=place, decoder=decoder)
 
 
 def _place_of(source: Source) -> str:
-    content = source.video_id.partition("-")[0]  # a clip's own id follows
+    content = content_of(source.video_id)
     complaint = ""
     for place in source.places:
         try:

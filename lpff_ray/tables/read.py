@@ -14,6 +14,7 @@ from lpff_ray.tables.run import (
     PLAN_MEND,
     TABLES,
     compacted,
+    compacted_tables,
     faces_schema,
     open_run_folder,
 )
@@ -126,10 +127,7 @@ def _whole(folder: Folder, name: str) -> Any:
 def _records(folder: Folder, kind: str) -> pl.DataFrame:
     columns = {"segment": schema.SEGMENTS, "quarantine": schema.QUARANTINE}[kind]
     gathered = compacted(folder)
-    tables = []
-    for name in gathered["tables"].get(kind, []):
-        with folder.parsing(f"{TABLES}/{name}", COMPACTED_MEND):
-            tables.append(pl.read_parquet(folder.source(f"{TABLES}/{name}")))
+    tables = compacted_tables(folder, gathered, kind)
     names = new_part_names(folder, set(gathered["segment_ids"]))
     footers = parts.read_footers(folder, names)
     new = schema.frame([footer["record"] for footer in footers if footer["kind"] == kind], columns)

@@ -77,11 +77,13 @@ class Run:
         for name in chosen:
             self.folder.remove(f"{parts.PARTS}/{name}")
         state = compacted(self.folder)
-        gathered: set[str] = set()
-        for name in state["tables"].pop("quarantine", []):
-            with self.folder.parsing(f"{TABLES}/{name}", COMPACTED_MEND):
-                gathered |= set(pl.read_parquet(self.folder.source(f"{TABLES}/{name}"))["segment_id"])
+        gathered = {
+            name
+            for table in compacted_tables(self.folder, state, "quarantine")
+            for name in table["segment_id"]
+        }
         if gathered:
+            del state["tables"]["quarantine"]
             state["segment_ids"] = sorted(set(state["segment_ids"]) - gathered)
             self.folder.commit(COMPACTED_FILE, json.dumps(state).encode())
         return len(chosen) + len(gathered)
@@ -145,6 +147,15 @@ def compacted(folder: Folder) -> dict[str, Any]:
     """What `compact` has gathered: file names by table, and the ids of the segments in them."""
     found = folder.json(COMPACTED_FILE, COMPACTED_MEND)
     return {"tables": {}, "segment_ids": []} if found is None else dict(found)
+
+
+def compacted_tables(folder: Folder, gathered: dict[str, Any], kind: str) -> list[pl.DataFrame]:
+    """The tables of one kind among what `compact` has `gathered`. Raises UserError if one is damaged."""
+    tables = []
+    for name in gathered["tables"].get(kind, []):
+        with folder.parsing(f"{TABLES}/{name}", COMPACTED_MEND):
+            tables.append(pl.read_parquet(folder.source(f"{TABLES}/{name}")))
+    return tables
 
 
 def _parse_run_file(folder: Folder, text: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from command import wait_until
 
 pytestmark = pytest.mark.ray
 
@@ -27,11 +28,7 @@ def start(out: Path, seconds: float, count: int) -> subprocess.Popen[str]:
         start_new_session=True,
         env=environment,
     )
-    until = time.monotonic() + 60
-    while not (out / "log").exists():
-        assert driver.poll() is None, driver.communicate()
-        assert time.monotonic() < until, "no lease began"
-        time.sleep(0.05)
+    wait_until(driver, (out / "log").exists)  # until its first lease has begun
     return driver
 
 

@@ -8,12 +8,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from clips import portrait, write_clip
-from command import complaint, run, start
+from command import complaint, run, start, wait_until
 from numbered import SELECTION, Numbered, make_run, tree
 
 from lpff_ray.errors import UserError
@@ -51,11 +50,7 @@ def test_of_two_exports_at_once_one_is_refused_and_the_other_whole(mined: Path, 
     assert run(*command(mined, tmp_path / "alone")).returncode == 0
     dest = tmp_path / "dest"
     first = start(*command(mined, dest))
-    patience = time.monotonic() + 60
-    while not list(dest.glob(".lpff_ray/units/*.json")):
-        assert first.poll() is None, first.communicate()
-        assert time.monotonic() < patience, "no progress"
-        time.sleep(0.005)
+    wait_until(first, lambda: any(dest.glob(".lpff_ray/units/*.json")))
     first.send_signal(signal.SIGSTOP)  # for as long as the other one takes
     for size in (512, 1024):  # the same export, and another
         said = complaint(run(*command(mined, dest, size)))

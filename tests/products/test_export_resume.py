@@ -13,7 +13,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from clips import portrait, write_clip
-from command import run, start
+from command import run, start, wait_until
 from numbered import SELECTION, Numbered, make_run, tree
 
 from lpff_ray.errors import UserError
@@ -50,11 +50,7 @@ def undisturbed(mined: Path) -> dict[str, bytes]:
 
 
 def wait_for_units(process: subprocess.Popen[str], dest: Path, count: int) -> None:
-    patience = time.monotonic() + 90
-    while len(finished(dest)) < count:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < patience, "no progress"
-        time.sleep(0.005)
+    wait_until(process, lambda: len(finished(dest)) >= count, patience_s=90)
 
 
 def finished(dest: Path) -> set[str]:
