@@ -15,11 +15,11 @@ import ray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
-from lpff_ray.receipt import Lease, Receipt
+from lpff_ray.run.lease import Lease, Receipt
 
 
 class Worker(Protocol):
-    """What `lpff_ray.engine.Engine` offers: work at one segment, from several threads at once."""
+    """What `lpff_ray.run.engine.Engine` offers: work at one segment, from several threads at once."""
 
     def run(self, lease: Lease) -> Receipt: ...
 
@@ -55,7 +55,7 @@ class Miner:
 
 def make_engine(config: MineConfig, out: str, device: str) -> Worker:
     """The engine of a miner, on the GPU that Ray gave it, if any. Raises UserError if it can not be made."""
-    from lpff_ray.engine import Engine  # not imported above: a driver needs no models
+    from lpff_ray.run.engine import Engine  # not imported above: a driver needs no models
 
     if device != "cpu" and ray.get_gpu_ids():
         device = "cuda"  # the only one that this process sees, whatever number the user gave

@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.miner import MinerActor
 from cluster.session import Berth
 from lpff_ray.errors import UserError
-from lpff_ray.storage import absolute
+from lpff_ray.storage.uri import absolute
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Decoders can hang holding the GIL, crash, or eat the memory, and take with them 
 was working on. So a segment past its deadline gets its miner killed, and the segments that were in flight in
 a miner that was killed or died are *suspects*: each is tried again alone in a miner. One that succeeds there
 was innocent, and it cost it nothing; one that fails there is to blame, and climbs the ladder of
-`lpff_ray.attempts`.
+`lpff_ray.run.retry`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ray.exceptions import RayError, RayTaskError
 from actors.miner import Worker
 from cluster.crew import Crew, Hand, Job, Limits, reason
 from cluster.session import Berth
-from lpff_ray.attempts import next_leases, span_ns
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.interrupt import Interrupt
-from lpff_ray.mining import Outcome
-from lpff_ray.plan import NS, Segment
-from lpff_ray.progress import Progress
-from lpff_ray.receipt import Lease, Receipt
+from lpff_ray.monitoring.interrupt import Interrupt
+from lpff_ray.monitoring.progress import Progress
+from lpff_ray.plan.planner import NS, Segment
+from lpff_ray.run.lease import Lease, Receipt
+from lpff_ray.run.mine import Outcome
+from lpff_ray.run.retry import next_leases, span_ns
 
 OnQuarantine = Callable[[Lease, Failure, int], None]
 """Called with the lease that was given up, why, and after how many attempts."""

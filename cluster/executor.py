@@ -1,4 +1,4 @@
-"""The Ray executor: what `lpff_ray.mining` calls to have a job done on a cluster; and all kinds of work by name."""
+"""The Ray executor: what `lpff_ray.run.mine` calls to have a job done on a cluster; and all kinds of work by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster.export import ray_exporter
 from cluster.metrics import Metrics
 from cluster.neighbours import ray_jobs
 from cluster.session import fit, marker_in, session
-from lpff_ray.mining import Executor, Job, Outcome
+from lpff_ray.run.mine import Executor, Job, Outcome
 
 
 def ray_executor(address: str = "") -> Executor:

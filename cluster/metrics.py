@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from ray.util.metrics import Counter, Gauge
 
 from lpff_ray.errors import Failure
-from lpff_ray.receipt import Lease, Receipt
+from lpff_ray.run.lease import Lease, Receipt
 
 
 class Metrics:
-    """A `lpff_ray.progress.Listener`. Make it once Ray is connected."""
+    """A `lpff_ray.monitoring.progress.Listener`. Make it once Ray is connected."""
 
     def __init__(self) -> None:
         self._segments = Counter("lpff_ray_segments", "Segments mined and committed")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import ray
 
 from cluster.session import session
-from lpff_ray.curate.neighbours import Block, Job, MapJobs, Neighbours, solve
+from lpff_ray.curate.neighbours.search import Block, Job, MapJobs, Neighbours, solve
 from lpff_ray.errors import UserError
 
 _JOBS_PER_CPU = 2  # handed out at once: enough to keep every core busy, few enough to hold their answers

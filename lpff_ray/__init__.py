@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lpff_ray.curate.dedupe import dedupe
     from lpff_ray.curate.select import select
     from lpff_ray.errors import UserError
-    from lpff_ray.mining import mine
-    from lpff_ray.pictures import analyze
+    from lpff_ray.run.analyze import analyze
+    from lpff_ray.run.mine import mine
     from lpff_ray.tables.curated import dedupe_marks, identities, selection, selection_rules, video_duplicates
     from lpff_ray.tables.read import quarantine, scan, segments, videos
 
@@ -43,11 +43,11 @@ _HOMES = {
     "DedupeConfig": "lpff_ray.curate.config",
     "MineConfig": "lpff_ray.config",
     "UserError": "lpff_ray.errors",
-    "analyze": "lpff_ray.pictures",
+    "analyze": "lpff_ray.run.analyze",
     "dedupe": "lpff_ray.curate.dedupe",
     "dedupe_marks": "lpff_ray.tables.curated",
     "identities": "lpff_ray.tables.curated",
-    "mine": "lpff_ray.mining",
+    "mine": "lpff_ray.run.mine",
     "quarantine": "lpff_ray.tables.read",
     "scan": "lpff_ray.tables.read",
     "segments": "lpff_ray.tables.read",

@@ -1,5 +1,5 @@
 """`python -m lpff_ray`."""
 
-from lpff_ray.cli import main
+from lpff_ray.cli.main import main
 
 main()

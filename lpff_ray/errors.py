@@ -34,3 +34,10 @@ class SegmentError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.stage}: {failure.kind}: {failure.message}")
         self.failure = failure
+
+
+def segment_error(stage: str, error: BaseException | str, decoder: str, kind: str = "") -> SegmentError:
+    """A SegmentError about `error`, its message cut to one line."""
+    text = str(error).strip()
+    message = text.splitlines()[0][:300] if text else type(error).__name__
+    return SegmentError(Failure(stage, kind or type(error).__name__, message, decoder))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from clips import DEMO_EVERY
+from clips import CLIPS, DEMO_EVERY, write_audio_only, write_clip, write_empty_video
 
 import lpff_ray
+from lpff_ray.cli.demo import DemoClip, make_clip
 from lpff_ray.config import MineConfig
-from lpff_ray.demo import DemoClip, make_clip
 
 # A shell starts background jobs deaf to Ctrl-C, and they hand that down to what tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,3 +47,14 @@ def demo_run(demo_clip: DemoClip) -> Path:
 def demo_faces(demo_run: Path) -> pl.DataFrame:
     """Its faces table."""
     return lpff_ray.scan(str(demo_run)).collect()
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a clip of 60 numbered frames for each name in CLIPS."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name, options in CLIPS.items():
+        write_clip(folder / name, 60, **options)  # type: ignore[arg-type]
+    write_audio_only(folder / "sound.mp4")
+    write_empty_video(folder / "empty.mp4")
+    return folder

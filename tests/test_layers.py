@@ -1,6 +1,6 @@
 """The walls between the three houses of the design, kept by reading every import.
 
-lpff_ray   never imports ray, actors or cluster; cli.py may import cluster, inside the command that needs
+lpff_ray   never imports ray, actors or cluster; cli/ may import cluster, inside the command that needs
 it actors     imports ray and lpff_ray
 cluster    imports ray, actors and lpff_ray
 """
@@ -52,7 +52,7 @@ def trespasses(source: str, path: Path) -> list[str]:
         elif level:
             continue
         elif house == "lpff_ray":
-            in_cli = path == Path("lpff_ray/cli.py") and top == "cluster" and inside
+            in_cli = path == Path("lpff_ray/cli/main.py") and top == "cluster" and inside
             if top in FORBIDDEN_TO_LPFF_RAY and not in_cli:
                 found.append(f"{path}:{line}: imports {module}")
         elif top not in MAY_IMPORT[house] | sys.stdlib_module_names:
@@ -78,18 +78,18 @@ def test_no_import_breaks_a_wall() -> None:
 @pytest.mark.parametrize(
     ("path", "source", "allowed"),
     [
-        ("lpff_ray/engine.py", "import ray", False),
-        ("lpff_ray/engine.py", "from cluster.session import fit", False),
-        ("lpff_ray/engine.py", "def f():\n    from actors import miner", False),
-        ("lpff_ray/engine.py", "if TYPE_CHECKING:\n    import ray.actor", False),
-        ("lpff_ray/engine.py", "import importlib\nimportlib.import_module('ray')", False),
-        ("lpff_ray/engine.py", "import numpy", True),
+        ("lpff_ray/run/engine.py", "import ray", False),
+        ("lpff_ray/run/engine.py", "from cluster.session import fit", False),
+        ("lpff_ray/run/engine.py", "def f():\n    from actors import miner", False),
+        ("lpff_ray/run/engine.py", "if TYPE_CHECKING:\n    import ray.actor", False),
+        ("lpff_ray/run/engine.py", "import importlib\nimportlib.import_module('ray')", False),
+        ("lpff_ray/run/engine.py", "import numpy", True),
         ("lpff_ray/measure/pose.py", "from ..plan import Video", True),
         ("lpff_ray/measure/pose.py", "from ... import cluster", False),
-        ("lpff_ray/cli.py", "def f():\n    from cluster.executor import ray_executor", True),
-        ("lpff_ray/cli.py", "from cluster.executor import ray_executor", False),
-        ("lpff_ray/cli.py", "def f():\n    import ray", False),
-        ("lpff_ray/report/cli.py", "def f():\n    import cluster", False),
+        ("lpff_ray/cli/main.py", "def f():\n    from cluster.executor import ray_executor", True),
+        ("lpff_ray/cli/main.py", "from cluster.executor import ray_executor", False),
+        ("lpff_ray/cli/main.py", "def f():\n    import ray", False),
+        ("lpff_ray/report/html.py", "def f():\n    import cluster", False),
         ("actors/miner.py", "import os, ray\nfrom lpff_ray.errors import UserError", True),
         ("actors/miner.py", "from cluster.session import fit", False),
         ("actors/miner.py", "import numpy", False),

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.measure.detect import Detections
-from lpff_ray.measure.faces import load_detector
+from lpff_ray.measure.detection.blazeface import Detections
+from lpff_ray.measure.measurer import load_detector
 
 Setting = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # puts a picture somewhere
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))

@@ -16,7 +16,7 @@ import lpff_ray
 from lpff_ray.curate.config import DLIB_SCALE, DedupeConfig
 from lpff_ray.curate.dedupe import Curated, tell_apart
 from lpff_ray.curate.faces import CLEAR, COLUMNS, faces_of
-from lpff_ray.curate.tracks import tracks_of
+from lpff_ray.curate.identity.tracks import tracks_of
 
 DLIB = "dlib-resnet"
 SAME = ("sadtalker_WDA_AlexandriaOcasioCortez_000", "video-retalking_3")  # one person

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lpff_ray
-from benchmarks.accuracy import pose_data, pose_labels
-from benchmarks.accuracy.render import HeadScan
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frames import Frame
-from lpff_ray.measure.faces import FaceMeasurer, Measurements, learned_pose
-from lpff_ray.measure.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles
+from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles
+from lpff_ray.measure.measurer import FaceMeasurer, Measurements, learned_pose
+from training import pose_data, pose_labels
+from training.render import HeadScan
 
 matplotlib.use("Agg")
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from benchmarks.accuracy.quality_data import LEVELS, Face, collect, ladder, resized
-from lpff_ray.measure import iqa
-from lpff_ray.measure.detect import Detections
-from lpff_ray.measure.faces import Measurements, into_quality
+from lpff_ray.measure import image_quality as iqa
+from lpff_ray.measure.detection.blazeface import Detections
+from lpff_ray.measure.measurer import Measurements, into_quality
+from training.quality_data import LEVELS, Face, collect, ladder, resized
 
 MOST = 60  # faces of one set
 PLAIN_SIDE = 128  # pixels at which faces are compared by `plain_sharpness`

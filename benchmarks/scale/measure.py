@@ -104,7 +104,7 @@ def search(out: str, radius: float, threads: int) -> dict[str, float]:
     agreement: share of the pairs of either that both found. Of distances near the radius, rounding decides.
     """
     import lpff_ray
-    from lpff_ray.curate.neighbours import pairs_within
+    from lpff_ray.curate.neighbours.search import pairs_within
 
     torch.set_num_threads(threads)
     rows = lpff_ray.scan(out).select("embedding").collect()["embedding"].to_numpy()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import lpff_ray
 from lpff_ray.curate.config import DedupeConfig
-from lpff_ray.measure.rotation import matrix_from_angles
+from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.tables import curated
 from lpff_ray.tables.run import open_run_folder
 

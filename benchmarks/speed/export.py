@@ -12,12 +12,12 @@ import polars as pl
 import typer
 
 import lpff_ray
-from lpff_ray.products.export import export
-from lpff_ray.products.formats import make_product
-from lpff_ray.products.verbs import STAGES
+from lpff_ray.cli.export import STAGES
+from lpff_ray.exports.job import export
+from lpff_ray.exports.registry import make_product
+from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import write_selection
-from lpff_ray.tables.folder import Folder
 
 SELECTION = "benchmark-export"
 

@@ -9,17 +9,17 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from lpff_ray.console import counted
-from lpff_ray.curate.clips import ClipPair, repeated
 from lpff_ray.curate.config import DedupeConfig, as_json, scale_of
-from lpff_ray.curate.duplicates import keepers
+from lpff_ray.curate.duplicates.clips import ClipPair, repeated
+from lpff_ray.curate.duplicates.faces import keepers
 from lpff_ray.curate.faces import CLEAR, COLUMNS, Faces, faces_of
-from lpff_ray.curate.identities import cluster, named, spreads
-from lpff_ray.curate.neighbours import MapJobs
-from lpff_ray.curate.tracks import Tracks, tracks_of
+from lpff_ray.curate.identity.identities import cluster, named, spreads
+from lpff_ray.curate.identity.tracks import Tracks, tracks_of
+from lpff_ray.curate.neighbours.search import MapJobs
 from lpff_ray.errors import UserError
-from lpff_ray.models.runtime import torch_device
-from lpff_ray.progress import Phase
+from lpff_ray.models.runtimes import torch_device
+from lpff_ray.monitoring.console import counted
+from lpff_ray.monitoring.progress import Phase
 from lpff_ray.tables import curated, read, schema
 from lpff_ray.tables.run import open_run_folder
 

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.expressions import expression
-from lpff_ray.measure.rotation import matrix_from_angles
+from lpff_ray.curate.duplicates.expressions import expression
+from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.tables.schema import SORT_KEY
 
 COLUMNS: tuple[str | pl.Expr, ...] = (

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lpff_ray.curate import cameras, density, histograms, uniform
-from lpff_ray.curate.candidates import candidates, gate_levels, least_iqa, passes
-from lpff_ray.curate.funnel import Funnel
-from lpff_ray.curate.nothing import NothingSelected, why
-from lpff_ray.curate.rules import (
+from lpff_ray.curate.selection import cameras, density, histograms, uniform
+from lpff_ray.curate.selection.candidates import candidates, gate_levels, least_iqa, passes
+from lpff_ray.curate.selection.empty import NothingSelected, why
+from lpff_ray.curate.selection.funnel import Funnel
+from lpff_ray.curate.selection.rules import (
     AnyRules,
     DensityRules,
     PerBinRules,
@@ -24,9 +24,9 @@ from lpff_ray.curate.rules import (
     VerificationRules,
     load_rules,
 )
-from lpff_ray.curate.sampling import BEST, MOST_TURNED, best_of_each, draws, splits
+from lpff_ray.curate.selection.sampling import BEST, MOST_TURNED, best_of_each, draws, splits
+from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated, schema
-from lpff_ray.tables.folder import Folder
 from lpff_ray.tables.run import TABLES, open_run_folder, run_record
 
 _FRONTAL, _CONFUSED = "frontal", "confused"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from lpff_ray.decode.decord_source import DecordSource
 from lpff_ray.decode.frames import Frame, FrameSource, FrameTable, read_frame_table
-from lpff_ray.decode.local_copy import local_copy
 from lpff_ray.decode.photo import PhotoSource
 from lpff_ray.decode.pyav_source import PyavSource
 from lpff_ray.errors import SegmentError
 
-__all__ = ["Frame", "FrameSource", "FrameTable", "local_copy", "open_source", "read_frame_table"]
+__all__ = ["Frame", "FrameSource", "FrameTable", "open_source", "read_frame_table"]
 
 
 def open_source(path: str, kind: str, decoder: str = "auto", threads: int = 1) -> FrameSource:

@@ -37,10 +37,10 @@ from lpff_ray.decode.frames import (
     codec_name,
     open_video,
     read_frame_table,
-    segment_error,
     video_stream,
 )
 from lpff_ray.decode.pyav_source import MATRICES
+from lpff_ray.errors import segment_error
 
 CONTAINERS = {"mov", "mp4"}  # every frame's place stands in the header, so a lost one is noticed
 CODECS = {"h264", "hevc"}

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from av.stream import Disposition
 
-from lpff_ray.errors import Failure, SegmentError
+from lpff_ray.errors import segment_error
 
 NS = 1_000_000_000
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,asf,ogg,ivf,mxf"  # FFmpeg's names
@@ -106,13 +106,6 @@ class Closing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def segment_error(stage: str, error: BaseException | str, decoder: str, kind: str = "") -> SegmentError:
-    """A SegmentError about `error`, its message cut to one line."""
-    text = str(error).strip()
-    message = text.splitlines()[0][:300] if text else type(error).__name__
-    return SegmentError(Failure(stage, kind or type(error).__name__, message, decoder))
 
 
 def check_indices(indices: Sequence[int], frames: int) -> list[int]:

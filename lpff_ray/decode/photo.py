@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from lpff_ray.decode.frames import Closing, Frame, FrameTable, check_indices, segment_error
+from lpff_ray.decode.frames import Closing, Frame, FrameTable, check_indices
+from lpff_ray.errors import segment_error
 
 # 600 MB as RGB. Pillow itself refuses from twice its MAX_IMAGE_PIXELS on, which a program may have changed.
 MAX_PIXELS = 200_000_000

@@ -34,9 +34,9 @@ from lpff_ray.decode.frames import (
     codec_name,
     open_video,
     read_frame_table,
-    segment_error,
     video_stream,
 )
+from lpff_ray.errors import segment_error
 
 # Codecs whose FFmpeg decoder heeds `skip_frame` from packet to packet and whose unreferenced frames are
 # unreferenced for good (an HEVC one may still serve a higher temporal layer).

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.geometry import crop_transform, sample
-from lpff_ray.models.plugins.hyperiqa import HyperIqa
+from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.models.optional.hyperiqa import HyperIqa
 
 PORTRAIT = 2.0  # side of the judged square over the longer side of BlazeFace's box: about a portrait crop's
 WIDTH, HEIGHT = 384, 512  # EFHQ's resize, which squeezes

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.detect import LEFT_EYE, RIGHT_EYE
-from lpff_ray.measure.geometry import apply, crop_transform, invert, sample, scale_of
-from lpff_ray.models.runtime import TfliteModel
+from lpff_ray.geometry.transforms import apply, crop_transform, invert, sample, scale_of
+from lpff_ray.measure.detection.blazeface import LEFT_EYE, RIGHT_EYE
+from lpff_ray.models.runtimes import TfliteModel
 
 INPUT = 192
 REGION = (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
-from lpff_ray.measure.rotation import angles_from_matrix, matrix_from_angles
+from lpff_ray.geometry.rotation import angles_from_matrix, matrix_from_angles
 
 # FaceMesh's presence logit at which its points and PoseNet's place weigh the same, and how fast that changes. The
 # logit's median is 20 / 12 / 6 / 2 at |yaw| 0-30 / 30-60 / 60-75 / 75-91 on AFLW; the points are worthless below 3.
@@ -36,7 +36,7 @@ SURE_PRESENCE, SURE_SOFTNESS = 12.0, 2.0
 
 # Degrees to add to the size of FaceMesh's yaw, by that size (rows) and its presence logit (columns): at profile it
 # imagines a face that looks to the front, and knows that something is wrong. Fitted on 1,900 of the faces that PoseNet
-# was trained on by benchmarks/accuracy/fit_mesh_yaw.py; on 496 others the yaw error falls from 3.5 / 6.8 / 16.6 / 29 to
+# was trained on by training/fit_mesh_yaw.py; on 496 others the yaw error falls from 3.5 / 6.8 / 16.6 / 29 to
 # 4.4 / 6.3 / 6.5 / 9.6 at |yaw| 30-45 / 45-60 / 60-75 / 75 and more.
 MESH_YAW = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 70.0)
 MESH_PRESENCE = (-4.0, 0.0, 4.0, 8.0, 12.0, 16.0)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.geometry import crop_transform, sample
-from lpff_ray.measure.rotation import matrix_from_angles, mean_rotation
-from lpff_ray.models.plugins.ddfa import Ddfa
-from lpff_ray.models.plugins.fsanet import FsaNet
-from lpff_ray.models.plugins.sixdrepnet import SixDRepNet
+from lpff_ray.geometry.rotation import matrix_from_angles, mean_rotation
+from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.models.optional.ddfa import Ddfa
+from lpff_ray.models.optional.fsanet import FsaNet
+from lpff_ray.models.optional.sixdrepnet import SixDRepNet
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 Y_UP = np.diag([1.0, -1.0, -1.0])  # to and from frames with y up and z towards the camera

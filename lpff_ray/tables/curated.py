@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
+from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
-from lpff_ray.tables.folder import Folder
 from lpff_ray.tables.run import TABLES, open_run_folder, run_record
 
 SELECTIONS = "selections"

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.tables.folder import Folder
+from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.schema import SCHEMA_VERSION
 
 PARTS = "parts"

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
-from lpff_ray.tables.folder import Folder
 from lpff_ray.tables.run import (
     COMPACTED_MEND,
     PLAN_FILE,

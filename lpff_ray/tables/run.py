@@ -13,9 +13,9 @@ from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
-from lpff_ray.plan import Segment, Video, segments
+from lpff_ray.plan.planner import Segment, Video, segments
+from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
-from lpff_ray.tables.folder import Folder
 
 RUN_FILE = "run.json"
 PLAN_FILE = "plan.parquet"

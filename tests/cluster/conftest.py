@@ -18,9 +18,9 @@ from cluster.crew import Limits
 from cluster.dispatch import Summary, dispatch
 from cluster.session import fit
 from lpff_ray.errors import Failure
-from lpff_ray.plan import Segment
-from lpff_ray.progress import Progress
-from lpff_ray.receipt import Lease
+from lpff_ray.monitoring.progress import Progress
+from lpff_ray.plan.planner import Segment
+from lpff_ray.run.lease import Lease
 
 
 @pytest.fixture(scope="session")

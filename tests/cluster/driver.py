@@ -16,7 +16,7 @@ from cluster.dispatch import dispatch
 from cluster.metrics import Metrics
 from cluster.session import fit, marker_in, session
 from lpff_ray.errors import UserError
-from lpff_ray.progress import Progress
+from lpff_ray.monitoring.progress import Progress
 
 
 def main(out: str, seconds: str, count: str) -> int:

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.plan import NS, Segment, Video
-from lpff_ray.receipt import Lease, Receipt
+from lpff_ray.plan.planner import NS, Segment, Video
+from lpff_ray.run.lease import Lease, Receipt
 
 
 class Standin:

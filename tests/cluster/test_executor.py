@@ -12,7 +12,7 @@ from skimage import data
 import lpff_ray
 from cluster.executor import ray_executor
 from lpff_ray.config import MineConfig
-from lpff_ray.mining import mine
+from lpff_ray.run.mine import mine
 
 pytestmark = pytest.mark.ray
 

@@ -20,15 +20,15 @@ from cluster.crew import Limits
 from cluster.export import ray_exporter, run_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
-from lpff_ray.products.export import Job, export
-from lpff_ray.products.product import File, Made, Product, Record
-from lpff_ray.products.stylegan import StyleGan
-from lpff_ray.products.units import Unit, plan_units
-from lpff_ray.products.video import OpenedVideo
-from lpff_ray.progress import Phase
+from lpff_ray.exports.format import File, Made, Product, Record
+from lpff_ray.exports.formats.stylegan import StyleGan
+from lpff_ray.exports.job import Job, export
+from lpff_ray.exports.units import Unit, plan_units
+from lpff_ray.exports.video import OpenedVideo
+from lpff_ray.monitoring.progress import Phase
+from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import write_selection
-from lpff_ray.tables.folder import Folder
 
 pytestmark = pytest.mark.ray
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cluster.neighbours import ray_jobs
-from lpff_ray.curate import neighbours
-from lpff_ray.curate.neighbours import Block, pairs_within, partition
+from lpff_ray.curate.neighbours import search as neighbours
+from lpff_ray.curate.neighbours.search import Block, pairs_within, partition
 from lpff_ray.errors import UserError
 
 

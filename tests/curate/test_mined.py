@@ -11,8 +11,8 @@ import pytest
 from clips import DEMO_EVERY, write_clip
 
 import lpff_ray
+from lpff_ray.cli.demo import DemoClip
 from lpff_ray.config import MineConfig
-from lpff_ray.demo import DemoClip
 
 ONE_PERSON = ("sadtalker_WDA_AlexandriaOcasioCortez_000", "video-retalking_3")
 PORTRAITS = (

@@ -15,8 +15,8 @@ from handmade import dedupe, face, make_run, review
 
 import lpff_ray
 from lpff_ray.config import MineConfig
-from lpff_ray.curate.candidates import GATED, passes
 from lpff_ray.curate.select import SelectSummary
+from lpff_ray.curate.selection.candidates import GATED, passes
 from lpff_ray.errors import UserError
 from lpff_ray.tables import schema
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import overwrite, paint, read_index, truncate, write_clip
-from decode.conftest import CLIPS, HIDDEN, UNEVEN
+from clips import CLIPS, HIDDEN, UNEVEN, overwrite, paint, read_index, truncate, write_clip
 
 from lpff_ray.decode import FrameSource, open_source, read_frame_table
 from lpff_ray.errors import SegmentError

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import paint, truncate
-from decode.conftest import CLIPS, HIDDEN
+from clips import CLIPS, HIDDEN, paint, truncate
 from PIL import Image
 
 from lpff_ray.decode.frames import read_frame_table

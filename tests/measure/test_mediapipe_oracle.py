@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from lpff_ray.measure.detect import Detections, FaceDetector
-from lpff_ray.measure.geometry import overlap
+from lpff_ray.geometry.transforms import overlap
+from lpff_ray.measure.detection.blazeface import Detections, FaceDetector
 from lpff_ray.measure.landmarks import FaceMesh
 from lpff_ray.models.cards import load_cards
 

@@ -11,11 +11,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import lpff_ray
+from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.measure import pose
-from lpff_ray.measure.detect import Detections
-from lpff_ray.measure.faces import Measurements, into_bins, into_pose, seen_twice
+from lpff_ray.measure.detection.blazeface import Detections
 from lpff_ray.measure.landmarks import SCHEME_68, Meshes
-from lpff_ray.measure.rotation import matrix_from_angles
+from lpff_ray.measure.measurer import Measurements, into_bins, into_pose, seen_twice
 
 MIDDLE, SCALE = np.array([500.0, 400.0]), 30.0  # pixels, and pixels per cm
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import lpff_ray
+from lpff_ray.geometry.rotation import geodesic_degrees, matrix_from_angles
 from lpff_ray.measure import pose
-from lpff_ray.measure.rotation import geodesic_degrees, matrix_from_angles
 
 
 def posed(points: np.ndarray, rotation: np.ndarray, scale: float, centre: tuple[float, float]) -> np.ndarray:

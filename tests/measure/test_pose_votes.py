@@ -12,8 +12,8 @@ import torch
 from skimage.data import astronaut
 from small_weights import SmallSixDRepNet, randomised
 
+from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles, mean_rotation
 from lpff_ray.measure.pose_votes import MIRROR, PoseVoter, load_voter
-from lpff_ray.measure.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles, mean_rotation
 from lpff_ray.models.cards import load_plugins
 
 BOX = np.array([[170.0, 70, 280, 180]])

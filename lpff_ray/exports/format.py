@@ -1,0 +1,180 @@
+"""What a format is to the export: which faces it wants, what it makes of a video, and its index files.
+
+A format is a subclass of FrameProduct (something per face, cut out of its frame) or of Product (anything else), and
+one line in `formats.py`. Its fields are its options: `--size 512` or `--set key=value` of the command line fill them,
+and pydantic checks them. The export does the rest: it plans and spreads the units of work, opens and decodes videos,
+encodes pictures, commits files, resumes, and writes PROVENANCE.jsonl.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from lpff_ray.errors import UserError
+from lpff_ray.exports.video import OpenedVideo
+from lpff_ray.storage.folder import Folder
+from lpff_ray.tables import read
+
+Row = dict[str, Any]
+"""One row of `Product.rows`. Columns of arrays are NumPy arrays: `bbox` float32 [4], `keypoints` float32 [5, 2]."""
+
+Record = dict[str, Any]
+"""What a product says of one thing that it made (a crop, say): plain JSON values, handed on to `finish`.
+
+index: int, its place in the product; no two records share one.
+transform: for PROVENANCE.jsonl, from frame pixels to pixels of every one of the files made: [2, 3] affine, as lists.
+    Left out where there is none.
+transforms: instead of it, where the files differ: one for each of them, in their order.
+The export adds what PROVENANCE.jsonl needs besides, where it is not there yet: `face_id`, `video_id`, `uri`,
+`frame_index`, `pts_ns` (of FrameProducts; a Product's own `unit` gives them, as lists where one file holds many
+frames), and, for all, `files`: the names of the files made.
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One file. name: below DEST, parts joined by "/". content: chunks, for what may be larger than memory.
+
+    Chunks are for `finish` alone: a generator of bytes, read once.
+    """
+
+    name: str
+    content: bytes | Iterable[bytes]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, uint8 [h, w, 3] RGB or [h, w] gray; the export encodes it, as its name ends: .png or .jpg."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+File = Made | Picture
+
+
+class Product(BaseModel, ABC):
+    """A format. Frozen, picklable (it travels through Ray), and the same result for the same rows, every time.
+
+    name: as in --format.
+    columns: of the faces table, besides `face_id`, `video_id`, `uri`, `clip_id`, `frame_index` and `pts_ns`.
+    needs_frames: whether `unit` is to be given an opened video.
+    divisible: whether a video with many rows may be cut into several units, by frames.
+    packed: the units' files are only staged, below DEST/.lpff_ray/staged; `finish` packs them into what is meant to
+        stay (a zip, tar shards), and they are removed once everything has been made.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: ClassVar[str]
+    columns: ClassVar[Sequence[str]] = ()
+    needs_frames: ClassVar[bool] = True
+    divisible: ClassVar[bool] = False
+
+    @property
+    def packed(self) -> bool:
+        """See above; a property, since it may depend on an option."""
+        return False
+
+    def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
+        """The faces that are to be made, one row each; sorted as pleases (the export sorts by video and frame).
+
+        run: folder of the run. selection: as `schema.SELECTION`, by rank.
+        Here: the selected faces with `columns` and the selection's own columns (`identity_id`, `bin`, `split`,
+        `weight`, `copies`, `rank`, `reason`), and `index` = `rank`. An override must return at least `index`
+        (int64, unique), `face_id`, `video_id`, `uri`, `frame_index` and `pts_ns`.
+        """
+        return faces_of(run, selection, self.columns)
+
+    @abstractmethod
+    def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
+        """Make what comes of one video (of a piece of it, if `divisible`).
+
+        video: None if not `needs_frames`. rows: its rows of `rows`, by frame_index, then index.
+        Yields what was made, file names unique over the whole product, and its record. What is yielded is committed at
+        once. Raises SegmentError if the video can not be read: it is reported, and the other videos go on.
+        """
+
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+        """The files that speak of the whole product (dataset.json, lists), made when all units are done.
+
+        made: where the units' files lie: DEST, or, if `packed`, the staging folder; for reading.
+        records: of all units, by index. What is missing (a lost video) has no record. Called again when a run is
+        repeated, so the same records must give the same bytes.
+        """
+        return ()
+
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """What the printed summary is to say, a line each: what was left out and why, what is empty and how to fill it.
+
+        selection: that was asked for. rows: what `rows` made of it. dest: DEST with its index files, for reading.
+        """
+        return []
+
+
+class FrameProduct(Product):
+    """A format that makes something of each face out of its frame. Frames are decoded once, in order."""
+
+    divisible: ClassVar[bool] = True
+
+    @abstractmethod
+    def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
+        """Make what comes of one face.
+
+        frame: uint8 [h, w, 3] RGB, turned as a player shows it; the pixels in which `bbox` and the like are given;
+            shared by all faces of the frame: not to be written to. row: see Row.
+        The record needs no `index` here: it is the row's, unless given. To skip the face, return ([], {}).
+        """
+
+    def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
+        """See Product.unit. A frame that can not be decoded has no records; the export counts its faces as lost."""
+        assert video is not None
+        of_frame: dict[int, list[Row]] = {}
+        for row in as_rows(rows):
+            of_frame.setdefault(row["frame_index"], []).append(row)
+        for frame in video.frames(sorted(of_frame)):
+            for row in of_frame[frame.index]:
+                with video.timed("crop"):
+                    files, record = self.make(frame.rgb, row)
+                if files:
+                    yield files, provenance(row) | record
+
+
+def faces_of(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Selected faces with some of their columns of the faces table; see Product.rows. `index` is the rank."""
+    always = ("face_id", "video_id", "uri", "clip_id", "frame_index", "pts_ns")
+    faces = read.scan(run).select(list(dict.fromkeys([*always, *columns])))
+    chosen = selection.lazy().with_columns(index=pl.col("rank"))
+    return faces.join(chosen, "face_id", "inner").sort("index").collect()
+
+
+def read_made(made: Folder, name: str) -> bytes:
+    """A file of a unit, for `finish`. Raises UserError if it has gone since."""
+    content = made.read(name)
+    if content is None:
+        raise UserError(
+            f"{made.root}/{name}: was made and is gone; run the same command again to make it anew"
+        )
+    return content
+
+
+def as_rows(table: pl.DataFrame) -> list[Row]:
+    """The rows of a table as dictionaries, its columns of arrays as NumPy arrays (views, not to be written to)."""
+    columns = {
+        name: table[name].to_numpy() if isinstance(kind, pl.Array) else table[name].to_list()
+        for name, kind in table.schema.items()
+    }
+    return [{name: values[place] for name, values in columns.items()} for place in range(len(table))]
+
+
+def provenance(row: Row) -> Record:
+    """Where a face came from: what PROVENANCE.jsonl says besides the transform and the files."""
+    return {name: row[name] for name in ("index", "face_id", "video_id", "uri", "frame_index", "pts_ns")}

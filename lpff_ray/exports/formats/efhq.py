@@ -1,0 +1,167 @@
+"""EFHQ's tables: per-frame metadata of every clip, in the columns that EFHQ's own scripts read.
+
+Layout: `csv/CLIP.csv` and `parquet/CLIP.parquet` per clip, `merged.parquet` of all, `columns.json` on what is in them.
+With `by_bin`, `csv/BIN/CLIP.csv`, which is what EFHQ's scripts for CSVs read (they take the bin from the folder).
+Source: VinAIResearch/EFHQ, `2_merging/vfhq/cli.py` (`vfhq_directmhp_merge`, `vfhq_combine_multiid_into_one`, `binning`,
+`poseizer_stepbin`, `csvs_to_parquet`) and who reads them (`3_align_sample`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lpff_ray.exports.format import File, Made, Product, Record, faces_of, read_made
+from lpff_ray.exports.names import clip_names
+from lpff_ray.exports.video import OpenedVideo
+from lpff_ray.measure.pose_bins import bin_of
+from lpff_ray.storage.folder import Folder
+from lpff_ray.tables.curated import parquet
+
+SOFT_BINS = frozenset(
+    {"frontal", "confused"}
+    | {f"profile_{way}" for way in ("left", "right", "up", "down", "extreme", "horizontal", "vertical")}
+)
+
+# EFHQ's names of its three estimators. Its sampling orders frames by `synergy`'s angles: the best of ours goes there.
+SLOTS = ("synergy", "poseanh", "mhp")
+ANGLES = ("yaw", "pitch", "roll")
+
+EFHQ_COLUMNS = (
+    *("frameid", "idx", "x1", "y1", "x2", "y2", "iqa"),
+    *(f"{slot}_{angle}" for slot in SLOTS for angle in ANGLES),
+    *("lmks5pts", "lmks68pts", "user_id", "video_id"),
+    *(f"{slot}_bin" for slot in SLOTS),
+    *("hardbin", "softbin", "smallbin"),
+)
+"""What EFHQ's merged tables have, in their order (`idx`, a face's number in its frame, is in those per clip alone)."""
+
+MEASURED = ("pose_spread", "det_score", "sharpness", "brightness")
+OUR_COLUMNS = ("face_id", "uri", "pts_ns", *ANGLES, *MEASURED, "split", "weight", "copies", "rank")
+"""What stands behind them, as in the faces table and the selection. ANGLES: of all estimators together."""
+
+
+class EfhqTables(Product):
+    """`--format efhq`. Reads tables only, decodes nothing.
+
+    by_bin: a table per clip and soft bin, in a folder per bin, as after EFHQ's review of its bins by hand.
+    """
+
+    by_bin: bool = False
+
+    name: ClassVar[str] = "efhq"
+    columns: ClassVar[tuple[str, ...]] = (
+        *("landmarks", "keypoints", "face_px", "yaw", "pitch", "roll", "face_index", "bbox", "iqa"),
+        *("pose_votes", "pose_bin", "pose_bin_strict", "pose_bin_fine"),
+        *MEASURED,
+    )
+    needs_frames: ClassVar[bool] = False
+
+    def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
+        """All selected faces, and the name of their clip, `clip`."""
+        faces = faces_of(run, selection, self.columns)
+        videos = faces.select("video_id", "uri", "clip_id").unique().sort("video_id", "uri", "clip_id")
+        return faces.with_columns(clip=pl.col("video_id").replace_strict(clip_names(videos.iter_rows())))
+
+    def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
+        """The two tables of a clip, or of each of its bins."""
+        table, clip = efhq_table(rows), rows["clip"][0]
+        record = {
+            "index": int(rows["index"].min()),  # type: ignore[arg-type]  # of a column of whole numbers
+            "face_id": rows["face_id"].to_list(),
+            "video_id": rows["video_id"][0],
+            "uri": rows["uri"][0],
+            "frame_index": rows["frame_index"].to_list(),
+            "pts_ns": rows["pts_ns"].to_list(),
+            "estimators": _estimators(rows),
+        }
+        parts = table.partition_by("softbin", maintain_order=True) if self.by_bin else [table]
+        files: list[File] = []
+        for part in parts:
+            place = f"{part['softbin'][0]}/{clip}" if self.by_bin else clip
+            files.append(Made(f"csv/{place}.csv", part.write_csv().encode()))
+            files.append(Made(f"parquet/{place}.parquet", parquet(part)))
+        yield files, record
+
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+        """The merged table, and what its columns hold."""
+        if not records:
+            return
+        names = sorted(name for record in records for name in record["files"] if name.endswith(".parquet"))
+        tables = [pl.read_parquet(io.BytesIO(read_made(made, name))) for name in names]
+        yield Made("merged.parquet", parquet(pl.concat(tables, how="diagonal")))
+        yield Made("columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n")
+
+
+def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the faces table and a selection in EFHQ_COLUMNS and OUR_COLUMNS.
+
+    Points are texts of lists, as EFHQ's are: `lmks5pts` "[x, y, ...]", image-left eye first; `lmks68pts` all x, all y,
+    then all z. Angles of estimators past the third, plug-ins, follow as `NAME_yaw` and so on.
+    """
+    points = rows["landmarks"].to_numpy()
+    box = rows["bbox"].to_numpy()
+    table = rows.select(
+        frameid="frame_index",
+        idx="face_index",
+        **{name: _rounded(box[:, place]) for place, name in enumerate(("x1", "y1", "x2", "y2"))},
+        iqa=_rounded(rows["iqa"].to_numpy()),
+        lmks5pts=_texts(rows["keypoints"].to_numpy().reshape(-1, 10)),
+        lmks68pts=_texts(points.transpose(0, 2, 1).reshape(-1, 204)),
+        user_id="identity_id",
+        video_id="clip",
+        hardbin="pose_bin_strict",
+        softbin=soft_bin(),
+        smallbin="pose_bin_fine",
+        **{name: pl.col(name) for name in OUR_COLUMNS},
+    )
+    votes: dict[str, pl.Series] = {}
+    names = [*SLOTS, *_estimators(rows)[len(SLOTS) :]]
+    for place, name in enumerate(names):
+        vote = rows["pose_votes"].list.get(place, null_on_oob=True)
+        for angle in ANGLES:
+            votes[f"{name}_{angle}"] = _rounded(vote.struct.field(angle).to_numpy())
+        bins = map(bin_of, votes[f"{name}_yaw"], votes[f"{name}_pitch"])
+        votes[f"{name}_bin"] = pl.Series(bins, dtype=pl.String)
+    table = table.with_columns(**votes)
+    return table.select(*EFHQ_COLUMNS, pl.exclude(EFHQ_COLUMNS)).sort("frameid", "idx")
+
+
+def soft_bin() -> pl.Expr:
+    """A selected face's soft bin: the selection's, which a review may have changed, where that is one of EFHQ's."""
+    return pl.when(pl.col("bin").is_in(SOFT_BINS)).then("bin").otherwise("pose_bin")
+
+
+def _estimators(rows: pl.DataFrame) -> list[str]:
+    return [str(vote["estimator"]) for vote in rows["pose_votes"][0]]
+
+
+def _columns(estimators: list[str]) -> dict[str, Any]:
+    return {
+        "efhq": list(EFHQ_COLUMNS),
+        "added": list(OUR_COLUMNS),
+        "estimators": dict(zip([*SLOTS, *estimators[len(SLOTS) :]], estimators, strict=True)),
+        "notes": {
+            "estimators": "whose angles stand under EFHQ's names of its estimators: SynergyNet, FacePoseNet and "
+            "DirectMHP themselves did not vote",
+            "iqa": "on the run's own scale unless it was mined with --iqa hyperiqa; EFHQ's 42 is HyperIQA's",
+            "lmks5pts": "x, y of image-left eye, image-right eye, nose tip, image-left and image-right mouth corner",
+            "lmks68pts": "68 x, then 68 y, then 68 z, in pixels; past 60 degrees of yaw those of a head model",
+            "frameid": "in the order of presentation, from 0, in the whole video",
+        },
+    }
+
+
+def _rounded(values: NDArray[np.floating]) -> pl.Series:
+    return pl.Series(np.round(values.astype(np.float64), 2))
+
+
+def _texts(numbers: NDArray[np.floating]) -> pl.Series:
+    rows = np.round(numbers.astype(np.float64), 2).tolist()
+    return pl.Series([json.dumps(row) for row in rows], dtype=pl.String)

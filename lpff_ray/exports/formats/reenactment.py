@@ -1,0 +1,271 @@
+"""Clips of faces for reenactment: one steady square per clip, as VoxCeleb is cut for FOMM, TPS and LIA.
+
+Layout: `train/` and `test/` (identities never in both), in them per clip a folder `IDENTITY#VIDEO#FIRST#LAST.mp4` of
+`0000000.png`, ... (the folder's ending and its `#` are what FOMM's and TPS's loaders go by, which find the clips of an
+identity as `IDENTITY*.mp4`), or, with image=mp4, a video of that name; `train.txt` and `test.txt`, the names of the
+clips; with image=png, `train_frames.txt` and `test_frames.txt`, a line `CLIP/0000000.png frontal` or `... extreme` for
+each picture, as EFHQ's loaders for LIA and TPS take them (`data_list`, with the split's folder as `root_dir`);
+`metadata.csv`, where each clip comes from and how the head is turned in it.
+Source: AliaksandrSiarohin/video-preprocessing, crop_vox.py and util.py (`crop_video`, `compute_aspect_preserved_bbox`,
+`save`), and first-order-model and Thin-Plate-Spline-Motion-Model, frames_dataset.py; wyhsirius/LIA, dataset.py;
+VinAIResearch/EFHQ, 4_building/reenactment/vfhq_txt.py and 5_train_eval/lia/dataset.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import ClassVar, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import Field, model_validator
+
+from lpff_ray.decode import Frame, read_frame_table
+from lpff_ray.errors import UserError
+from lpff_ray.exports.format import File, Made, Product, Record
+from lpff_ray.exports.imaging.encoding import encode
+from lpff_ray.exports.imaging.mp4 import Mp4Writer, mean_fps
+from lpff_ray.exports.imaging.squares import face_boxes, longer_side, square_crop, steady_square, union_of
+from lpff_ray.exports.lists.tracks import (
+    Stretch,
+    by_track,
+    csv_of,
+    in_one_pass,
+    track_faces,
+    track_notes,
+    track_number,
+)
+from lpff_ray.exports.names import plain_names
+from lpff_ray.exports.video import OpenedVideo
+from lpff_ray.geometry.transforms import overlap
+from lpff_ray.storage.folder import Folder
+
+SPLITS = ("train", "test")
+FRONTAL, EXTREME = "frontal", "profile"  # how the names of such pose bins begin
+MP4_CRF = 12  # hardly visible, even when a trainer scales the pictures up
+
+_COLUMNS = {
+    "file": pl.String(),
+    "identity": pl.String(),
+    "split": pl.String(),
+    "tag": pl.String(),
+    "frontal_share": pl.Float64(),
+    "extreme_share": pl.Float64(),
+    "yaw_min": pl.Float64(),
+    "yaw_max": pl.Float64(),
+    "pitch_min": pl.Float64(),
+    "pitch_max": pl.Float64(),
+    "frames": pl.Int64(),
+    "fps": pl.Float64(),
+    "first_frame": pl.Int64(),
+    "last_frame": pl.Int64(),
+    "bbox": pl.String(),
+    "width": pl.Int64(),
+    "height": pl.Int64(),
+    "track": pl.String(),
+    "video_id": pl.String(),
+    "uri": pl.String(),
+}
+
+
+class Reenactment(Product):
+    """`--format reenactment`. Defaults are crop_vox.py's, but for min_size: 256 there, few clips on the web have that.
+
+    Boxes are of whole faces, forehead to chin, as those of crop_vox.py's detector are (`squares.face_boxes`).
+
+    size: of the pictures, pixels. image: "png" or "mp4" (x264, yuv420p, no sound).
+    min_frames, max_frames: shorter clips are left out, longer ones cut.
+    min_overlap: a new clip begins where a face's box overlaps that at the clip's start less than this (intersection
+        over union).
+    increase: what the square has around the union of the boxes, on each side, in units of the union's longer side.
+    min_size: least longer side of that union, pixels.
+    """
+
+    size: int = Field(default=256, ge=16, le=2048)
+    image: Literal["png", "mp4"] = "png"
+    min_frames: int = Field(default=64, ge=2)
+    max_frames: int = Field(default=1024, ge=2)
+    min_overlap: float = Field(default=0.25, ge=0, lt=1)
+    increase: float = Field(default=0.1, ge=0, le=2)
+    min_size: int = Field(default=128, ge=1)
+
+    name: ClassVar[str] = "reenactment"
+
+    @model_validator(mode="after")
+    def _some_length_is_left(self) -> Reenactment:
+        if self.min_frames > self.max_frames:
+            raise UserError(
+                f"min_frames {self.min_frames} is more than max_frames {self.max_frames}: no clip is long enough and "
+                "short enough; change one of them with --set"
+            )
+        return self
+
+    def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
+        """All faces of the selected tracks.
+
+        box: of the whole face, [4] pixels. person: the identity as it can name a file, null where it is unknown.
+        """
+        faces = track_faces(run, selection, ("landmarks", "pose_bin", "yaw", "pitch"))
+        boxes = face_boxes(faces["landmarks"].to_numpy())
+        names = plain_names({name: name for name in faces["identity_id"].drop_nulls().unique().sort()})
+        return faces.drop("landmarks").with_columns(
+            box=pl.Series(boxes, dtype=pl.Array(pl.Float64(), 4)),
+            person=pl.col("identity_id").replace_strict(names, return_dtype=pl.String),
+        )
+
+    def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
+        """The clips of one video, in one pass over its frames: also those between the looked-at ones."""
+        assert video is not None
+        if video.kind != "video":
+            return
+        stretches = (faces for track in by_track(rows) for faces in self._cut(track))
+        clips = [_Clip(faces, self, video) for faces in stretches if self._lacks(faces) is None]
+        for clip in in_one_pass(video, clips):
+            if len(clip.frames) >= self.min_frames:
+                yield clip.made()
+
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """Whose faces the rows are, what was left out for its length or size, and which split has no clip."""
+        notes = track_notes(selection, rows)
+        stretches = [faces for track in by_track(rows) for faces in self._cut(track)]
+        lacks = [self._lacks(faces) for faces in stretches]
+        limits = (
+            ("frames", f"shorter than min_frames {self.min_frames}"),
+            ("size", f"smaller than min_size {self.min_size}"),
+        )
+        left_out = [f"{lacks.count(lack)} {limit}" for lack, limit in limits if lack in lacks]
+        if left_out:
+            notes.append(
+                f"left out of {len(stretches)} stretches of tracks: {', '.join(left_out)}: lower them with --set"
+            )
+        empty = [split for split in SPLITS if not dest.read(f"{split}.txt")]
+        if empty:
+            notes.append(
+                f"no clip in {' or '.join(f'{split}/' for split in empty)}: TPS's and FOMM's loaders assert that both "
+                "folders exist; select with another --test-share or --seed, or lower the limits above"
+            )
+        return notes
+
+    def _lacks(self, faces: pl.DataFrame) -> Literal["frames", "size"] | None:
+        """What a stretch of a track has too little of to become a clip."""
+        if faces["frame_index"][-1] - faces["frame_index"][0] + 1 < self.min_frames:
+            return "frames"
+        return "size" if longer_side(union_of(faces)) < self.min_size else None
+
+    def _cut(self, track: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """A track's rows, cut where the face has left the place where it was, or the clip is long enough."""
+        boxes, frames = track["box"].to_numpy(), track["frame_index"].to_numpy()
+        start = 0
+        for row in range(1, len(track)):
+            long = frames[row] - frames[start] >= self.max_frames
+            if long or overlap(boxes[start], boxes[row : row + 1])[0] < self.min_overlap:
+                yield track[start:row]
+                start = row
+        yield track[start:]
+
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+        """The lists of both splits, and metadata.csv."""
+        for split in SPLITS:
+            clips = [record for record in records if record["file"].startswith(f"{split}/")]
+            clips.sort(key=itemgetter("file"))
+            names = (record["file"].partition("/")[2] for record in clips)
+            yield Made(f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
+            if self.image == "png":
+                lines = (
+                    f"{file.partition('/')[2]} {category}\n"
+                    for record in clips
+                    for file, category in zip(record["files"], record["categories"], strict=True)
+                )
+                yield Made(f"{split}_frames.txt", "".join(lines).encode())
+        yield Made("metadata.csv", csv_of(records, _COLUMNS))
+
+
+class _Clip(Stretch):
+    """A clip on its way into pictures or an MP4."""
+
+    def __init__(self, faces: pl.DataFrame, product: Reenactment, video: OpenedVideo) -> None:
+        super().__init__(faces)
+        self._product, self._video = product, video
+        self._union = union_of(faces)
+        self._square = (0, 0, 1)
+        self._shape = (0, 0)
+        self._pictures: list[bytes] = []
+        self._writer: Mp4Writer | None = None
+        self._fps = 0.0
+
+    def take(self, frame: Frame) -> None:
+        if not self.frames:
+            self._shape = frame.rgb.shape[0], frame.rgb.shape[1]
+            self._square = steady_square(self._union, self._product.increase, *self._shape)
+            table = read_frame_table(self._video.path)
+            self._fps = mean_fps(table, self.first, self.last)
+        with self._video.timed("crop"):
+            picture = square_crop(frame.rgb, self._square, self._product.size)
+        with self._video.timed("encode"):
+            if self._product.image == "png":
+                self._pictures.append(encode(picture, "frame.png"))
+                return
+            if self._writer is None:
+                size = self._product.size
+                self._writer = Mp4Writer((size, size), self._fps, MP4_CRF)
+            self._writer.add(picture, frame.pts_ns)
+
+    def made(self) -> tuple[list[File], Record]:
+        record = self.record()
+        identity = self.faces["person"][0] or self.faces["clip"][0]
+        video = f"{self.faces['clip'][0]}-{track_number(record['track'], record['video_id'])}"
+        file = (
+            f"{record['split'] or 'train'}/{identity}#{video}#{self.frames[0]:06d}#{self.frames[-1]:06d}.mp4"
+        )
+        if self._writer is not None:
+            files: list[File] = [Made(file, self._writer.close())]
+        else:
+            files = [Made(f"{file}/{place:07d}.png", content) for place, content in enumerate(self._pictures)]
+        left, top, side = self._square
+        scale = self._product.size / side
+        record |= {
+            "file": file,
+            "identity": record["identity"] or identity,
+            "categories": categories(self.faces, self.frames),
+            "transform": [[scale, 0.0, -left * scale], [0.0, scale, -top * scale]],
+            "bbox": f"{left} {top} {left + side} {top + side}",
+            "width": self._shape[1],
+            "height": self._shape[0],
+            "fps": round(self._fps, 3),
+        }
+        return files, record | head_turns(self.faces)
+
+
+def head_turns(faces: pl.DataFrame) -> Record:
+    """How the head is turned over rows with `pose_bin`, `yaw` and `pitch` (degrees).
+
+    tag: "extreme" if more of the looked-at frames are in one of EFHQ's profile bins than in its frontal one, else
+    "frontal"; with the share of both (a frame on which the estimators disagree is neither).
+    """
+    frontal = sum(name == FRONTAL for name in faces["pose_bin"]) / len(faces)
+    extreme = sum((name or "").startswith(EXTREME) for name in faces["pose_bin"]) / len(faces)
+    record = {
+        "tag": "extreme" if extreme > frontal else "frontal",
+        "frontal_share": round(frontal, 3),
+        "extreme_share": round(extreme, 3),
+    }
+    for angle in ("yaw", "pitch"):
+        values = faces[angle].to_numpy()
+        record |= {
+            f"{angle}_min": round(float(values.min()), 1),
+            f"{angle}_max": round(float(values.max()), 1),
+        }
+    return record
+
+
+def categories(faces: pl.DataFrame, frames: list[int]) -> list[str]:
+    """EFHQ's word for each frame, "frontal" or "extreme": by the pose bin of the looked-at face nearest in time.
+
+    faces: by `frame_index`, with `pose_bin`. As in vfhq_txt.py, whatever is not frontal is extreme, frames on which
+    the estimators disagree included.
+    """
+    looked_at = faces["frame_index"].to_numpy()
+    nearest = np.abs(np.subtract.outer(frames, looked_at)).argmin(1)
+    words = ["frontal" if name == FRONTAL else "extreme" for name in faces["pose_bin"]]
+    return [words[place] for place in nearest]

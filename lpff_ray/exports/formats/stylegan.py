@@ -1,0 +1,60 @@
+"""StyleGAN's training set: faces aligned as FFHQ's, 512 or 1024 pixels, as a folder or an uncompressed zip.
+
+Layout: `{index // 1000:05d}/img{index:08d}.png` and `dataset.json`, as `dataset_tool.py` of NVlabs'
+stylegan2-ada-pytorch and stylegan3 writes it, and as their `ImageFolderDataset` reads it from `--data`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, read_made
+from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
+from lpff_ray.exports.zipped import zip_chunks
+from lpff_ray.storage.folder import Folder
+
+ZIP_FILE = "dataset.zip"
+
+
+class StyleGan(FrameProduct):
+    """`--format stylegan`.
+
+    size: of the crops, pixels. image: "png" | "jpg". zip: `dataset.zip` instead of a folder.
+    """
+
+    size: Literal[512, 1024] = 1024
+    image: Literal["png", "jpg"] = "png"
+    zip: bool = False
+
+    name: ClassVar[str] = "stylegan"
+    columns: ClassVar[Sequence[str]] = ("keypoints",)
+
+    @property
+    def packed(self) -> bool:
+        return self.zip
+
+    def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
+        """The aligned crop."""
+        quad = face_quad(row["keypoints"])
+        picture = Picture(picture_name(row["index"], self.image), ffhq_crop(frame, quad, self.size))
+        return [picture], {"transform": quad_transform(quad, self.size).tolist()}
+
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+        """`dataset.json`, which has no labels; or the zip with all."""
+        index = json.dumps({"labels": None}).encode()
+        if not self.zip:
+            yield Made("dataset.json", index)
+            return
+        pictures = ((name, read_made(made, name)) for record in records for name in record["files"])
+        yield Made(ZIP_FILE, zip_chunks(chain(pictures, [("dataset.json", index)])))
+
+
+def picture_name(index: int, ending: str) -> str:
+    """A picture's place in the data set, as NVlabs' `dataset_tool.py` names it."""
+    return f"{index // 1000:05d}/img{index:08d}.{ending}"

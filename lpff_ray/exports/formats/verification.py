@@ -1,0 +1,137 @@
+"""EFHQ's verification benchmark: aligned crops by identity, and lists of pairs to compare.
+
+Layout: `images/IDENTITY/BIN/NAME.png`, 112 pixels, aligned as insightface does for ArcFace; `f2f.txt`, `f2p.txt`,
+`p2p.txt`, one pair a line, two paths below `images/` and 1 (one person) or 0, with tabs between; `pairs.json`, counts;
+`embeddings.parquet`, the run's embedding of every crop, for `lpff-ray evaluate verification`.
+Source: VinAIResearch/EFHQ, `3_align_sample/cli_face_verification.py`, whose `eval` reads these lists. EFHQ also spoils
+its crops at random (brightness, downscaling, JPEG); these are as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lpff_ray.errors import UserError
+from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, faces_of
+from lpff_ray.exports.formats.efhq import soft_bin
+from lpff_ray.exports.lists.pairs import LISTS, pair_list
+from lpff_ray.exports.names import plain_names
+from lpff_ray.geometry.transforms import similarity_from_points
+from lpff_ray.storage.folder import Folder
+from lpff_ray.tables.curated import parquet
+
+IMAGES = "images"
+EMBEDDINGS = "embeddings.parquet"
+SIDE = 112
+
+
+class Verification(FrameProduct):
+    """`--format verification`. Of a selection with a test split, its test identities alone.
+
+    pairs: per list, at most, both kinds together; EFHQ's have 20,000. seed: of the draw. gap_s: least seconds between
+    two frames of one video in which a person is compared with themselves.
+    """
+
+    pairs: int = Field(default=20_000, ge=2)
+    seed: int = Field(default=0, ge=0)
+    gap_s: float = Field(default=1.0, ge=0)
+
+    name: ClassVar[str] = "verification"
+    columns: ClassVar[tuple[str, ...]] = ("keypoints", "track_id", "face_index", "pose_bin", "embedding")
+
+    def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
+        """The selected faces, with `view` (frontal, profile, or null where the estimators disagree) and `path`.
+
+        Raises UserError if the selection does not know who the faces are.
+        """
+        if selection["identity_id"].null_count():
+            raise UserError(
+                f"{run}: the selection does not say who all of its faces are; run lpff-ray dedupe, then select again"
+            )
+        if (selection["split"] == "test").any():
+            selection = selection.filter(pl.col("split") == "test")
+        faces = faces_of(run, selection, self.columns).with_columns(soft_bin=soft_bin())
+        folders = plain_names({identity: identity for identity in faces["identity_id"].unique().sort()})
+        return faces.with_columns(
+            view=pl.when(pl.col("soft_bin") == "frontal")
+            .then(pl.lit("frontal"))
+            .when(pl.col("soft_bin").str.starts_with("profile"))
+            .then(pl.lit("profile")),
+            path=pl.format(
+                "{}/{}/{}_{}_{}.png",
+                pl.col("identity_id").replace_strict(folders),
+                "soft_bin",
+                "video_id",
+                pl.col("frame_index").cast(pl.String).str.zfill(8),
+                "face_index",
+            ),
+        )
+
+    def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
+        """The aligned crop."""
+        # Not above: it needs torch, which takes seconds.
+        from lpff_ray.measure.embedding import ARCFACE_POINTS, arcface_chip
+
+        five = row["keypoints"]
+        record: dict[str, Any] = {name: row[name] for name in ("path", "identity_id", "view", "track_id")}
+        record["transform"] = similarity_from_points(five, ARCFACE_POINTS).tolist()
+        record["embedding"] = base64.b64encode(np.asarray(row["embedding"], "<f4").tobytes()).decode()
+        return [Picture(f"{IMAGES}/{row['path']}", arcface_chip(frame, five))], record
+
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+        """The lists, of crops that were made; their counts; and the embeddings."""
+        if not records:
+            return
+        fields = ("path", "identity_id", "view", "uri", "track_id", "pts_ns")
+        faces = pl.DataFrame({name: [record[name] for record in records] for name in fields})
+        summary: dict[str, Any] = {"seed": self.seed, "gap_s": self.gap_s, "crops": len(faces), "lists": {}}
+        for name, views in LISTS.items():
+            lines = pair_list(faces, views, self.pairs, self.gap_s, self.seed)
+            text = "".join(f"{one}\t{other}\t{int(same)}\n" for one, other, same in lines)
+            yield Made(f"{name}.txt", text.encode())
+            used = faces.filter(pl.col("path").is_in({path for line in lines for path in line[:2]}))
+            summary["lists"][name] = {
+                "pairs": len(lines),
+                "positives": len(lines) // 2,
+                "negatives": len(lines) // 2,
+                "crops": len(used),
+                "identities": used["identity_id"].n_unique(),
+            }
+        packed = [base64.b64decode(record["embedding"]) for record in records]
+        embeddings = np.stack([np.frombuffer(content, "<f4") for content in packed])
+        table = pl.DataFrame(
+            {
+                "path": faces["path"],
+                "face_id": [record["face_id"] for record in records],
+                "embedding": pl.Series(embeddings, dtype=pl.Array(pl.Float32(), embeddings.shape[1])),
+            }
+        )
+        yield Made(EMBEDDINGS, parquet(table.sort("path")))
+        yield Made("pairs.json", json.dumps(summary, indent=2).encode() + b"\n")
+
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """Whose faces were left out, and which lists have fewer pairs than asked for."""
+        notes = []
+        if len(rows) < len(selection):
+            notes.append(
+                f"test identities alone: {len(rows)} of {len(selection)} faces (select with --test-share 1 for all)"
+            )
+        for name in LISTS:
+            pairs = (dest.read(f"{name}.txt") or b"").count(b"\n")
+            if pairs < self.pairs // 2 * 2:
+                found = f"{pairs} of {self.pairs} pairs" if pairs else "empty"
+                notes.append(f"{name}.txt: {found}: it takes {_takes(*LISTS[name])}")
+        return notes
+
+
+def _takes(one: str, other: str) -> str:
+    views = f"{one} faces" if one == other else f"{one} and {other} faces"
+    return f"{views} of two and more people, and two of one person"

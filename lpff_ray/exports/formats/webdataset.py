@@ -1,0 +1,125 @@
+"""Tar shards as the `webdataset` package reads them: per face a crop, what is known of it, and a class if asked for.
+
+Layout: `SPLIT-000000.tar` and on, or `000000.tar` where the selection has no splits; members `KEY.jpg` (or png),
+`KEY.json`, `KEY.cls`; `shards.json`: the shards with their counts, and the names of the classes.
+Source: webdataset's README: members of one sample follow each other and share the name up to the first dot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lpff_ray.errors import UserError
+from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, faces_of, read_made
+from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
+from lpff_ray.geometry.transforms import apply
+from lpff_ray.storage.folder import Folder
+
+_MEASURED = (
+    "track_id",
+    "yaw",
+    "pitch",
+    "roll",
+    "pose_bin",
+    "det_score",
+    "face_px",
+    "sharpness",
+    "iqa",
+    "brightness",
+)
+_TOLD = ("clip_id", *_MEASURED, "identity_id", "bin", "weight", "copies")
+
+
+class WebDataset(FrameProduct):
+    """`--format webdataset`.
+
+    size: of the crops (FFHQ's), pixels. image: how they are stored. shard_size: faces per shard, at most.
+    label: what `.cls` numbers: "identity", "bin", or "none" for no `.cls`.
+    shuffle: order faces by a hash of their face_id and not by rank; readers shuffle only within a few shards.
+    """
+
+    size: int = Field(default=512, ge=16, le=4096)
+    image: Literal["jpg", "png"] = "jpg"
+    shard_size: int = Field(default=1000, ge=1)
+    label: Literal["none", "identity", "bin"] = "none"
+    shuffle: bool = True
+
+    name: ClassVar[str] = "webdataset"
+    columns: ClassVar[tuple[str, ...]] = ("keypoints", *_MEASURED)
+
+    @property
+    def packed(self) -> bool:
+        """Pictures are staged, and packed into the shards."""
+        return True
+
+    def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
+        """The selected faces. Raises UserError for a label that some of them do not have."""
+        faces = faces_of(run, selection, self.columns)
+        column = {"none": None, "identity": "identity_id", "bin": "bin"}[self.label]
+        if column and faces[column].null_count():
+            raise UserError(f"{run}: label={self.label}: some selected faces have no {column}; select again")
+        return faces.with_columns(label=pl.col(column) if column else pl.lit(None, pl.String))
+
+    def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
+        """The crop, and what its `.json` will say."""
+        quad = face_quad(row["keypoints"])
+        transform = quad_transform(quad, self.size)
+        told: dict[str, Any] = {name: row[name] for name in _TOLD}
+        told["keypoints"] = np.round(apply(transform, row["keypoints"]), 2).tolist()
+        record = {"transform": transform.tolist(), "split": row["split"], "label": row["label"], "told": told}
+        return [Picture(f"{row['index']:08d}.{self.image}", ffhq_crop(frame, quad, self.size))], record
+
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+        """The shards, split by split, and shards.json."""
+        classes = sorted({record["label"] for record in records if record["label"] is not None})
+        numbers = {name: number for number, name in enumerate(classes)}
+        shards: dict[str, int] = {}
+        for split in sorted({record["split"] or "" for record in records}):
+            chosen = [record for record in records if (record["split"] or "") == split]
+            if self.shuffle:
+                chosen.sort(key=lambda record: hashlib.sha256(record["face_id"].encode()).digest())
+            for number, start in enumerate(range(0, len(chosen), self.shard_size)):
+                shard = chosen[start : start + self.shard_size]
+                name = f"{split}-{number:06d}.tar" if split else f"{number:06d}.tar"
+                shards[name] = len(shard)
+                yield Made(name, tar_bytes(_members(made, shard, numbers)))
+        summary = {"samples": len(records), "shards": shards, "classes": classes}
+        yield Made("shards.json", json.dumps(summary, indent=2).encode() + b"\n")
+
+
+def tar_bytes(members: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """A tar archive in chunks, the same bytes for the same members (name, content): no times, owners or modes of files.
+
+    POSIX ustar, as webdataset's own writer makes.
+    """
+    length = 0
+    for name, content in members:
+        header = tarfile.TarInfo(name)
+        header.size, header.mode = len(content), 0o444
+        chunk = header.tobuf(tarfile.USTAR_FORMAT) + content
+        chunk += bytes(-len(chunk) % tarfile.BLOCKSIZE)
+        length += len(chunk)
+        yield chunk
+    end = 2 * tarfile.BLOCKSIZE  # two empty blocks end it, and whole records fill it up
+    yield bytes(end + -(length + end) % tarfile.RECORDSIZE)
+
+
+def _members(made: Folder, records: list[Record], numbers: dict[str, int]) -> Iterator[tuple[str, bytes]]:
+    for record in records:
+        (staged,) = record["files"]
+        key, _, ending = staged.rpartition(".")
+        content = read_made(made, staged)
+        source = {name: record[name] for name in ("face_id", "video_id", "uri", "frame_index", "pts_ns")}
+        yield f"{key}.{ending}", content
+        yield f"{key}.json", json.dumps(source | record["told"]).encode()
+        if record["label"] is not None:
+            yield f"{key}.cls", str(numbers[record["label"]]).encode()

@@ -1,0 +1,122 @@
+"""What can be said of a picture from what was measured on it, and captions that a user brings along."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.errors import UserError
+from lpff_ray.storage.uri import absolute, explain, opened
+
+COLUMNS = ("yaw", "pitch", "roll", "sharpness", "brightness")
+"""What `describe` reads of the faces table."""
+
+# Degrees. EFHQ's frontal bin ends at 45 of yaw and 30 of pitch; the words within are finer.
+FRONT, PROFILE, UP_DOWN, TILT = 15.0, 60.0, 15.0, 15.0
+# Of the table's 0..1 and 0..255: a twentieth of the faces of 22 real clips is less sharp than BLURRED; the quarters
+# at the ends of their brightness begin at 117 and 155.
+BLURRED, SHARP, DARK, BRIGHT = 0.6, 0.8, 80.0, 170.0
+
+KEYS = ("face_id", "clip_id", "uri")
+"""Columns of a captions file, the more exact one first."""
+
+
+def describe(face: Mapping[str, Any]) -> str:
+    """A phrase on pose, sharpness and light of a row of COLUMNS; nothing about the person."""
+    yaw, pitch, roll = face["yaw"], face["pitch"], face["roll"]
+    side = "image-left" if yaw > 0 else "image-right"
+    if abs(yaw) < FRONT:
+        words = ["front view"]
+    elif abs(yaw) < PROFILE:
+        words = [f"three-quarter view facing {side}"]
+    else:
+        words = [f"profile view facing {side}"]
+    if abs(yaw) < PROFILE:  # near 90 degrees of yaw, pitch and roll can not be told apart
+        if abs(pitch) >= UP_DOWN:
+            words.append("looking up" if pitch > 0 else "looking down")
+        if abs(roll) >= TILT:
+            words.append("head tilted")
+    if face["sharpness"] >= SHARP:
+        words.append("sharp focus")
+    elif face["sharpness"] < BLURRED:
+        words.append("blurred")
+    if face["brightness"] < DARK:
+        words.append("dark lighting")
+    elif face["brightness"] >= BRIGHT:
+        words.append("bright lighting")
+    return ", ".join(words)
+
+
+def prompt(face: Mapping[str, Any], caption: str | None) -> str:
+    """The caption, or else "a portrait photo of a person", and what `describe` says of the face."""
+    return f"{(caption or 'a portrait photo of a person').strip().rstrip('.')}, {describe(face)}"
+
+
+def captions_for(faces: pl.DataFrame, place: str) -> list[str | None]:
+    """A caption per face, or None, from a CSV or JSON-lines file or fsspec URI with `caption` and one or more of KEYS.
+
+    Where several speak of a face the one with the more exact key counts. faces: `face_id`, `clip_id`, `uri`.
+    Raises UserError if the file can not be read or speaks of none of the faces.
+    """
+    known: dict[str, dict[str, str]] = {key: {} for key in KEYS}
+    for row in _rows(place):
+        key = next((key for key in KEYS if row.get(key)), None)
+        if key and row.get("caption"):
+            value = absolute(str(row[key])) if key == "uri" else str(row[key])
+            known[key][value] = str(row["caption"])
+    found = [
+        next((known[key][row[key]] for key in KEYS if row[key] in known[key]), None)
+        for row in faces.select(KEYS).iter_rows(named=True)
+    ]
+    if len(found) and not any(found):
+        raise UserError(
+            f"{place}: no caption of any selected face; it takes the columns caption and face_id, clip_id or uri, "
+            "with values as in the faces table"
+        )
+    return found
+
+
+def captions_hash(place: str) -> str:
+    """What tells the content of a captions file from others. Raises UserError if it can not be read."""
+    return hashlib.sha256(_text(place).encode()).hexdigest()[:16]
+
+
+def _text(place: str) -> str:
+    try:
+        with opened(absolute(place)) as (file, _):
+            return file.read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{place}: captions can not be read: {explain(error, place)}") from None
+
+
+def _rows(place: str) -> list[dict[str, Any]]:
+    text = _text(place)
+    if not place.endswith((".jsonl", ".json")):
+        table = csv.DictReader(io.StringIO(text))
+        columns = table.fieldnames or ()
+        if "caption" not in columns or not set(KEYS).intersection(columns):
+            raise UserError(
+                f"{place}: needs the columns caption and face_id, clip_id or uri, separated by commas; its first line "
+                f"has {', '.join(map(repr, columns)) or 'nothing'}"
+            )
+        return list(table)
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{place}: line {number} is no JSON object; write one object a line, and no array"
+            )
+        rows.append(row)
+    return rows

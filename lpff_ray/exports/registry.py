@@ -1,0 +1,64 @@
+"""The formats of `lpff-ray export --format`, and a format made of the options that a person gave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lpff_ray.errors import UserError
+
+if TYPE_CHECKING:
+    from lpff_ray.exports.format import Product
+
+FORMATS = {
+    "stylegan": "lpff_ray.exports.formats.stylegan:StyleGan",
+    "eg3d": "lpff_ray.exports.formats.eg3d:Eg3d",
+    "lpff": "lpff_ray.exports.formats.lpff:Lpff",
+    "efhq": "lpff_ray.exports.formats.efhq:EfhqTables",
+    "verification": "lpff_ray.exports.formats.verification:Verification",
+    "controlnet": "lpff_ray.exports.formats.controlnet:ControlNet",
+    "webdataset": "lpff_ray.exports.formats.webdataset:WebDataset",
+    "reenactment": "lpff_ray.exports.formats.reenactment:Reenactment",
+    "clips": "lpff_ray.exports.formats.clips:Clips",
+}
+"""Module and class by name: imported only when asked for, for some need packages that take seconds."""
+
+
+def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = ()) -> Product:
+    """The format `name` with its options.
+
+    flags: values by option, None where not given. settings: "key=value" each, values as in JSON, or plain texts; where
+    the option is a text, such as a file's name, it is taken as it stands.
+    Raises UserError for an unknown format, and for options that it does not have or values that it does not take.
+    """
+    from pydantic import ValidationError  # the command line needs none of it to explain itself
+
+    if name not in FORMATS:
+        raise UserError(f"--format {name}: no such format; there are {', '.join(FORMATS)}")
+    module, _, kind = FORMATS[name].partition(":")
+    product: type[Product] = getattr(import_module(module), kind)
+    options = {key: value for key, value in flags.items() if value is not None}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set {setting}: write it as key=value")
+        field = product.model_fields.get(key)
+        options[key] = text if field is not None and field.annotation is str else _value(text)
+    try:
+        return product(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        wrong = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            have = ", ".join(product.model_fields) or "none"
+            raise UserError(f"--format {name} has no option {wrong!r}; its options: {have}") from None
+        raise UserError(f"--format {name}: {wrong} = {first['input']!r}: {first['msg']}") from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

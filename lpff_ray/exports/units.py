@@ -1,0 +1,69 @@
+"""Units of work of an export: the faces of one video, or of a piece of it, and what comes back for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from lpff_ray.errors import Failure
+from lpff_ray.exports.format import Product
+from lpff_ray.exports.video import Source
+
+ROWS_PER_UNIT = 256
+"""Of a divisible product: large enough that opening the video does not count, small enough that many can share it."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """unit_id: `{video_id}-{first frame}-{last frame}`. rows: as of Product.rows. decoder: as for open_source."""
+
+    unit_id: str
+    source: Source
+    rows: pl.DataFrame
+    decoder: str = "auto"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What came of a unit: it is committed (failure is None), or nothing of it is in place.
+
+    made: records; lost: rows whose frame could not be decoded; size_bytes: of the files. seconds: by stage.
+    """
+
+    unit_id: str
+    failure: Failure | None = None
+    made: int = 0
+    lost: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def plan_units(product: Product, rows: pl.DataFrame, sources: Mapping[str, Source]) -> list[Unit]:
+    """Cut the rows into units, videos in the order of their ids, the rows of each by frame.
+
+    Depends on the rows alone, so that a repeated run finds the same units.
+    """
+    units = []
+    for (video_id,), of_video in rows.sort("video_id", "frame_index", "index").group_by(
+        "video_id", maintain_order=True
+    ):
+        name = str(video_id)
+        source = sources.get(name) or Source(video_id=name, places=(of_video["uri"][0],), kind="video")
+        for piece in _pieces(of_video) if product.divisible else [of_video]:
+            first, last = piece["frame_index"][0], piece["frame_index"][-1]
+            units.append(Unit(f"{name}-{first}-{last}", source, piece))
+    return units
+
+
+def _pieces(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """Stretches of about equally many rows, cut only between frames."""
+    count = -(-len(rows) // ROWS_PER_UNIT)
+    frames = rows["frame_index"].to_numpy()
+    wanted = frames[np.arange(1, count) * len(rows) // count]  # each of these frames begins a piece
+    borders = np.unique([0, *np.searchsorted(frames, wanted), len(rows)]).tolist()
+    return [rows[start:stop] for start, stop in pairwise(borders)]

@@ -1,0 +1,102 @@
+"""The exporter: give it a unit of work, it commits the unit's files and its record, and hands back a receipt.
+
+`--executor local` calls it from a few threads, the actors of `cluster/export.py` hold one each: there is no second
+code path.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from contextlib import ExitStack
+from importlib import metadata
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lpff_ray.errors import Failure, SegmentError
+from lpff_ray.exports.format import Picture, Product, Record
+from lpff_ray.exports.imaging.encoding import encode
+from lpff_ray.exports.units import Receipt, Unit
+from lpff_ray.exports.video import OpenedVideo, opened_video
+from lpff_ray.storage.folder import Folder
+
+STATE = ".lpff_ray"
+"""Where DEST keeps what a repeated run has to know."""
+UNITS = f"{STATE}/units"
+STAGED = f"{STATE}/staged"
+
+
+class Exporter:
+    """Makes units of a product in DEST. Threads may share one."""
+
+    def __init__(self, product: Product, dest: str) -> None:
+        """Raises UserError if `dest` can not be opened."""
+        self.product = product
+        self.folder = Folder(dest)
+        self.files = Folder(f"{self.folder.root}/{STAGED}") if product.packed else self.folder
+        self.tool = _tool()
+        cv2.setNumThreads(1)  # units are worked on side by side
+
+    def run(self, unit: Unit) -> Receipt:
+        """Make a unit; its record is committed last, so that one with a record is whole.
+
+        A video that can not be read comes back as the receipt's failure. Raises UserError for what concerns the whole
+        export, such as a full disk.
+        """
+        start = time.perf_counter()
+        try:
+            with ExitStack() as stack:
+                video = None
+                if self.product.needs_frames:
+                    video = stack.enter_context(opened_video(unit.source, unit.decoder))
+                seconds = defaultdict(float) if video is None else video.seconds
+                seconds["open"] += time.perf_counter() - start
+                record, files = self._make(unit, video, seconds)
+        except SegmentError as error:
+            return Receipt(unit.unit_id, failure=error.failure)
+        except OSError as error:  # the source was lost on the way
+            return Receipt(unit.unit_id, failure=Failure("open", type(error).__name__, str(error)))
+        self.folder.commit(f"{UNITS}/{unit.unit_id}.json", json.dumps(record, default=_plain).encode())
+        seconds["total"] = time.perf_counter() - start
+        made, lost = len(record["records"]), record["lost"]
+        return Receipt(unit.unit_id, None, made, lost, files, record["size_bytes"], dict(seconds))
+
+    def _make(
+        self, unit: Unit, video: OpenedVideo | None, seconds: dict[str, float]
+    ) -> tuple[dict[str, Any], int]:
+        """Commit a unit's files; returns its record and how many files there are."""
+        records: list[Record] = []
+        size = 0
+        with self.files.batch() as put:
+            for files, record in self.product.unit(video, unit.rows):
+                for file in files:
+                    start = time.perf_counter()
+                    content = encode(file.pixels, file.name) if isinstance(file, Picture) else file.content
+                    encoded = time.perf_counter()
+                    assert isinstance(content, bytes), f"{file.name}: chunks are for `finish` alone"
+                    put(file.name, content)
+                    size += len(content)
+                    seconds["encode"] += encoded - start
+                    seconds["write"] += time.perf_counter() - encoded
+                records.append({**record, "files": [file.name for file in files], "tool": self.tool})
+            ended = time.perf_counter()
+        seconds["write"] += time.perf_counter() - ended
+        lost = 0 if video is None else int(unit.rows["frame_index"].is_in(video.lost).sum())
+        return {"lost": lost, "size_bytes": size, "records": records}, sum(len(r["files"]) for r in records)
+
+
+def _tool() -> str:
+    try:
+        return f"lpff_ray {metadata.version('lpff-ray')}"
+    except metadata.PackageNotFoundError:
+        return "lpff_ray, not installed"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as JSON knows them."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"a record holds plain JSON values and NumPy's, not {type(value).__name__}")

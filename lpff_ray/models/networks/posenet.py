@@ -1,0 +1,126 @@
+"""PoseNet: head pose from one crop, frontal to profile. A compact network whose weights ship with the package.
+
+Its trunk is FaceMesh's (residual depthwise blocks with PReLU), its answer a rotation in six numbers. What it was
+trained on, and how well it does, is in posenet.md beside it; `training/train_pose.py` makes posenet.npz.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lpff_ray.errors import UserError
+
+WEIGHTS = Path(__file__).with_name("posenet.npz")
+INPUT = 96  # side of the crop, pixels
+CROP_FACTOR = 1.5  # side of the crop, axis-aligned and centred on BlazeFace's box, over the box's longer side
+# Channels, blocks, whether the first block halves the picture; all but the last stage are shaped as FaceMesh's.
+STAGES = ((16, 2, False), (32, 3, True), (64, 3, True), (128, 3, True), (128, 3, True), (256, 2, False))
+FEATURES = 512
+# Signs of the outputs for the mirror image: two rows of the rotation, the logarithm of the expected error, the place.
+MIRRORED = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0)
+
+
+class PoseNet(nn.Module):
+    """Rotation and place of a head, and how far off the rotation may be, from a crop of its face."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width, side = STAGES[0][0], INPUT // 2
+        self.stem = nn.Conv2d(3, width, 3, stride=2)
+        self.stem_activation = nn.PReLU(width)
+        blocks = []
+        for channels, count, halves in STAGES:
+            side //= 2 if halves else 1
+            for position in range(count):
+                blocks.append(_Block(width, channels, halve=halves and position == 0))
+                width = channels
+        self.blocks = nn.Sequential(*blocks)
+        self.widen = nn.Conv2d(width, FEATURES, 1)
+        self.widen_activation = nn.PReLU(FEATURES)
+        self.pool = nn.Conv2d(FEATURES, FEATURES, side, groups=FEATURES)
+        self.pool_activation = nn.PReLU(FEATURES)
+        self.head = nn.Linear(FEATURES, len(MIRRORED))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """float32 [n, 3, INPUT, INPUT], RGB 0..1 -> rotations [n, 3, 3], expected errors [n] in degrees, places [n, 3].
+
+        The rotation takes head to camera as the face looks in its own surroundings (weak perspective); frames as in
+        `lpff_ray.geometry.rotation`. The expected error is of the geodesic to the true rotation. The place is that of
+        the middle of eyes, nose tip and mouth corners: x and y from the crop's middle in shares of its side, and the
+        natural logarithm of the share that 10 cm of the head take. In eval mode the network looks at the mirror image
+        too, so a mirrored face has exactly the mirrored pose.
+        """
+        numbers = self._numbers(x)
+        if not self.training:
+            numbers = (numbers + self._numbers(x.flip(3)) * numbers.new_tensor(MIRRORED)) / 2
+        return rotation_from_6d(numbers[:, :6]), numbers[:, 6].clamp(-2.0, 5.0).exp(), numbers[:, 7:]
+
+    def _numbers(self, x: Tensor) -> Tensor:
+        x = self.stem_activation(self.stem(_padded(x)))
+        x = self.widen_activation(self.widen(self.blocks(x)))
+        return self.head(self.pool_activation(self.pool(x)).flatten(1))
+
+
+class _Block(nn.Module):
+    """Depthwise 3 x 3, pointwise, a shortcut, PReLU. Where it halves, the shortcut is a maximum of 2 x 2."""
+
+    def __init__(self, channels: int, out: int, halve: bool) -> None:
+        super().__init__()
+        self.halve = halve
+        self.added = out - channels
+        self.depthwise = nn.Conv2d(
+            channels, channels, 3, stride=2 if halve else 1, padding=0 if halve else 1, groups=channels
+        )
+        self.pointwise = nn.Conv2d(channels, out, 1)
+        self.activation = nn.PReLU(out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.pointwise(self.depthwise(_padded(x) if self.halve else x))
+        if self.halve:
+            x = functional.max_pool2d(x, 2)
+        if self.added:
+            x = functional.pad(x, (0, 0, 0, 0, 0, self.added))
+        return self.activation(x + y)
+
+
+def rotation_from_6d(x: Tensor) -> Tensor:
+    """[n, 6] -> rotations [n, 3, 3]: two rows made orthonormal by Gram-Schmidt, and their cross product.
+
+    Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks" (CVPR 2019).
+    """
+    first = functional.normalize(x[:, :3], dim=1)
+    second = functional.normalize(x[:, 3:] - (first * x[:, 3:]).sum(1, keepdim=True) * first, dim=1)
+    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=1)
+
+
+def load_posenet(path: Path | None = None) -> PoseNet:
+    """The network with the weights of `path`, by default those of the package, float32, in eval mode on the CPU.
+
+    Raises UserError if the file is missing or does not hold this network.
+    """
+    path = path or WEIGHTS
+    network = PoseNet()
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            network.load_state_dict({name: torch.from_numpy(arrays[name]).float() for name in arrays.files})
+    except OSError as error:
+        raise UserError(f"{path}: can not be read: {error.strerror or error}") from None
+    except (ValueError, RuntimeError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"{path}: not PoseNet's weights, or damaged ({reason}): install lpff-ray again"
+        ) from None
+    # Channels last halves the time on a CPU; torch's stubs do not know the argument.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.requires_grad_(False).eval()
+
+
+def _padded(x: Tensor) -> Tensor:
+    """One more row and column, right and below, before a convolution that halves (TensorFlow's SAME for even sides)."""
+    return functional.pad(x, (0, 1, 0, 1))

@@ -1,0 +1,70 @@
+"""What the file behind a URI is: the identity of its content, and what a probe says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from lpff_ray.decode.probe import MediaInfo, Unreadable, looks_like_media, probe
+from lpff_ray.storage.uri import explain, file_name, opened
+
+BLOCK = 64 * 1024
+HEAD = 4096  # bytes that tell media from other files
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the file behind one uri turned out to be.
+
+    identity: its content id, or a hash of the uri if its bytes could not be read. info: None unless planned.
+    """
+
+    identity: str
+    size: int
+    status: str
+    reason: str = ""
+    info: MediaInfo | None = None
+
+
+def look(uri: str) -> Content:
+    """Open a file, name its content, and probe it if it is media."""
+    identity, size = hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()[:16], 0
+    if uri != uri.encode("utf-8", "replace").decode():
+        return Content(identity, size, "unreadable", "the file name is not UTF-8: rename the file")
+    try:
+        with opened(uri) as (file, size):
+            identity = content_id(file, size)
+            file.seek(0)
+            if not looks_like_media(file.read(HEAD), file_name(uri)):
+                return Content(identity, size, "not_media", "neither a video nor a photo")
+            file.seek(0)
+            # FFmpeg reads a local path faster than a Python file.
+            info = probe(uri if os.path.isabs(uri) else file, file_name(uri))
+            return Content(identity, size, "planned", info=info)
+    except Unreadable as error:
+        return Content(identity, size, "unreadable", str(error))
+    except OSError as error:
+        return Content(identity, size, "unreadable", explain(error, uri))
+
+
+def content_of(video_id: str) -> str:
+    """The content id that a video's id begins with; a clip's own follows it."""
+    return video_id.partition("-")[0]
+
+
+def content_id(file: BinaryIO, size: int) -> str:
+    """16 hex digits that name the content: SHA-256 of the size and of the first and last 64 KiB.
+
+    file: readable and seekable, left anywhere. size: its length in bytes. Files up to 128 KiB are hashed
+    whole; larger ones of equal length that differ only in between would share an identity, which compressed
+    media with an index at either end does not do.
+    """
+    digest = hashlib.sha256(str(size).encode())
+    file.seek(0)
+    digest.update(file.read(BLOCK))
+    if size > BLOCK:
+        file.seek(size - BLOCK)
+        digest.update(file.read(BLOCK))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,206 @@
+"""Manifests: lists of videos, clips and photos, as text, CSV, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.errors import UserError
+from lpff_ray.storage.uri import absolute, explain, file_name, opened
+
+CROP = ("x0", "y0", "x1", "y1")
+COLUMNS = ("uri", "start_s", "end_s", *CROP, "clip_id", "identity")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video, a photo or a clip of a video that somebody asked for, not looked at yet.
+
+    uri: absolute local path, or a URI that fsspec can open
+    start_s, end_s: span in seconds from the first frame, or None
+    crop: (x0, y0, x1, y1) in pixels of the rotated frame, or fractions of it if all are <= 1; or None
+    identity: who is to be seen, "" if not said
+    """
+
+    uri: str
+    clip_id: str = ""
+    start_s: float | None = None
+    end_s: float | None = None
+    crop: tuple[float, float, float, float] | None = None
+    identity: str = ""
+
+
+def is_manifest(uri: str) -> bool:
+    """Whether the name is that of a manifest: .txt, .csv, .jsonl or .parquet."""
+    return _suffix(uri) in _READERS
+
+
+def read_manifest(uri: str) -> list[Source]:
+    """The sources that a manifest lists, in its order; whether they exist is not looked at.
+
+    uri: absolute local path or fsspec URI. Relative uris inside are read from the manifest's folder.
+    Text: one uri per line, blank lines and lines that start with # are skipped. The others: a column `uri`
+    and any of `start_s`, `end_s`, `x0`, `y0`, `x1`, `y1`, `clip_id`, `identity`; other columns are ignored.
+
+    Raises UserError naming the manifest, and the line where one is at fault.
+    """
+    try:
+        with opened(uri) as (file, _):
+            data = file.read()
+    except OSError as error:
+        raise UserError(f"{uri}: the manifest cannot be read: {explain(error, uri)}") from None
+    rows = _READERS[_suffix(uri)](uri, data)
+    sources = [source_of_row(where, row, uri) for where, row in rows]
+    if not sources:
+        raise UserError(f"{uri}: the manifest lists nothing: put one uri on each line")
+    return sources
+
+
+def source_of_row(where: str, row: dict[str, Any], manifest: str = "") -> Source:
+    """One row with columns of COLUMNS as a Source. Raises UserError about a value that makes no sense.
+
+    where: "manifest, line n", the start of every complaint. manifest: its uri, from whose folder a relative `uri` is
+        read; "" if `uri` is absolute.
+    """
+    uri = row.get("uri")
+    if not isinstance(uri, str) or not uri.strip():
+        raise UserError(f"{where}: 'uri' is empty or not text")
+    start, end = _number(where, row, "start_s"), _number(where, row, "end_s")
+    if start is not None and start < 0:
+        raise UserError(f"{where}: start_s is {start:g}; it must not be negative")
+    if end is not None and end <= (start or 0.0):
+        raise UserError(f"{where}: end_s is {end:g}; it must be greater than start_s ({start or 0.0:g})")
+    return Source(
+        uri=_resolve(manifest, uri.strip()) if manifest else uri,
+        clip_id=_text(row.get("clip_id")),
+        start_s=start,
+        end_s=end,
+        crop=_crop(where, row),
+        identity=_text(row.get("identity")),
+    )
+
+
+def _crop(where: str, row: dict[str, Any]) -> tuple[float, float, float, float] | None:
+    numbers = [_number(where, row, name) for name in CROP]
+    given = [number for number in numbers if number is not None]
+    if not given:
+        return None
+    if len(given) < 4:
+        missing = [name for name, number in zip(CROP, numbers, strict=True) if number is None]
+        raise UserError(f"{where}: a crop needs x0, y0, x1 and y1; {', '.join(missing)} not given")
+    x0, y0, x1, y1 = given
+    if x1 <= x0 or y1 <= y0:
+        raise UserError(f"{where}: the crop is empty: x1 must be greater than x0, y1 greater than y0")
+    return x0, y0, x1, y1
+
+
+def _number(where: str, row: dict[str, Any], name: str) -> float | None:
+    value = row.get(name)
+    # pandas writes a missing number as NaN.
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise UserError(f"{where}: {name} is {value!r}; it must be a number")
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _resolve(manifest: str, uri: str) -> str:
+    """Make a manifest's uri absolute, reading it from the manifest's folder."""
+    if os.path.isabs(manifest):
+        return absolute(uri, os.path.dirname(manifest))
+    if os.path.isabs(uri) or "://" in uri:
+        return absolute(uri)
+    head, chain, rest = manifest.partition("::")
+    protocol, _, place = head.partition("?")[0].partition("://")
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(place), uri))
+    return f"{protocol}://{place}{chain}{rest}"
+
+
+def _text_lines(uri: str, data: bytes) -> Iterator[str]:
+    """Lines as editors count them; str.splitlines would also split at rarer characters inside names."""
+    try:
+        return io.StringIO(data.decode("utf-8-sig"), newline="")
+    except UnicodeDecodeError:
+        raise UserError(f"{uri}: the manifest is not UTF-8 text; save it as UTF-8") from None
+
+
+def _read_txt(uri: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(_text_lines(uri, data), 1):
+        text = line.strip()
+        if text and not text.startswith("#"):
+            yield f"{uri}, line {number}", {"uri": text}
+
+
+def _read_csv(uri: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    # Not Polars: only a reader of lines can say which line is at fault.
+    reader = csv.DictReader(_text_lines(uri, data), skipinitialspace=True, strict=True)
+    try:
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        _require_uri(uri, reader.fieldnames)
+        for row in reader:
+            if None in row:
+                raise UserError(
+                    f"{uri}, line {reader.line_num}: more fields than columns; quote names that hold a comma"
+                )
+            yield (
+                f"{uri}, line {reader.line_num}",
+                {name: (value or "").strip() for name, value in row.items()},
+            )
+    except csv.Error as error:
+        raise UserError(f"{uri}, line {reader.line_num}: not readable as CSV: {error}") from None
+
+
+def _read_jsonl(uri: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(_text_lines(uri, data), 1):
+        if not line.strip():
+            continue
+        where = f"{uri}, line {number}"
+        try:
+            row = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise UserError(f"{where}: not readable as JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise UserError(f'{where}: each line must be an object such as {{"uri": "a.mp4"}}')
+        _require_uri(where, list(row))
+        yield where, row
+
+
+def _read_parquet(uri: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        columns = list(pl.read_parquet_schema(io.BytesIO(data)))
+        _require_uri(uri, columns)
+        table = pl.read_parquet(io.BytesIO(data), columns=[name for name in COLUMNS if name in columns])
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UserError(f"{uri}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+    for number, row in enumerate(table.iter_rows(named=True), 1):
+        yield f"{uri}, row {number}", row
+
+
+def _require_uri(where: str, columns: list[str]) -> None:
+    if "uri" not in columns:
+        raise UserError(f"{where}: no column 'uri'; found {', '.join(columns) or 'no columns'}")
+
+
+_READERS = {".txt": _read_txt, ".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+
+
+def _suffix(uri: str) -> str:
+    return posixpath.splitext(file_name(uri))[1].lower()

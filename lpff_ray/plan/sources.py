@@ -1,0 +1,190 @@
+"""From what a person names (files, folders, globs, URIs, manifests) to the list of sources to look at."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import fsspec
+
+from lpff_ray.errors import UserError
+from lpff_ray.plan.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celebvhq, read_vfhq
+from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
+from lpff_ray.storage.uri import absolute, explain, storage_failures
+
+__all__ = ["Source", "expand"]
+
+
+def expand(srcs: Sequence[str], videos: str = "") -> list[Source]:
+    """Every file that `srcs` name, each once, in the order of `srcs` and sorted within each.
+
+    A SRC is a file, a folder (listed recursively; hidden files are skipped, all others are kept, so that what
+    is no video becomes a row with a reason), a glob (`**` for any depth; files only), an fsspec URI of any of
+    these, a zip, a manifest (see `lpff_ray.plan.manifest`) or the clip list of CelebV-HQ or VFHQ (see
+    `lpff_ray.plan.clip_lists`). Zips and lists count only where named themselves, not where found in a folder or by a
+    glob; VFHQ's texts count everywhere. A file that literally has the name wins over its reading as a glob.
+
+    videos: folder or fsspec URI of the videos that clip lists speak of, searched recursively; "" for
+        $LPFF_RAY_VIDEOS or else the folder of the list.
+
+    Raises UserError, naming the SRC and the mend, for one that does not exist, holds or matches no file, or
+    cannot be reached; what a manifest or clip list names is not checked here.
+    """
+    shelves = _Shelves(videos or os.environ.get("LPFF_RAY_VIDEOS", ""))
+    sources: dict[Source, None] = {}
+    for src in srcs:
+        if not src:
+            raise UserError("an empty source was given: name a file, folder, glob, URI or manifest")
+        sources.update(dict.fromkeys(_expand(src, shelves)))
+    return list(sources)
+
+
+class _Shelves:
+    """The videos that clip lists speak of; each folder is listed once, when first asked for."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._listed: dict[str, Downloads] = {}
+
+    def of(self, clip_list: str) -> Downloads:
+        folder = self._folder or clip_list.rpartition("::")[2].rpartition("/")[0] or "/"
+        if folder not in self._listed:
+            place = absolute(folder)
+            self._listed[folder] = Downloads(place, _list(place, folder))
+        return self._listed[folder]
+
+
+def _expand(src: str, shelves: _Shelves) -> list[Source]:
+    place = absolute(src)
+    if place.lower().endswith(".zip") and "::" not in place and not os.path.isdir(place):
+        place = f"zip://::{place}"
+    found = _list(place, src)
+    if found == [place] and is_celebvhq(place):
+        return read_celebvhq(place, shelves.of(place))
+    clips = [read_vfhq(uri, shelves.of(uri)) for uri in found if is_vfhq(uri)]
+    if clips:
+        # Videos beside their annotations are there for the clips, not to be mined whole.
+        taken = {clip.uri for clip in clips}
+        return clips + [Source(uri) for uri in found if uri not in taken and not is_vfhq(uri)]
+    if found == [place] and is_manifest(place):
+        sources = read_manifest(place)
+        _check_protocols(place, sources)
+        return sources
+    return [Source(uri) for uri in found]
+
+
+def _list(place: str, src: str) -> list[str]:
+    """The files that an absolute path or a URI names; src: as a person wrote it, for complaints."""
+    if os.path.isabs(place):
+        return _list_local(place, src)
+    try:
+        # fsspec reports unknown protocols, missing packages and missing archive members as these.
+        with storage_failures(place, ValueError, ImportError, KeyError):
+            return _list_remote(place, src)
+    except OSError as error:
+        raise UserError(f"{src}: {explain(error, place)}") from None
+
+
+def _list_local(path: str, src: str) -> list[str]:
+    """Absolute paths of the files that a local path or glob names."""
+    if os.path.isdir(path):
+        found = _walk(path)
+        if not found:
+            raise UserError(f"{src}: the folder holds no files; check the path")
+        return found
+    if os.path.lexists(path):
+        return [path]
+    if not glob.has_magic(path):
+        raise UserError(f"{src}: no such file or folder; check the path")
+    # Only what lies below the deepest folder that literally exists is a pattern: "[a] b/*.mp4" is not a set.
+    root = os.path.dirname(path)
+    while not os.path.isdir(root):
+        root = os.path.dirname(root)
+    matches = glob.glob(os.path.relpath(path, root), root_dir=root, recursive=True)
+    found = sorted(os.path.join(root, match) for match in matches)
+    found = [match for match in found if not os.path.isdir(match)]
+    if not found:
+        raise UserError(
+            f"{src}: the pattern matches no file; check it, or use ** to search folders in folders"
+        )
+    return found
+
+
+def _walk(top: str) -> list[str]:
+    """Every file below a folder, sorted; folders that cannot be listed stand for themselves."""
+    found: list[str] = []
+    seen = {os.path.realpath(top)}
+
+    def refused(error: OSError) -> None:
+        if error.filename == top:
+            raise UserError(f"{top}: the folder cannot be listed: {explain(error, top)}") from None
+        found.append(error.filename)
+
+    for folder, folders, files in os.walk(top, onerror=refused, followlinks=True):
+        found += [os.path.join(folder, name) for name in files if not name.startswith(".")]
+        entered = []
+        for name in sorted(folders):
+            real = os.path.realpath(os.path.join(folder, name))
+            # Data sets are often folders of links; a link to a folder above would never end.
+            if not name.startswith(".") and real not in seen:
+                seen.add(real)
+                entered.append(name)
+        folders[:] = entered
+    return sorted(found)
+
+
+def _list_remote(uri: str, src: str) -> list[str]:
+    """URIs of the files that a URI or a glob of URIs names."""
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    head, chain, rest = uri.partition("::")
+    # In web addresses a question mark starts the query.
+    magic = "*[" if head.startswith(("http://", "https://")) else "*?["
+    pattern = any(letter in path for letter in magic)
+    kind = _kind(filesystem, path, uri, forgive=pattern)
+    if head.endswith("/") or kind == "directory":
+        entries, root = filesystem.find(path, detail=True), path
+        complaint = "the folder holds no files; check the address"
+    elif kind:
+        return [uri]
+    elif pattern:
+        entries = filesystem.glob(path, detail=True)
+        root = path[: min(path.index(letter) for letter in magic if letter in path)].rpartition("/")[0]
+        complaint = "the pattern matches no file; check it, or use ** to search folders in folders"
+    else:
+        raise UserError(f"{src}: no such file or folder; check the address")
+    found = sorted(
+        f"{head.partition('://')[0]}://{name}::{rest}" if chain else filesystem.unstrip_protocol(name)
+        for name, entry in entries.items()
+        if entry["type"] != "directory" and not name.endswith("/") and not _hidden(name[len(root) :])
+    )
+    if not found:
+        raise UserError(f"{src}: {complaint}")
+    return found
+
+
+def _kind(filesystem: Any, path: str, uri: str, forgive: bool) -> str:
+    """ "file", "directory", or "" for what does not exist. forgive: refused is as good as absent."""
+    try:
+        with storage_failures(uri):
+            return str(filesystem.info(path)["type"])
+    except FileNotFoundError:
+        return ""
+    except PermissionError:
+        if forgive:
+            return ""
+        raise
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
+
+
+def _check_protocols(manifest: str, sources: list[Source]) -> None:
+    """Refuse a manifest whose files would all fail for want of one package."""
+    for protocol in sorted({source.uri.partition("://")[0] for source in sources if "://" in source.uri}):
+        try:
+            fsspec.get_filesystem_class(protocol)
+        except (ImportError, ValueError) as error:
+            raise UserError(f"{manifest}: {protocol}://: {explain(error, protocol + '://')}") from None

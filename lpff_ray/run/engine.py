@@ -1,0 +1,227 @@
+"""The engine: give it a lease on a segment, it commits the segment's part and hands back a receipt.
+
+`--executor local` calls it from a few threads; `actors/miner.py` holds one per GPU or pair of cores. There is no second
+code path.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import polars as pl
+import psutil
+import threadpoolctl
+import torch
+from numpy.typing import NDArray
+
+from lpff_ray.config import MineConfig
+from lpff_ray.decode import FrameSource, open_source
+from lpff_ray.decode.frames import Frame
+from lpff_ray.errors import Failure, SegmentError
+from lpff_ray.measure import tracking as track
+from lpff_ray.measure.measurer import FaceMeasurer, Measurements
+from lpff_ray.plan.content import content_of
+from lpff_ray.plan.planner import Segment, Video, wanted_indices
+from lpff_ray.run.lease import Lease, Receipt
+from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
+from lpff_ray.tables import parts, schema
+
+FRAMES_PER_BATCH = 16
+BATCH_BYTES = 64 << 20
+"""Decoded frames held at once, by one thread: at most so many, and so many bytes."""
+
+
+class Engine:
+    """Mines segments into an output folder. Threads may share one."""
+
+    def __init__(self, config: MineConfig, out: str, device: str = "auto") -> None:
+        """device: "auto" (the GPU if torch sees one), "cpu", "cuda" or "cuda:N".
+
+        Raises UserError if a model's file is missing, the device is absent, or `out` can not be opened.
+        """
+        self.config = config
+        self.folder = Folder(out)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        # Segments are worked on side by side; thread pools inside each step would only fight over the same cores.
+        cv2.setNumThreads(1)
+        torch.set_num_threads(1)
+        threadpoolctl.threadpool_limits(1)
+        self.measurer = FaceMeasurer(config, device)
+        weakref.finalize(self, drop_idle_copies, wait=False)  # gives back the disk that they take
+
+    def run(self, lease: Lease) -> Receipt:
+        """Mine one segment and commit its part.
+
+        A failure of the segment comes back in the receipt, and nothing is written. Raises UserError for what
+        concerns the whole run, such as a full disk, its own or that of the copies of remote videos.
+        """
+        start = time.perf_counter()
+        outcome = _Outcome()
+        try:
+            self._mine(lease, outcome)
+        except SegmentError as error:
+            return Receipt(lease, failure=error.failure, decoder=error.failure.decoder)
+        except OSError as error:  # the source can not be reached
+            failure = Failure("open", type(error).__name__, _one_line(error), lease.decoder)
+            return Receipt(lease, failure=failure, decoder=lease.decoder)
+        except (cv2.error, RuntimeError, MemoryError) as error:
+            # One picture that a model can not take ends no run.
+            failure = Failure("measure", type(error).__name__, _one_line(error), outcome.decoder)
+            return Receipt(lease, failure=failure, decoder=outcome.decoder)
+        outcome.taken.seconds["total"] = time.perf_counter() - start
+        faces, record = self._tables(lease, outcome)
+        parts.commit_part(self.folder, lease.segment.segment_id, faces, "segment", record, self.config.hash())
+        return Receipt(
+            lease,
+            faces=len(faces),
+            frames_looked_at=outcome.taken.frames,
+            frames_missing=len(outcome.wanted) - outcome.taken.frames,
+            decoder=outcome.decoder,
+            seconds=dict(outcome.taken.seconds),
+            rss_mb=psutil.Process().memory_info().rss / 2**20,
+        )
+
+    def _mine(self, lease: Lease, outcome: _Outcome) -> None:
+        video = lease.segment.video
+        decoder = lease.decoder or self.config.decoder
+        with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
+            self._decode(path, decoder, lease.segment, outcome)
+            # decord can not say which frame it is that it failed to deliver; PyAV can, so it has the last word.
+            if (
+                outcome.decoder == "decord"
+                and outcome.taken.frames < len(outcome.wanted)
+                and not lease.decoder
+            ):
+                note = f"decord delivered {outcome.taken.frames} of {len(outcome.wanted)} frames"
+                self._decode(path, "pyav", lease.segment, outcome)
+                outcome.note = note
+        if len(outcome.wanted) and not outcome.taken.frames:
+            message = f"none of {len(outcome.wanted)} frames could be decoded"
+            raise SegmentError(Failure("decode", "NoFrames", message, outcome.decoder))
+
+    def _decode(self, path: str, decoder: str, segment: Segment, outcome: _Outcome) -> None:
+        """Decode and measure one segment, from the start, into `outcome`."""
+        outcome.restart()
+        taken = outcome.taken
+        with taken.timed("open"):
+            source = open_source(path, segment.video.kind, decoder)
+        with source:
+            outcome.decoder = source.decoder
+            outcome.wanted = wanted_indices(source.table.pts_ns, segment, self.config.every, self.config.fps)
+            for frames in _batches(_timed(source, outcome), segment.video):
+                outcome.pts_ns.extend(frame.pts_ns for frame in frames)
+                outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
+                outcome.positions.extend(frame.index for frame in frames)
+                self.measurer.measure(frames, taken, _crop_pixels(segment.video, frames[0].rgb))
+        self.measurer.finish(taken)
+
+    def _tables(self, lease: Lease, outcome: _Outcome) -> tuple[pl.DataFrame, dict[str, Any]]:
+        segment, taken = lease.segment, outcome.taken
+        video, columns = segment.video, taken.columns
+        count = len(columns["frame_index"])
+        cut_before = np.array(
+            [False]
+            + [track.is_cut(*pair) for pair in zip(outcome.signatures, outcome.signatures[1:], strict=False)]
+        )
+        if count:
+            tracks = track.link(
+                np.array(outcome.pts_ns),
+                cut_before,
+                np.array(columns["bbox"], np.float64),
+                np.array(columns["embedding"]),
+                np.searchsorted(outcome.positions, columns["frame_index"]),
+                self.measurer.embedder.likeness,
+            )
+            columns["track_id"] = [f"{segment.segment_id}:{number}" for number in tracks]
+        columns["face_id"] = [
+            f"{video.video_id}:{frame}:{face}"
+            for frame, face in zip(columns["frame_index"], columns["face_index"], strict=True)
+        ]
+        for name, value in (
+            ("video_id", video.video_id),
+            ("uri", video.uri),
+            ("clip_id", video.clip_id),
+            ("segment_id", segment.segment_id),
+        ):
+            columns[name] = [value] * count
+        record = {
+            "segment_id": segment.segment_id,
+            "video_id": video.video_id,
+            "start_ns": segment.start_ns,
+            "end_ns": segment.end_ns,
+            "decoder": outcome.decoder,
+            "attempt": lease.attempt,
+            "frames_wanted": len(outcome.wanted),
+            "frames_looked_at": taken.frames,
+            "frames_missing": len(outcome.wanted) - taken.frames,
+            "faces": count,
+            "faces_rejected": taken.rejected,
+            "shots": int(cut_before.sum()) + bool(taken.frames),
+            "note": outcome.note,
+            **{f"seconds_{stage}": round(seconds, 4) for stage, seconds in taken.seconds.items()},
+        }
+        return schema.frame(columns, schema.faces(self.measurer.embedder.width)), record
+
+
+class _Outcome:
+    """What one decoder's pass over a segment yields."""
+
+    def __init__(self) -> None:
+        self.note = ""
+        self.restart()
+
+    def restart(self) -> None:
+        self.taken = Measurements()
+        self.decoder = ""
+        self.wanted: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.pts_ns: list[int] = []
+        self.positions: list[int] = []
+        self.signatures: list[track.ShotSignature] = []
+
+
+def _timed(source: FrameSource, outcome: _Outcome) -> Iterator[Frame]:
+    """The wanted frames, the time spent on each counted as decoding."""
+    frames = iter(source.frames(outcome.wanted.tolist()))
+    while True:
+        with outcome.taken.timed("decode"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
+
+
+def _batches(frames: Iterator[Frame], video: Video) -> Iterator[list[Frame]]:
+    """Group frames of one size; a stream that changes size starts a new group."""
+    batch: list[Frame] = []
+    for frame in frames:
+        room = max(1, min(FRAMES_PER_BATCH, BATCH_BYTES // max(frame.rgb.nbytes, 1)))
+        if batch and (len(batch) >= room or frame.rgb.shape != batch[0].rgb.shape):
+            yield batch
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield batch
+
+
+def _crop_pixels(video: Video, picture: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """The clip's crop in whole pixels of this frame, at least one pixel large; None for the whole frame."""
+    if video.crop is None:
+        return None
+    height, width = picture.shape[:2]
+    unit = (width, height) if max(video.crop) <= 1 else (1, 1)
+    x0, y0 = (int(np.floor(value * size)) for value, size in zip(video.crop[:2], unit, strict=True))
+    x1, y1 = (int(np.ceil(value * size)) for value, size in zip(video.crop[2:], unit, strict=True))
+    x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
+    return x0, y0, min(max(x1, x0 + 1), width), min(max(y1, y0 + 1), height)
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

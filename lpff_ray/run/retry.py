@@ -1,0 +1,96 @@
+"""The ladder: what is tried after an attempt at a segment failed, and when to give it up.
+
+    attempt 1   the decoder that the configuration chooses
+    attempt 2   the same decoder again: most failures of a large run are hiccups of the machine or the store
+    attempt 3   the other decoder
+    attempt 4   the two halves of the segment, each once, with PyAV: one bad packet costs half as much then
+
+A segment whose last rung failed goes to `quarantine`. Rungs that can not change the outcome are left out:
+
+- a photo has one decoder and no halves, so it is given up after attempt 2;
+- "open": the file did not open. One more try for a store that hiccupped; after it only a lease that was bound
+  to decord goes on, because the free choice has tried both decoders already, and a half opens no better than
+  the whole;
+- "commit": the part could not be written. Neither the decoder nor the length matters, so three plain tries.
+
+Local and Ray executors climb the same ladder, so that a segment's fate does not depend on where it was mined.
+"""
+
+from __future__ import annotations
+
+from lpff_ray.errors import Failure
+from lpff_ray.plan.planner import NS, Segment
+from lpff_ray.run.lease import Lease
+
+LAST_ATTEMPT = 4
+"""Attempts at any one stretch of video, its halves included, at most."""
+
+
+def next_leases(lease: Lease, failure: Failure) -> list[Lease]:
+    """The leases that take the place of `lease`, which failed: one, two (halves), or none (quarantine).
+
+    Every lease returned has a higher attempt than `lease`, at most LAST_ATTEMPT, so the ladder ends. The
+    segments returned cover exactly the time of `lease.segment`.
+    """
+    attempt = lease.attempt + 1
+    used = failure.decoder or lease.decoder
+    if attempt > LAST_ATTEMPT:
+        return []
+    if attempt == 2:
+        return [Lease(lease.segment, attempt, used)]
+    if failure.stage == "commit":
+        return [Lease(lease.segment, attempt, used)] if attempt == 3 else []
+    if lease.segment.video.kind == "photo":
+        return []
+    if failure.stage == "open" and (attempt > 3 or used != "decord"):
+        return []
+    if attempt == 3:
+        return [Lease(lease.segment, attempt, "decord" if used == "pyav" else "pyav")]
+    middle = middle_ns(lease.segment)
+    if middle is None or lease.segment.is_half:
+        return []
+    return [Lease(half, attempt, "pyav") for half in lease.segment.halves(middle)]
+
+
+def span_ns(segment: Segment) -> tuple[int, int] | None:
+    """First and last presentation time of a segment, open ends closed by the video's own; None if unknown."""
+    video = segment.video
+    start, end = segment.start_ns, segment.end_ns
+    if start is None:
+        start = video.first_pts_ns + round((video.start_s or 0.0) * NS)
+    if end is None:
+        ends = [seconds for seconds in (video.duration_s, video.end_s) if seconds]
+        end = video.first_pts_ns + round(min(ends) * NS) if ends else start
+    return (start, end) if end > start else None
+
+
+def middle_ns(segment: Segment) -> int | None:
+    """Where to cut a segment in two: the keyframe nearest to its middle, or the middle itself.
+
+    From a keyframe on, the second half decodes without the packets of the first, which may be the bad ones.
+    None if the segment's duration is unknown or too short to be cut.
+    """
+    span = span_ns(segment)
+    if span is None:
+        return None
+    start, end = span
+    middle = (start + end) // 2
+    inside = [pts for pts in segment.video.keyframe_pts_ns if start < pts < end]
+    middle = min(inside, key=lambda pts: abs(pts - middle), default=middle)
+    return middle if start < middle < end else None
+
+
+def not_done(segment: Segment, done: set[str]) -> list[Segment]:
+    """What is left of a segment: nothing, the half that is not done, or all of it.
+
+    done: ids of the segments, or halves, that have a part. A segment one half of which is done is not to be mined
+    whole: the rows of that half would be there twice.
+    """
+    halves_done = done.intersection(segment.half_ids)
+    if segment.segment_id in done or len(halves_done) == 2:
+        return []
+    # Where to cut is only asked of the few that were: it takes a look at all of the video's keyframes.
+    middle = middle_ns(segment) if halves_done else None
+    if middle is None:
+        return [segment]
+    return [half for half in segment.halves(middle) if half.segment_id not in done]

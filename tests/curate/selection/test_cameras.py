@@ -1,0 +1,113 @@
+"""Camera positions in LPFF's coordinates, and files of them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from handmade import face, make_run
+
+from lpff_ray.curate.selection.cameras import (
+    STAND_IN,
+    from_angles,
+    from_positions,
+    mirrored,
+    reference_cameras,
+)
+from lpff_ray.errors import UserError
+from lpff_ray.geometry.rotation import angles_from_matrix, matrix_from_angles
+
+RANDOM = np.random.default_rng(0)
+YAW, PITCH, ROLL = RANDOM.uniform(-80, 80, 50), RANDOM.uniform(-50, 50, 50), RANDOM.uniform(-30, 30, 50)
+
+
+def positions(cameras: np.ndarray, radius: float = 2.7) -> np.ndarray:
+    theta, phi = cameras.T
+    return radius * np.column_stack([np.cos(theta), np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi)])
+
+
+def eg3d_label(position: np.ndarray) -> list[float]:
+    pose = np.eye(4)
+    pose[:3, 3] = position
+    return [*pose.ravel().tolist(), 4.2647, 0, 0.5, 0, 4.2647, 0.5, 0, 0, 1]
+
+
+def test_known_heads_are_seen_from_known_places() -> None:
+    seen = np.degrees(from_angles(np.array([0, 30, 0, 0.0]), np.array([0, 0, 20, -20.0]), np.zeros(4)))
+    assert seen == pytest.approx(np.array([[90, 90], [60, 90], [90, 110], [90, 70]]), abs=1e-9)
+
+
+def test_positions_and_angles_are_inverse() -> None:
+    cameras = from_angles(YAW, PITCH, ROLL)
+    assert from_positions(positions(cameras)) == pytest.approx(cameras)
+
+
+def test_turning_the_picture_moves_no_camera() -> None:
+    turn = matrix_from_angles(np.zeros(1), np.zeros(1), np.array([25.0]))
+    yaw, pitch, roll = angles_from_matrix(turn @ matrix_from_angles(YAW, PITCH, ROLL)).T
+    assert from_angles(yaw, pitch, roll) == pytest.approx(from_angles(YAW, PITCH, ROLL))
+
+
+def test_the_mirror_image_is_of_the_opposite_yaw_and_roll() -> None:
+    assert mirrored(from_angles(YAW, PITCH, ROLL)) == pytest.approx(from_angles(-YAW, PITCH, -ROLL))
+
+
+def test_references_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
+    cameras = from_angles(YAW, PITCH, ROLL)
+    labels = [[f"{i:02d}.png", eg3d_label(position)] for i, position in enumerate(positions(cameras))]
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    (tmp_path / "camera_parameters.json").write_text(json.dumps(dict(labels)))
+    np.savez(tmp_path / "radians.npz", theta=cameras[:, 0], phi=cameras[:, 1])
+    np.savez(tmp_path / "degrees.npz", yaw=YAW, pitch=PITCH, roll=ROLL)
+    pl.DataFrame({"yaw": YAW, "pitch": PITCH, "roll": ROLL, "other": YAW}).write_parquet(
+        tmp_path / "faces.parquet"
+    )
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(tmp_path / "dataset.json", "dataset.json")
+    assert reference_cameras(str(tmp_path)) == pytest.approx(cameras)
+    for file in tmp_path.iterdir():
+        assert reference_cameras(str(file)) == pytest.approx(cameras), file.name
+
+
+def test_a_run_is_a_reference(tmp_path: Path) -> None:
+    angles = zip(YAW.tolist(), PITCH.tolist(), ROLL.tolist(), strict=True)
+    faces = [face(f"a{i}", "A", yaw, pitch, roll=roll) for i, (yaw, pitch, roll) in enumerate(angles)]
+    run = make_run(tmp_path / "run", faces)
+    measured = np.sort(reference_cameras(str(run)), axis=0)
+    assert measured == pytest.approx(np.sort(from_angles(YAW, PITCH, ROLL), axis=0), abs=1e-5)
+
+
+def test_the_stand_in_is_symmetric_and_as_wide_as_it_says() -> None:
+    cameras = reference_cameras(STAND_IN)
+    assert np.sort(mirrored(cameras), axis=0) == pytest.approx(np.sort(cameras, axis=0))
+    assert cameras.mean(0) == pytest.approx([np.pi / 2, np.pi / 2], abs=1e-6)
+    assert cameras[:, 0].std() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("gone.npz", None, "no such file"),
+        ("torn.npz", b"PK torn", "needed are theta and phi"),
+        ("torn.parquet", b"PAR1", "needed are theta and phi"),
+        ("list.json", b"[1, 2]", "no data set's index"),
+        ("short.json", b'{"labels": [["a.png", [1, 2]]]}', "no cameras"),
+        ("empty.json", b'{"labels": []}', "fewer than three cameras"),
+        ("kde.pkl", b"\x80", "cameras are read from a run, a data set"),
+    ],
+)
+def test_a_wrong_reference_is_named(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=f"{name}: .*{said}"):
+        reference_cameras(str(tmp_path / name))
+
+
+def test_a_pickle_in_an_npz_is_not_opened(tmp_path: Path) -> None:
+    np.savez(tmp_path / "objects.npz", theta=np.array([{}], dtype=object), phi=np.zeros(1))
+    with pytest.raises(UserError, match="pickle"):
+        reference_cameras(str(tmp_path / "objects.npz"))

@@ -1,0 +1,102 @@
+"""EFHQ's tables, opened as EFHQ's scripts open them."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from command import call
+from selecting import SELECTION, export_command, with_selection
+
+import lpff_ray
+from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables
+from lpff_ray.exports.registry import FORMATS, make_product
+from lpff_ray.measure.pose_bins import bin_of, hard_bin, soft_bin
+from lpff_ray.tables.curated import selection
+
+
+@pytest.fixture(scope="module")
+def run(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    moved = pl.when(pl.col("frame_index") == 0).then(pl.lit("profile_up")).otherwise("pose_bin")
+    return with_selection(demo_run, tmp_path_factory.mktemp("efhq") / "run", bin=moved)
+
+
+@pytest.fixture(scope="module")
+def tables(run: Path) -> Path:
+    dest = run.parent / "tables"
+    done = call(*export_command(run, "efhq", "--dest", dest))
+    assert done.returncode == 0, done.stderr
+    return dest
+
+
+def efhqs_five_points(text: str) -> np.ndarray:
+    """EFHQ's `get_lmk` (3_align_sample/cli_face_verification.py): a list in a text, three rows of 68."""
+    numbers = ast.literal_eval(text)
+    assert isinstance(numbers, list)
+    assert len(numbers) == 68 * 3
+    points = np.array(numbers).reshape(3, 68)[:2].T
+    nose, eye, eye_end, other, other_end, mouth, mouth_end = np.array([31, 37, 40, 43, 46, 49, 55]) - 1
+    eyes = (points[[eye, eye_end]].mean(0), points[[other, other_end]].mean(0))
+    return np.stack([*eyes, points[nose], points[mouth], points[mouth_end]])
+
+
+def test_the_clips_csv_is_read_as_efhqs(tables: Path, run: Path) -> None:
+    csv = pl.read_csv(tables / "csv" / "astronaut.csv")
+    assert tuple(csv.columns[: len(EFHQ_COLUMNS)]) == EFHQ_COLUMNS
+    faces = lpff_ray.scan(str(run)).collect()
+    assert csv["face_id"].to_list() == faces["face_id"].to_list()
+    assert csv["frameid"].to_list() == faces["frame_index"].to_list()
+    assert np.allclose(csv.select("x1", "y1", "x2", "y2").to_numpy(), faces["bbox"].to_numpy(), atol=0.006)
+    five = faces["keypoints"].to_numpy()
+    for row, wanted in zip(csv.iter_rows(named=True), five, strict=True):
+        assert np.allclose(np.reshape(ast.literal_eval(row["lmks5pts"]), (5, 2)), wanted, atol=0.006)
+        # Where FaceMesh is sure, as here, the same eyes and mouth; its nose tip is another point.
+        assert np.abs(efhqs_five_points(row["lmks68pts"]) - wanted)[[0, 1, 3, 4]].max() < 0.1 * (
+            row["x2"] - row["x1"]
+        )
+
+
+def test_bins_follow_from_the_angles_beside_them(tables: Path) -> None:
+    merged = pl.read_parquet(tables / "merged.parquet")
+    for row in merged.iter_rows(named=True):
+        votes = [bin_of(row[f"{slot}_yaw"], row[f"{slot}_pitch"]) for slot in ("synergy", "poseanh", "mhp")]
+        assert votes == [row[f"{slot}_bin"] for slot in ("synergy", "poseanh", "mhp")]
+        assert row["hardbin"] == hard_bin(votes)
+        assert row["softbin"] == ("profile_up" if row["frameid"] == 0 else soft_bin(votes))
+
+
+def test_merged_parquet_and_csv_hold_the_same(tables: Path) -> None:
+    merged = pl.read_parquet(tables / "merged.parquet")
+    clip = pl.read_parquet(tables / "parquet" / "astronaut.parquet")
+    assert merged.equals(clip)
+    assert pl.read_csv(tables / "csv" / "astronaut.csv", schema=clip.schema).equals(clip)
+    # EFHQ's `cli_sample_gan.py vfhq`: the best of a clip's bin, and the name of its frame.
+    best = merged.filter(pl.col("iqa") >= 0).sort(pl.col("synergy_yaw").abs(), descending=True)
+    kept = best.group_by("video_id", "softbin").head(3)
+    assert kept.height == 4
+    assert str(kept["frameid"][0]).zfill(8).isdigit()
+
+
+def test_columns_json_says_who_stands_for_whom(tables: Path) -> None:
+    told = json.loads((tables / "columns.json").read_text())
+    assert told["estimators"] == {"synergy": "posenet", "poseanh": "facemesh", "mhp": "blazeface"}
+    columns = pl.read_parquet_schema(tables / "merged.parquet")
+    assert list(columns) == told["efhq"] + told["added"]
+
+
+def test_a_folder_per_bin_as_after_efhqs_review(run: Path, tmp_path: Path) -> None:
+    call(*export_command(run, "efhq", "--dest", tmp_path, "--set", "by_bin=true"))
+    found = {path.parent.name: len(pl.read_csv(path)) for path in (tmp_path / "csv").rglob("*.csv")}
+    assert found == {"frontal": 19, "profile_up": 1}
+    assert len(pl.read_parquet(tmp_path / "merged.parquet")) == 20
+
+
+def test_it_holds_the_frames_that_other_formats_hold(run: Path) -> None:
+    chosen = selection(str(run), SELECTION)
+    ours = set(EfhqTables().rows(str(run), chosen)["face_id"])
+    for name in {"lpff", "stylegan", "eg3d", "controlnet", "webdataset"} & FORMATS.keys():
+        assert set(make_product(name, {}).rows(str(run), chosen)["face_id"]) == ours

@@ -1,0 +1,86 @@
+"""Small finished runs whose faces, identities and duplicates are chosen by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.config import MineConfig
+from lpff_ray.measure.pose_bins import bin_of
+from lpff_ray.tables import curated, parts, schema
+from lpff_ray.tables.run import TABLES, Run
+
+GOOD = {
+    "det_score": 0.95,
+    "iqa": 80.0,
+    "sharpness": 0.9,
+    "pose_spread": 2.0,
+    "yaw": 0.0,
+    "pitch": 0.0,
+    "roll": 0.0,
+}
+
+
+def face(name: str, identity: str, yaw: float = 0.0, pitch: float = 0.0, **others: Any) -> dict[str, Any]:
+    """One face that passes every gate, but for what `others` change; `side`: of its square box, in pixels."""
+    side = others.pop("side", 300.0)
+    bins = dict.fromkeys(("pose_bin", "pose_bin_strict", "pose_bin_fine"), bin_of(yaw, pitch))
+    return {
+        **GOOD,
+        "face_id": name,
+        "identity": identity,
+        "yaw": yaw,
+        "pitch": pitch,
+        "bbox": [0.0, 0.0, side, side],
+        **bins,
+        "keep": True,
+        **others,
+    }
+
+
+def make_run(
+    out: Path,
+    faces: Sequence[Mapping[str, Any]],
+    parts_of: int = 1000,
+    config: MineConfig | None = None,
+    deduped: bool = True,
+) -> str:
+    """Write a run of these faces, so many to a part, and its dedupe table."""
+    run = Run(str(out), config or MineConfig())
+    rows = [{"video_id": "v", "frame_index": i, "face_index": 0, **row} for i, row in enumerate(faces)]
+    for start in range(0, len(rows), parts_of):
+        name = f"v-{start:05d}"
+        table = schema.frame(
+            [{key: row.get(key) for key in schema.FACES} for row in rows[start : start + parts_of]],
+            schema.FACES,
+        )
+        record = dict.fromkeys(schema.SEGMENTS, None) | {"segment_id": name, "video_id": "v"}
+        parts.commit_part(run.folder, name, table, "segment", record, run.config.hash())
+    if deduped:
+        dedupe(out, rows)
+    return str(out)
+
+
+def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
+    """Write the dedupe table of these faces, as `lpff-ray dedupe` would."""
+    marks = [
+        {"face_id": row["face_id"], "identity_id": row["identity"], "keep": row["keep"]} for row in faces
+    ]
+    table = pl.DataFrame(marks, schema={"face_id": pl.String, "identity_id": pl.String, "keep": pl.Boolean})
+    columns = [
+        pl.col(name).cast(kind) if name in table.columns else pl.lit(None, kind).alias(name)
+        for name, kind in schema.DEDUPE.items()
+    ]
+    place = Path(out, TABLES, "dedupe.parquet")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(curated.parquet(table.select(columns)))
+
+
+def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:
+    """Write review marks: face, decision, bin."""
+    columns = dict(zip(("face_id", "decision", "bin"), zip(*marks, strict=True), strict=True))
+    table = schema.frame({name: list(values) for name, values in columns.items()}, schema.REVIEW)
+    Path(out, curated.REVIEW_FILE).write_bytes(curated.parquet(table))
