@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.config import DedupeConfig, as_json, scale_of
+from lpff_ray.curate.config import DedupeConfig, as_json, distances_of
 from lpff_ray.curate.duplicates.clips import ClipPair, repeated
 from lpff_ray.curate.duplicates.faces import keepers
 from lpff_ray.curate.faces import CLEAR, COLUMNS, Faces, faces_of
@@ -130,7 +130,7 @@ def dedupe(
         ("identities", found.identities),
         ("dedupe", found.marks),
     ):
-        folder.commit(curated.table_file(name), curated.parquet(table))
+        folder.commit(curated.table_file(name), schema.parquet_bytes(table))
     return DedupeSummary(
         out=folder.root,
         faces=len(found.marks),
@@ -166,7 +166,7 @@ def tell_apart(
             video_duplicates=schema.frame({}, schema.VIDEO_DUPLICATES),
         )
     with Phase("dedupe", 4, "steps: tracks, identities, duplicates, clips") as phase:
-        tracks = tracks_of(faces, scale_of(embedding).stitch)
+        tracks = tracks_of(faces, distances_of(embedding).stitch)
         phase.advance()
         assert config.identity_distance is not None
         assert config.unclear_cost is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from importlib import metadata
 from typing import Any
@@ -11,6 +10,8 @@ import polars as pl
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
+from lpff_ray.measure.columns import EMBEDDING_WIDTH
+from lpff_ray.measure.registry import EMBEDDINGS, MEASURES
 from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
 from lpff_ray.plan.planner import Segment, Video, segments
@@ -40,7 +41,7 @@ class Run:
         self.folder = Folder(out)
         self.config = config
         self._description = _description(config)
-        self.faces_schema = schema.faces(self._description["embedding_width"])
+        self.faces_schema = _faces_schema(self._description)
         self.folder.check_writable()
         text = self.folder.read(RUN_FILE)
         self._found = None if text is None else _parse_run_file(self.folder, text)
@@ -67,7 +68,7 @@ class Run:
     def _differences(self) -> str:
         """How the run found in the folder was mined otherwise than this one is to be; "" if it was not."""
         assert self._found is not None
-        found, wanted = self._found["config"], self.config.model_dump(mode="json")
+        found, wanted = self._found["config"], self.config.as_dict()
         different = [
             f"{name} = {found.get(name)!r} there, {wanted.get(name)!r} now"
             for name in sorted(found.keys() | wanted.keys())
@@ -122,6 +123,7 @@ class Run:
             "message": failure.message,
             "attempts": attempts,
             "decoder": failure.decoder,
+            "log": log or None,
         }
         faces = schema.frame({}, self.faces_schema)
         parts.commit_part(self.folder, segment.segment_id, faces, "quarantine", record, self.config.hash())
@@ -138,16 +140,19 @@ class Run:
         table = schema.frame(rows, schema.PLAN)
         earlier = self.folder.table(PLAN_FILE, PLAN_MEND)
         if earlier is not None:
-            table = pl.concat([earlier, table])
+            table = pl.concat([schema.conformed(earlier, schema.PLAN), table])
         table = table.unique(["uri", "clip_id", "start_s", "end_s", "crop"], keep="last", maintain_order=True)
-        content = io.BytesIO()
-        table.write_parquet(content)
-        self.folder.commit(PLAN_FILE, content.getvalue())
+        self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
 
 
 def faces_schema(folder: Folder) -> pl.Schema:
-    """The columns of this run's faces table: the width of its embeddings is in its `run.json`."""
-    return schema.faces(run_record(folder).get("embedding_width", schema.EMBEDDING_WIDTH))
+    """The columns of this run's faces table, as its `run.json` says: no model, and no other package, is asked."""
+    return _faces_schema(run_record(folder))
+
+
+def _faces_schema(record: dict[str, Any]) -> pl.Schema:
+    further = {name: schema.named_type(kind) for name, kind in record.get("measured_columns", {}).items()}
+    return schema.faces(record.get("embedding_width", EMBEDDING_WIDTH), further)
 
 
 def run_record(folder: Folder) -> dict[str, Any]:
@@ -196,7 +201,12 @@ def _parse_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
 
 
 def _description(config: MineConfig) -> dict[str, Any]:
-    plugins = store.chosen(config)
+    plugins = store.chosen(config.model_names)
+    further = {
+        name: schema.type_name(kind)
+        for measure in config.measures
+        for name, kind in MEASURES.load(measure).columns.items()
+    }
     versions = {}
     for package in ("lpff-ray", "torch", "ai-edge-litert", "mediapipe", "decord", "av", "polars", "numpy"):
         try:
@@ -205,9 +215,11 @@ def _description(config: MineConfig) -> dict[str, Any]:
             versions[package] = ""
     return {
         "schema_version": schema.SCHEMA_VERSION,
-        "config": config.model_dump(mode="json"),
+        "schema_minor": schema.SCHEMA_MINOR,
+        "config": config.as_dict(),
         "config_hash": config.hash(),
-        "embedding_width": next((card.width for card in plugins if card.width), schema.EMBEDDING_WIDTH),
+        "embedding_width": EMBEDDINGS.load(config.embedding).width,
+        "measured_columns": further,
         "camera": {
             "model": "pinhole",
             "focal_px": f"{config.focal_factor} x the frame's longer side",

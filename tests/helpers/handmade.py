@@ -76,11 +76,11 @@ def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
     ]
     place = Path(out, TABLES, "dedupe.parquet")
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(curated.parquet(table.select(columns)))
+    place.write_bytes(schema.parquet_bytes(table.select(columns)))
 
 
 def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:
     """Write review marks: face, decision, bin."""
     columns = dict(zip(("face_id", "decision", "bin"), zip(*marks, strict=True), strict=True))
     table = schema.frame({name: list(values) for name, values in columns.items()}, schema.REVIEW)
-    Path(out, curated.REVIEW_FILE).write_bytes(curated.parquet(table))
+    Path(out, curated.REVIEW_FILE).write_bytes(schema.parquet_bytes(table))

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lpff_ray.config import read_toml, validated
+from lpff_ray.config import validated
 from lpff_ray.curate.config import read_table
 from lpff_ray.errors import UserError
+from lpff_ray.storage.toml import read_toml
 
 PRESETS = Path(__file__).with_name("presets")
 Share = Field(default=None, ge=0, le=1)

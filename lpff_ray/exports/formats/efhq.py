@@ -22,7 +22,7 @@ from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.measure.pose_bins import bin_of
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.curated import parquet
+from lpff_ray.tables.schema import parquet_bytes
 
 SOFT_BINS = frozenset(
     {"frontal", "confused"}
@@ -86,7 +86,7 @@ class EfhqTables(Product):
         for part in parts:
             place = f"{part['softbin'][0]}/{clip}" if self.by_bin else clip
             files.append(Made(f"csv/{place}.csv", part.write_csv().encode()))
-            files.append(Made(f"parquet/{place}.parquet", parquet(part)))
+            files.append(Made(f"parquet/{place}.parquet", parquet_bytes(part)))
         yield files, record
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
@@ -95,7 +95,7 @@ class EfhqTables(Product):
             return
         names = sorted(name for record in records for name in record["files"] if name.endswith(".parquet"))
         tables = [pl.read_parquet(io.BytesIO(read_made(made, name))) for name in names]
-        yield Made("merged.parquet", parquet(pl.concat(tables, how="diagonal")))
+        yield Made("merged.parquet", parquet_bytes(pl.concat(tables, how="diagonal")))
         yield Made("columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n")
 
 

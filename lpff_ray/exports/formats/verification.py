@@ -26,7 +26,7 @@ from lpff_ray.exports.lists.pairs import LISTS, pair_list
 from lpff_ray.exports.names import plain_names
 from lpff_ray.geometry.transforms import similarity_from_points
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.curated import parquet
+from lpff_ray.tables.schema import parquet_bytes
 
 IMAGES = "images"
 EMBEDDINGS = "embeddings.parquet"
@@ -78,7 +78,7 @@ class Verification(FrameProduct):
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
         # Not above: it needs torch, which takes seconds.
-        from lpff_ray.measure.embedding import ARCFACE_POINTS, arcface_chip
+        from lpff_ray.measure.chips import ARCFACE_POINTS, arcface_chip
 
         five = row["keypoints"]
         record: dict[str, Any] = {name: row[name] for name in ("path", "identity_id", "view", "track_id")}
@@ -114,7 +114,7 @@ class Verification(FrameProduct):
                 "embedding": pl.Series(embeddings, dtype=pl.Array(pl.Float32(), embeddings.shape[1])),
             }
         )
-        yield Made(EMBEDDINGS, parquet(table.sort("path")))
+        yield Made(EMBEDDINGS, parquet_bytes(table.sort("path")))
         yield Made("pairs.json", json.dumps(summary, indent=2).encode() + b"\n")
 
     def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:

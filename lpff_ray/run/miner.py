@@ -1,6 +1,6 @@
-"""The engine: give it a lease on a segment, it commits the segment's part and says what is in it.
+"""The miner: give it a lease on a segment, it commits the segment's part and says what is in it.
 
-The local executor calls one from a few threads, an actor of Ray holds one per GPU or pair of cores: there is no second
+The local executor shares one among its threads, an actor of Ray holds one per GPU or pair of cores: there is no second
 code path.
 """
 
@@ -36,7 +36,7 @@ BATCH_BYTES = 64 << 20
 """Decoded frames held at once, by one thread: at most so many, and so many bytes."""
 
 
-class Engine:
+class SegmentMiner:
     """Mines segments into an output folder. Threads may share one."""
 
     def __init__(self, config: MineConfig, out: str, device: str) -> None:
@@ -48,6 +48,10 @@ class Engine:
         self.folder = Folder(out)
         self.measurer = FaceMeasurer(config, device)
         weakref.finalize(self, drop_idle_copies, wait=False)  # gives back the disk that they take
+
+    def check(self) -> None:
+        """Raises whatever a model raises on a picture that is known to be good; see FaceMeasurer.check."""
+        self.measurer.check()
 
     def run(self, lease: Lease[Segment]) -> SegmentResult:
         """Mine one segment and commit its part.
@@ -124,7 +128,7 @@ class Engine:
                 np.array(columns["bbox"], np.float64),
                 np.array(columns["embedding"]),
                 np.searchsorted(outcome.positions, columns["frame_index"]),
-                self.measurer.embedder.likeness,
+                self.measurer.embedding.likeness,
             )
             columns["track_id"] = [f"{segment.segment_id}:{number}" for number in tracks]
         columns["face_id"] = [
@@ -154,7 +158,9 @@ class Engine:
             "note": outcome.note,
             **{f"seconds_{stage}": round(seconds, 4) for stage, seconds in taken.seconds.items()},
         }
-        return schema.frame(columns, schema.faces(self.measurer.embedder.width)), record
+        return schema.frame(
+            columns, schema.faces(self.measurer.embedding.width, self.measurer.further)
+        ), record
 
 
 class _Outcome:

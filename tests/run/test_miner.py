@@ -26,7 +26,8 @@ from lpff_ray.cli.demo import FPS, HEIGHT, WIDTH, DemoClip
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.measure import measurer as faces_module
-from lpff_ray.run import engine as engine_module
+from lpff_ray.measure.embedding import DlibEmbedding
+from lpff_ray.run import miner as miner_module
 from lpff_ray.run.mine import MineSummary, mine
 from lpff_ray.storage.local_copy import drop_idle_copies
 from lpff_ray.tables import schema
@@ -69,8 +70,8 @@ def test_rows_do_not_depend_on_the_cutting_nor_on_the_threads(
 def test_rows_do_not_depend_on_the_batches(
     demo_clip: DemoClip, demo_faces: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "FRAMES_PER_BATCH", 3)
-    monkeypatch.setattr(faces_module, "EMBEDDING_BATCH", 5)
+    monkeypatch.setattr(miner_module, "FRAMES_PER_BATCH", 3)
+    monkeypatch.setattr(DlibEmbedding, "batch", 5)
     assert_same_faces(demo_faces, faces_of(demo_clip.path, tmp_path / "small", every=DEMO_EVERY))
 
 
