@@ -18,7 +18,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.exports.format import Made, Product, Record
 from lpff_ray.exports.state import DONE_FILE, Done, Note, claimed, standing, unit_notes
 from lpff_ray.exports.units import Receipt, Unit, plan_units
-from lpff_ray.exports.video import sources_of
+from lpff_ray.exports.video import video_files_of
 from lpff_ray.exports.worker import STAGED
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.storage.folder import Folder
@@ -110,7 +110,7 @@ def export(
         raise UserError(f"{out}: selection {selection!r} holds nothing to make {product.name} of")
     folder = Folder(dest)
     with claimed(folder, _description(out, selection, chosen, product)):
-        units = plan_units(product, rows, sources_of(out))
+        units = plan_units(product, rows, video_files_of(out))
         notes, done = standing(folder, product, {unit.unit_id for unit in units})
         before = sum(_faces(record) for note in notes.values() for record in note["records"])
         left = [unit for unit in units if unit.unit_id not in notes]
@@ -226,7 +226,7 @@ def _lines(records: list[Record]) -> Iterator[bytes]:
 def _failures(units: list[Unit], receipts: list[Receipt]) -> dict[str, str]:
     sources = {unit.unit_id: unit.source for unit in units}
     return {
-        sources[receipt.unit_id].places[0]: receipt.failure.message
+        sources[receipt.unit_id].uris[0]: receipt.failure.message
         for receipt in receipts
         if receipt.failure is not None
     }

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode.frames import Frame
+from lpff_ray.decode.frame_source import Frame
 from lpff_ray.geometry.rotation import angles_from_matrix, blend, geodesic_degrees
 from lpff_ray.geometry.transforms import crop_transform, sample
 from lpff_ray.measure import appearance, image_quality, pose, pose_bins

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode.frames import Frame
+from lpff_ray.decode.frame_source import Frame
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.tables import schema
 

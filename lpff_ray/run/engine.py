@@ -20,8 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode import FrameSource, open_source
-from lpff_ray.decode.frames import Frame
+from lpff_ray.decode import DecodingPass, Frame, passes
 from lpff_ray.errors import Failure, SegmentError
 from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
@@ -92,35 +91,27 @@ class Engine:
         video = lease.segment.video
         decoder = lease.decoder or self.config.decoder
         with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
-            self._decode(path, decoder, lease.segment, outcome)
-            # decord can not say which frame it is that it failed to deliver; PyAV can, so it has the last word.
-            if (
-                outcome.decoder == "decord"
-                and outcome.taken.frames < len(outcome.wanted)
-                and not lease.decoder
-            ):
-                note = f"decord delivered {outcome.taken.frames} of {len(outcome.wanted)} frames"
-                self._decode(path, "pyav", lease.segment, outcome)
-                outcome.note = note
+            # A lease that names its decoder is a retry, which is to show what that decoder makes of the segment.
+            for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
+                self._decode(decoding, lease.segment, outcome)
         if len(outcome.wanted) and not outcome.taken.frames:
             message = f"none of {len(outcome.wanted)} frames could be decoded"
             raise SegmentError(Failure("decode", "NoFrames", message, outcome.decoder))
 
-    def _decode(self, path: str, decoder: str, segment: Segment, outcome: _Outcome) -> None:
-        """Decode and measure one segment, from the start, into `outcome`."""
+    def _decode(self, decoding: DecodingPass, segment: Segment, outcome: _Outcome) -> None:
+        """Measure what one decoder makes of a segment, from the start; what another one made of it is discarded."""
         outcome.restart()
+        outcome.decoder, outcome.note = decoding.decoder, decoding.note
         taken = outcome.taken
-        with taken.timed("open"):
-            source = open_source(path, segment.video.kind, decoder)
-        with source:
-            outcome.decoder = source.decoder
-            outcome.wanted = wanted_indices(source.table.pts_ns, segment, self.config.every, self.config.fps)
-            for frames in _batches(_timed(source, outcome), segment.video):
-                outcome.pts_ns.extend(frame.pts_ns for frame in frames)
-                outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
-                outcome.positions.extend(frame.index for frame in frames)
-                self.measurer.measure(frames, taken, _crop_pixels(segment.video, frames[0].rgb))
+        outcome.wanted = wanted_indices(decoding.table.pts_ns, segment, self.config.every, self.config.fps)
+        for frames in _batches(decoding.frames(outcome.wanted.tolist())):
+            outcome.pts_ns.extend(frame.pts_ns for frame in frames)
+            outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
+            outcome.positions.extend(frame.index for frame in frames)
+            self.measurer.measure(frames, taken, _crop_pixels(segment.video, frames[0].rgb))
         self.measurer.finish(taken)
+        for stage, seconds in decoding.seconds.items():
+            taken.seconds[stage] += seconds
 
     def _tables(self, lease: Lease, outcome: _Outcome) -> tuple[pl.DataFrame, dict[str, Any]]:
         segment, taken = lease.segment, outcome.taken
@@ -174,10 +165,10 @@ class _Outcome:
     """What one decoder's pass over a segment yields."""
 
     def __init__(self) -> None:
-        self.note = ""
         self.restart()
 
     def restart(self) -> None:
+        self.note = ""
         self.taken = Measurements()
         self.decoder = ""
         self.wanted: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -186,18 +177,7 @@ class _Outcome:
         self.signatures: list[track.ShotSignature] = []
 
 
-def _timed(source: FrameSource, outcome: _Outcome) -> Iterator[Frame]:
-    """The wanted frames, the time spent on each counted as decoding."""
-    frames = iter(source.frames(outcome.wanted.tolist()))
-    while True:
-        with outcome.taken.timed("decode"):
-            frame = next(frames, None)
-        if frame is None:
-            return
-        yield frame
-
-
-def _batches(frames: Iterator[Frame], video: Video) -> Iterator[list[Frame]]:
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
     """Group frames of one size; a stream that changes size starts a new group."""
     batch: list[Frame] = []
     for frame in frames:

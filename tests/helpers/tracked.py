@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode import read_frame_table
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.sources import Source
 from lpff_ray.tables import schema

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode import read_frame_table
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.plan.planner import (
     NS,
     TOLERANCE_NS,
