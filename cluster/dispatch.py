@@ -20,10 +20,11 @@ from ray.exceptions import RayError, RayTaskError
 from actors.miner import Worker
 from cluster.crew import Crew, Hand, Job, Limits, reason
 from cluster.session import Berth
+from lpff_ray.decode.frame_source import NS
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.monitoring.interrupt import Interrupt
 from lpff_ray.monitoring.progress import Progress
-from lpff_ray.plan.planner import NS, Segment
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease, Receipt
 from lpff_ray.run.mine import Outcome
 from lpff_ray.run.retry import next_leases, span_ns

@@ -17,12 +17,12 @@ from ray.exceptions import RayError, RayTaskError
 
 from cluster.crew import Crew, Hand, Job, Limits, reason
 from cluster.session import fit, marker_in, session
+from lpff_ray.decode.frame_source import NS
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.exports import job as export
 from lpff_ray.exports.units import Receipt, Unit
 from lpff_ray.exports.worker import Exporter
 from lpff_ray.monitoring.interrupt import Interrupt
-from lpff_ray.plan.planner import NS
 
 ATTEMPTS = 3
 SECONDS_PER_ROW = 5.0  # allowed, beside what Limits allow for the stretch of video to be decoded

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.plan.planner import Video
+from lpff_ray.plan.video import Video
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run import Run
 

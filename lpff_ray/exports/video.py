@@ -16,7 +16,7 @@ from lpff_ray.monitoring.timing import Timed
 from lpff_ray.plan.content import content_id, content_of
 from lpff_ray.storage.local_copy import local_copy
 from lpff_ray.storage.uri import explain, opened
-from lpff_ray.tables.run import PLAN_FILE, PLAN_MEND, open_run_folder
+from lpff_ray.tables.run import open_run_folder, read_plan
 from lpff_ray.types import Stage, VideoStatus
 
 
@@ -101,7 +101,7 @@ def video_files_of(run: str) -> dict[str, VideoFile]:
     Mining it again from where it has moved to adds a uri, and mines nothing. Raises UserError if `run` is no run, or
     its plan is damaged.
     """
-    plan = open_run_folder(run).table(PLAN_FILE, PLAN_MEND)
+    plan = read_plan(open_run_folder(run))
     found: dict[str, VideoFile] = {}
     for row in (pl.DataFrame() if plan is None else plan).reverse().iter_rows(named=True):
         if row["status"] not in (VideoStatus.PLANNED, VideoStatus.DUPLICATE):

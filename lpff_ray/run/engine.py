@@ -25,7 +25,8 @@ from lpff_ray.errors import Failure, SegmentError
 from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.plan.content import content_of
-from lpff_ray.plan.planner import Segment, Video, wanted_indices
+from lpff_ray.plan.sampling import wanted_indices
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease, Receipt
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
@@ -108,7 +109,8 @@ class Engine:
             outcome.pts_ns.extend(frame.pts_ns for frame in frames)
             outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
             outcome.positions.extend(frame.index for frame in frames)
-            self.measurer.measure(frames, taken, _crop_pixels(segment.video, frames[0].rgb))
+            height, width = frames[0].rgb.shape[:2]
+            self.measurer.measure(frames, taken, segment.video.crop_in(width, height))
         self.measurer.finish(taken)
         for stage, seconds in decoding.seconds.items():
             taken.seconds[stage] += seconds
@@ -188,18 +190,6 @@ def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
         batch.append(frame)
     if batch:
         yield batch
-
-
-def _crop_pixels(video: Video, picture: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    """The clip's crop in whole pixels of this frame, at least one pixel large; None for the whole frame."""
-    if video.crop is None:
-        return None
-    height, width = picture.shape[:2]
-    unit = (width, height) if max(video.crop) <= 1 else (1, 1)
-    x0, y0 = (int(np.floor(value * size)) for value, size in zip(video.crop[:2], unit, strict=True))
-    x1, y1 = (int(np.ceil(value * size)) for value, size in zip(video.crop[2:], unit, strict=True))
-    x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
-    return x0, y0, min(max(x1, x0 + 1), width), min(max(y1, y0 + 1), height)
 
 
 def _one_line(error: BaseException) -> str:

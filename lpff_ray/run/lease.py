@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lpff_ray.errors import Failure
-from lpff_ray.plan.planner import Segment
+from lpff_ray.plan.segment import Segment
 
 
 @dataclass(frozen=True)

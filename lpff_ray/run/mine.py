@@ -10,8 +10,11 @@ from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure
 from lpff_ray.models import store
 from lpff_ray.monitoring.progress import Phase, Progress
-from lpff_ray.plan.planner import Segment, Video, estimate, plan_videos, segments
+from lpff_ray.plan.estimate import estimate
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.sources import expand
+from lpff_ray.plan.video import Video
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.retry import not_done
 from lpff_ray.storage.uri import absolute

@@ -18,8 +18,9 @@ Local and Ray executors climb the same ladder, so that a segment's fate does not
 
 from __future__ import annotations
 
+from lpff_ray.decode.frame_source import NS
 from lpff_ray.errors import Failure
-from lpff_ray.plan.planner import NS, Segment
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 
 LAST_ATTEMPT = 4

@@ -19,7 +19,7 @@ from cluster.dispatch import Summary, dispatch
 from cluster.session import fit
 from lpff_ray.errors import Failure
 from lpff_ray.monitoring.progress import Progress
-from lpff_ray.plan.planner import Segment
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 
 

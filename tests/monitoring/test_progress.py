@@ -19,7 +19,8 @@ import pytest
 
 from lpff_ray.errors import Failure
 from lpff_ray.monitoring.progress import Phase, Progress, clock
-from lpff_ray.plan.planner import Segment, Video
+from lpff_ray.plan.segment import Segment
+from lpff_ray.plan.video import Video
 from lpff_ray.run.lease import Lease, Receipt
 
 SEGMENT = Segment("v-00000", Video("v", "v.mp4", "video", 1, "planned"), 0, 0, 10)
