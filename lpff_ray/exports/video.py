@@ -14,8 +14,9 @@ from lpff_ray.decode.registry import AUTO
 from lpff_ray.errors import SegmentError, segment_error
 from lpff_ray.monitoring.timing import Timed
 from lpff_ray.plan.content import content_id, content_of
+from lpff_ray.storage.failures import explain
 from lpff_ray.storage.local_copy import local_copy
-from lpff_ray.storage.uri import explain, opened
+from lpff_ray.storage.opening import opened
 from lpff_ray.tables.run import open_run_folder, read_plan
 from lpff_ray.types import Stage, VideoStatus
 

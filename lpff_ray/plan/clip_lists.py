@@ -20,7 +20,9 @@ from typing import Any
 
 from lpff_ray.errors import UserError
 from lpff_ray.plan.manifest import CROP, Source, source_of_row
-from lpff_ray.storage.uri import explain, file_name, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import file_name
 from lpff_ray.types import CropUnit
 
 # What yt-dlp and youtube-dl merge or remux a download into.

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from lpff_ray.decode.probe import MediaInfo, Unreadable, looks_like_media, probe
-from lpff_ray.storage.uri import explain, file_name, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import file_name
 from lpff_ray.types import VideoStatus
 
 BLOCK = 64 * 1024

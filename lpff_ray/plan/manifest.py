@@ -16,7 +16,9 @@ import polars as pl
 
 from lpff_ray.errors import UserError
 from lpff_ray.plan.crop import Crop
-from lpff_ray.storage.uri import absolute, explain, file_name, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute, file_name
 from lpff_ray.types import CropUnit
 
 CROP = ("x0", "y0", "x1", "y1")

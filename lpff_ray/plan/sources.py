@@ -12,7 +12,8 @@ import fsspec
 from lpff_ray.errors import UserError
 from lpff_ray.plan.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celebvhq, read_vfhq
 from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
-from lpff_ray.storage.uri import absolute, explain, storage_failures
+from lpff_ray.storage.failures import explain, storage_failures
+from lpff_ray.storage.uri import absolute
 
 __all__ = ["Source", "expand"]
 
