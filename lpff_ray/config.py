@@ -18,10 +18,12 @@ from pydantic import (
     model_validator,
 )
 
+from lpff_ray.decode.registry import AUTO, DECODERS, ORDER
 from lpff_ray.errors import UserError
 from lpff_ray.measure.registry import DETECTORS, EMBEDDINGS, ESTIMATORS, IMAGE_QUALITY, MEASURES
 from lpff_ray.registry import Registry
 from lpff_ray.storage.toml import read_toml
+from lpff_ray.types import MediaKind
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -39,7 +41,7 @@ _LATER: dict[str, Any] = {"measures": []}
 def choices(setting: str) -> list[str]:
     """The names that a setting of MineConfig takes, those of other packages included."""
     if setting == "decoder":
-        return ["auto", "decord", "pyav"]
+        return [AUTO, *(name for name in DECODERS if name not in ORDER[MediaKind.PHOTO])]
     return _REGISTRIES[setting].names()
 
 

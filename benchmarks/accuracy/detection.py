@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.detection.blazeface import Detections, load_blazeface
+from lpff_ray.measure.detection.blazeface import load_blazeface
+from lpff_ray.measure.detections import Detections
 
 Setting = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # puts a picture somewhere
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))

@@ -25,7 +25,7 @@ from rich.table import Table
 
 import lpff_ray
 from lpff_ray.config import MineConfig
-from lpff_ray.plan.planner import Video
+from lpff_ray.plan.video import Video
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.compact import compact
 from lpff_ray.tables.run import TABLES, Run

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.measure.columns import EMBEDDING_WIDTH
-from lpff_ray.plan.planner import Video
+from lpff_ray.plan.video import Video
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run import Run
 

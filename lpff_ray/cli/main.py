@@ -105,7 +105,8 @@ def plan(
     """Dry run: videos, segments, frames to look at, unreadable files, time and disk. Writes nothing."""
     from lpff_ray.config import load_config
     from lpff_ray.monitoring.progress import clock
-    from lpff_ray.plan.planner import FRAMES_PER_SECOND, estimate, segments
+    from lpff_ray.plan.estimate import FRAMES_PER_SECOND, estimate
+    from lpff_ray.plan.segment import segments
     from lpff_ray.run.mine import plan as plan_sources
     from lpff_ray.storage.uri import file_name
 

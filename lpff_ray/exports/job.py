@@ -15,18 +15,19 @@ from typing import Any
 
 import polars as pl
 
+from lpff_ray.decode.frame_source import NS
+from lpff_ray.decode.registry import last_resort
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.exports.format import Made, Product, Record
 from lpff_ray.exports.registry import make_product
 from lpff_ray.exports.state import DONE_FILE, Done, Note, claimed, standing, unit_notes
 from lpff_ray.exports.units import Unit, UnitResult, plan_units
-from lpff_ray.exports.video import sources_of
+from lpff_ray.exports.video import video_files_of
 from lpff_ray.exports.worker import STAGED, STATE, Exporter
 from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import Phase
-from lpff_ray.plan.planner import NS
 from lpff_ray.run.executors import AUTO, work_pool
 from lpff_ray.run.lease import GivenUp, Lease, Worker
 from lpff_ray.run.pool import Policy, PoolReport
@@ -103,7 +104,7 @@ def export(
         raise UserError(f"{out}: selection {selection!r} holds nothing to make {product.name} of")
     folder = Folder(dest)
     with claimed(folder, _description(out, selection, chosen, product)):
-        units = plan_units(product, rows, sources_of(out))
+        units = plan_units(product, rows, video_files_of(out))
         notes, done = standing(folder, product, {unit.unit_id for unit in units})
         before = sum(_faces(record) for note in notes.values() for record in note["records"])
         left = [unit for unit in units if unit.unit_id not in notes]
@@ -186,7 +187,7 @@ def name_of(unit: Unit) -> str:
 
 def uri_of(unit: Unit) -> str:
     """Where a unit's video was seen last."""
-    return unit.source.places[0]
+    return unit.source.uris[0]
 
 
 def seconds_of(unit: Unit) -> float:
@@ -208,7 +209,7 @@ def next_leases(lease: Lease[Unit], failure: Failure) -> list[Lease[Unit]]:
     """
     if failure.stage in (Stage.OPEN, Stage.DECODE) or lease.attempt == ATTEMPTS:
         return []
-    decoder = "pyav" if failure.kind in ("Timeout", "ActorDied") else lease.decoder
+    decoder = last_resort() if failure.kind in ("Timeout", "ActorDied") else lease.decoder
     return [Lease(lease.item, lease.attempt + 1, decoder)]
 
 

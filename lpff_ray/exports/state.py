@@ -22,9 +22,9 @@ from typing import Any
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import Product
 from lpff_ray.exports.worker import STAGED, STATE, UNITS
+from lpff_ray.storage.failures import explain, storage_failures
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.lock import locked
-from lpff_ray.storage.uri import explain, storage_failures
 
 LOCK_FILE = f"{STATE}/lock"
 EXPORT_FILE = f"{STATE}/export.json"

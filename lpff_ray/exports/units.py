@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lpff_ray.exports.format import Product
-from lpff_ray.exports.video import Source
+from lpff_ray.exports.video import VideoFile
 
 ROWS_PER_UNIT = 256
 """Of a divisible product: large enough that opening the video does not count, small enough that many can share it."""
@@ -24,7 +24,7 @@ class Unit:
     """
 
     unit_id: str
-    source: Source
+    source: VideoFile
     rows: pl.DataFrame
 
 
@@ -43,7 +43,7 @@ class UnitResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def plan_units(product: Product, rows: pl.DataFrame, sources: Mapping[str, Source]) -> list[Unit]:
+def plan_units(product: Product, rows: pl.DataFrame, sources: Mapping[str, VideoFile]) -> list[Unit]:
     """Cut the rows into units, videos in the order of their ids, the rows of each by frame.
 
     Depends on the rows alone, so that a repeated run finds the same units.
@@ -53,7 +53,7 @@ def plan_units(product: Product, rows: pl.DataFrame, sources: Mapping[str, Sourc
         "video_id", maintain_order=True
     ):
         name = str(video_id)
-        source = sources.get(name) or Source(video_id=name, places=(of_video["uri"][0],), kind="video")
+        source = sources.get(name) or VideoFile(video_id=name, uris=(of_video["uri"][0],), kind="video")
         for piece in _pieces(of_video) if product.divisible else [of_video]:
             first, last = piece["frame_index"][0], piece["frame_index"][-1]
             units.append(Unit(f"{name}-{first}-{last}", source, piece))

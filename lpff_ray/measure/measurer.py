@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode.frames import Frame
+from lpff_ray.decode.frame_source import Frame
 from lpff_ray.errors import UserError
 from lpff_ray.measure.columns import EMBEDDING_WIDTH, measured
 from lpff_ray.measure.contract import AnyMeasure, CropMeasure, FaceBatch, Measure, Values, checked

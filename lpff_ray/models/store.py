@@ -16,7 +16,9 @@ from typing import Any, BinaryIO
 
 from lpff_ray.errors import UserError
 from lpff_ray.models.cards import PluginCard, PluginFile, load_plugins, sha256_of
-from lpff_ray.storage.uri import absolute, explain, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute
 
 MIRROR = "LPFF_RAY_MODELS"
 BLOCK = 1 << 20

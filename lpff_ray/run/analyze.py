@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode.frames import Frame
+from lpff_ray.decode.frame_source import Frame
 from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, to_rgb
 from lpff_ray.errors import UserError
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements

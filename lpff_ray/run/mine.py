@@ -16,8 +16,11 @@ from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import MiningProgress, Phase
-from lpff_ray.plan.planner import Segment, Video, estimate, plan_videos, segments
+from lpff_ray.plan.estimate import estimate
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.sources import expand
+from lpff_ray.plan.video import Video
 from lpff_ray.run.executors import AUTO, work_pool
 from lpff_ray.run.lease import GivenUp, Worker
 from lpff_ray.run.pool import Policy, PoolReport

@@ -17,13 +17,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode import FrameSource, open_source
-from lpff_ray.decode.frames import Frame
+from lpff_ray.decode import DecodingPass, Frame, passes
 from lpff_ray.errors import Failure, SegmentError, segment_error
 from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.plan.content import content_of
-from lpff_ray.plan.planner import Segment, Video, wanted_indices
+from lpff_ray.plan.sampling import wanted_indices
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.storage.folder import Folder
@@ -83,35 +83,28 @@ class SegmentMiner:
         video = lease.item.video
         decoder = lease.decoder or self.config.decoder
         with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
-            self._decode(path, decoder, lease.item, outcome)
-            # decord can not say which frame it is that it failed to deliver; PyAV can, so it has the last word.
-            if (
-                outcome.decoder == "decord"
-                and outcome.taken.frames < len(outcome.wanted)
-                and not lease.decoder
-            ):
-                note = f"decord delivered {outcome.taken.frames} of {len(outcome.wanted)} frames"
-                self._decode(path, "pyav", lease.item, outcome)
-                outcome.note = note
+            # A lease that names its decoder is a retry, which is to show what that decoder makes of the segment.
+            for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
+                self._decode(decoding, lease.item, outcome)
         if len(outcome.wanted) and not outcome.taken.frames:
             message = f"none of {len(outcome.wanted)} frames could be decoded"
             raise SegmentError(Failure("decode", "NoFrames", message, outcome.decoder))
 
-    def _decode(self, path: str, decoder: str, segment: Segment, outcome: _Outcome) -> None:
-        """Decode and measure one segment, from the start, into `outcome`."""
+    def _decode(self, decoding: DecodingPass, segment: Segment, outcome: _Outcome) -> None:
+        """Measure what one decoder makes of a segment, from the start; what another one made of it is discarded."""
         outcome.restart()
+        outcome.decoder, outcome.note = decoding.decoder, decoding.note
         taken = outcome.taken
-        with taken.timed("open"):
-            source = open_source(path, segment.video.kind, decoder)
-        with source:
-            outcome.decoder = source.decoder
-            outcome.wanted = wanted_indices(source.table.pts_ns, segment, self.config.every, self.config.fps)
-            for frames in _batches(_timed(source, outcome), segment.video):
-                outcome.pts_ns.extend(frame.pts_ns for frame in frames)
-                outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
-                outcome.positions.extend(frame.index for frame in frames)
-                self.measurer.measure(frames, taken, _crop_pixels(segment.video, frames[0].rgb))
+        outcome.wanted = wanted_indices(decoding.table.pts_ns, segment, self.config.every, self.config.fps)
+        for frames in _batches(decoding.frames(outcome.wanted.tolist())):
+            outcome.pts_ns.extend(frame.pts_ns for frame in frames)
+            outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
+            outcome.positions.extend(frame.index for frame in frames)
+            height, width = frames[0].rgb.shape[:2]
+            self.measurer.measure(frames, taken, segment.video.crop_in(width, height))
         self.measurer.finish(taken)
+        for stage, seconds in decoding.seconds.items():
+            taken.seconds[stage] += seconds
 
     def _tables(self, lease: Lease[Segment], outcome: _Outcome) -> tuple[pl.DataFrame, dict[str, Any]]:
         segment, taken = lease.item, outcome.taken
@@ -167,10 +160,10 @@ class _Outcome:
     """What one decoder's pass over a segment yields."""
 
     def __init__(self) -> None:
-        self.note = ""
         self.restart()
 
     def restart(self) -> None:
+        self.note = ""
         self.taken = Measurements()
         self.decoder = ""
         self.wanted: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -179,18 +172,7 @@ class _Outcome:
         self.signatures: list[track.ShotSignature] = []
 
 
-def _timed(source: FrameSource, outcome: _Outcome) -> Iterator[Frame]:
-    """The wanted frames, the time spent on each counted as decoding."""
-    frames = iter(source.frames(outcome.wanted.tolist()))
-    while True:
-        with outcome.taken.timed("decode"):
-            frame = next(frames, None)
-        if frame is None:
-            return
-        yield frame
-
-
-def _batches(frames: Iterator[Frame], video: Video) -> Iterator[list[Frame]]:
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
     """Group frames of one size; a stream that changes size starts a new group."""
     batch: list[Frame] = []
     for frame in frames:
@@ -201,15 +183,3 @@ def _batches(frames: Iterator[Frame], video: Video) -> Iterator[list[Frame]]:
         batch.append(frame)
     if batch:
         yield batch
-
-
-def _crop_pixels(video: Video, picture: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    """The clip's crop in whole pixels of this frame, at least one pixel large; None for the whole frame."""
-    if video.crop is None:
-        return None
-    height, width = picture.shape[:2]
-    unit = (width, height) if max(video.crop) <= 1 else (1, 1)
-    x0, y0 = (int(np.floor(value * size)) for value, size in zip(video.crop[:2], unit, strict=True))
-    x1, y1 = (int(np.ceil(value * size)) for value, size in zip(video.crop[2:], unit, strict=True))
-    x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
-    return x0, y0, min(max(x1, x0 + 1), width), min(max(y1, y0 + 1), height)

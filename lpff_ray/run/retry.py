@@ -18,8 +18,10 @@ All executors take the same steps, so that a segment's fate does not depend on w
 
 from __future__ import annotations
 
+from lpff_ray.decode.frame_source import NS
+from lpff_ray.decode.registry import AUTO, alternative_to, last_resort
 from lpff_ray.errors import Failure
-from lpff_ray.plan.planner import NS, Segment
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 from lpff_ray.types import MediaKind, Stage
 
@@ -43,14 +45,14 @@ def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]
         return [Lease(lease.item, attempt, used)] if attempt == 3 else []
     if lease.item.video.kind == MediaKind.PHOTO:
         return []
-    if failure.stage == Stage.OPEN and (attempt > 3 or used != "decord"):
+    if failure.stage == Stage.OPEN and (attempt > 3 or used in ("", AUTO, last_resort())):
         return []
     if attempt == 3:
-        return [Lease(lease.item, attempt, "decord" if used == "pyav" else "pyav")]
+        return [Lease(lease.item, attempt, alternative_to(used))]
     middle = middle_ns(lease.item)
     if middle is None or lease.item.is_half:
         return []
-    return [Lease(half, attempt, "pyav") for half in lease.item.halves(middle)]
+    return [Lease(half, attempt, last_resort()) for half in lease.item.halves(middle)]
 
 
 def span_ns(segment: Segment) -> tuple[int, int] | None:

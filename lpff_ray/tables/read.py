@@ -10,13 +10,12 @@ from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run import (
     COMPACTED_MEND,
-    PLAN_FILE,
-    PLAN_MEND,
     TABLES,
     compacted,
     compacted_tables,
     faces_schema,
     open_run_folder,
+    read_plan,
 )
 
 
@@ -63,7 +62,7 @@ def videos(out: str) -> pl.DataFrame:
     Raises UserError if `out` holds no run.
     """
     folder = open_run_folder(out)
-    planned = folder.table(PLAN_FILE, PLAN_MEND)
+    planned = read_plan(folder)
     if planned is None:
         return schema.frame({}, schema.VIDEOS)
     counts = ["frames_looked_at", "frames_missing", "faces"]

@@ -14,9 +14,11 @@ from lpff_ray.measure.columns import EMBEDDING_WIDTH
 from lpff_ray.measure.registry import EMBEDDINGS, MEASURES
 from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
-from lpff_ray.plan.planner import Segment, Video, segments
+from lpff_ray.plan.segment import Segment, segments
+from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
+from lpff_ray.types import CropUnit
 
 RUN_FILE = "run.json"
 PLAN_FILE = "plan.parquet"
@@ -132,17 +134,36 @@ class Run:
         """Record every source of this run beside those of earlier runs into the same folder."""
         rows = []
         for video in videos:
-            row = {name: getattr(video, name, None) for name in schema.PLAN}
-            row["segments"] = (
-                len(segments(video, self.config.segment_seconds)) if video.status == "planned" else 0
-            )
-            rows.append(row)
+            row = video.row()
+            row["segments"] = len(segments(video, self.config.segment_seconds))
+            rows.append({name: row[name] for name in schema.PLAN})
         table = schema.frame(rows, schema.PLAN)
-        earlier = self.folder.table(PLAN_FILE, PLAN_MEND)
+        earlier = read_plan(self.folder)
         if earlier is not None:
             table = pl.concat([schema.conformed(earlier, schema.PLAN), table])
-        table = table.unique(["uri", "clip_id", "start_s", "end_s", "crop"], keep="last", maintain_order=True)
+        source = ["uri", "clip_id", "start_s", "end_s", "crop", "crop_unit"]
+        table = table.unique(source, keep="last", maintain_order=True)
         self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
+
+
+def read_plan(folder: Folder) -> pl.DataFrame | None:
+    """The plan of a run, with the columns of `schema.PLAN`; None if there is none yet.
+
+    Runs of older releases do not say what a crop's numbers count: there they are fractions if none exceeds 1.
+    Raises UserError if it is damaged.
+    """
+    plan = folder.table(PLAN_FILE, PLAN_MEND)
+    if plan is None or "crop_unit" in plan.columns:
+        return plan
+    crop = pl.col("crop")
+    unit = (
+        pl.when(crop.arr.max() <= 1)
+        .then(pl.lit(str(CropUnit.FRACTION)))
+        .otherwise(pl.lit(str(CropUnit.PIXEL)))
+    )
+    return plan.with_columns(pl.when(crop.is_not_null()).then(unit).alias("crop_unit")).select(
+        list(schema.PLAN)
+    )
 
 
 def faces_schema(folder: Folder) -> pl.Schema:

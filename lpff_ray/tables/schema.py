@@ -109,10 +109,14 @@ PLAN = pl.Schema(
         "start_s": pl.Float64(),
         "end_s": pl.Float64(),
         "crop": pl.Array(pl.Float32(), 4),
+        "crop_unit": pl.String(),
         "segments": pl.Int32(),
     }
 )
-"""What the plan knows of every source, mined or not; the left part of the `videos` table."""
+"""What the plan knows of every source, mined or not; the left part of the `videos` table.
+
+crop: x0, y0, x1, y1 of the part of the frame that was asked for; crop_unit: "fraction" of the frame's width and height,
+or "pixel" of the frame as shown."""
 
 VIDEOS = pl.Schema(
     {

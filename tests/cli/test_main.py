@@ -12,8 +12,9 @@ from command import call, complaint, run
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure
-from lpff_ray.plan.planner import plan_videos, segments
-from lpff_ray.plan.sources import Source
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import segments
 from lpff_ray.tables.run import Run
 
 VERBS = ["", "doctor", "demo", "plan", "mine", "status", "compact", "models", "models list"]

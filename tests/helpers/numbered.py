@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row
-from lpff_ray.plan.planner import Video, plan_videos
-from lpff_ray.plan.sources import Source
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import write_selection

@@ -22,8 +22,10 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure
 from lpff_ray.monitoring.progress import MiningProgress
-from lpff_ray.plan.planner import Segment, Video, plan_videos, segments
-from lpff_ray.plan.sources import Source
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import Segment, segments
+from lpff_ray.plan.video import Video
 from lpff_ray.run import retry as attempts
 from lpff_ray.run.executors import work_pool
 from lpff_ray.run.lease import Lease

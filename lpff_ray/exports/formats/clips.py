@@ -13,8 +13,9 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from lpff_ray.decode import Frame, read_frame_table
-from lpff_ray.decode.frames import NS, FrameTable
+from lpff_ray.decode import Frame
+from lpff_ray.decode.frame_source import NS, FrameTable
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.exports.format import File, Made, Product, Record
 from lpff_ray.exports.imaging.mp4 import Mp4Writer, copy_span, frame_end_ns, mean_fps
 from lpff_ray.exports.lists.tracks import (

@@ -21,7 +21,8 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from lpff_ray.decode import Frame, read_frame_table
+from lpff_ray.decode import Frame
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import File, Made, Product, Record
 from lpff_ray.exports.imaging.encoding import encode

@@ -14,7 +14,8 @@ from numbered import tree
 from PIL import Image
 from tracked import SELECTION, Track, make_run
 
-from lpff_ray.decode import open_source, read_frame_table
+from lpff_ray.decode import open_source
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.errors import UserError
 from lpff_ray.exports.formats.clips import Clips
 from lpff_ray.exports.imaging.mp4 import can_copy

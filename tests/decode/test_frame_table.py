@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from clips import read_index, write_clip
 
-from lpff_ray.decode import open_source, read_frame_table
+from lpff_ray.decode import open_source
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.decode.probe import probe
 
 pytestmark = pytest.mark.timeout(60)

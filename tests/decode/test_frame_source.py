@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from clips import CLIPS, HIDDEN, UNEVEN, overwrite, paint, read_index, truncate, write_clip
 
-from lpff_ray.decode import FrameSource, open_source, read_frame_table
-from lpff_ray.errors import SegmentError
+from lpff_ray.decode import FrameSource, open_source
+from lpff_ray.decode.frame_table import read_frame_table
+from lpff_ray.errors import SegmentError, UserError
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -67,7 +68,7 @@ def test_decord_delivers_what_was_asked_for(clips: Path, name: str) -> None:
 def test_auto_takes_decord_only_where_it_is_right(clips: Path, name: str) -> None:
     pytest.importorskip("decord")
     with open_source(str(clips / name), "video") as source:
-        assert source.decoder == ("decord" if name in DECORD else "pyav")
+        assert source.name == ("decord" if name in DECORD else "pyav")
         for wanted in READINGS:
             check(source, wanted, HIDDEN.get(name, 0))
 
@@ -215,7 +216,7 @@ def test_indices_must_ascend_within_the_video(clips: Path, wanted: list[int], de
 
 
 def test_unknown_decoder_and_kind(clips: Path) -> None:
-    with pytest.raises(ValueError, match="opencv"):
+    with pytest.raises(UserError, match="'opencv': there is no such decoder; there are decord, pyav, photo"):
         open_source(str(clips / "plain.mp4"), "video", "opencv")
     with pytest.raises(ValueError, match="sound"):
         open_source(str(clips / "plain.mp4"), "sound")
@@ -251,9 +252,9 @@ def test_decord_is_not_given_groups_of_pictures_that_it_can_not_hold(
 ) -> None:
     clip = write_clip(tmp_path / "long.mp4", frames=40, gop=40)
     with open_source(str(clip), "video") as source:
-        assert source.decoder == "decord"
+        assert source.name == "decord"
     monkeypatch.setattr("lpff_ray.decode.decord_source.MOST_GROUP_BYTES", 30 * 64 * 48 * 3)
     with open_source(str(clip), "video") as source:
-        assert source.decoder == "pyav"
+        assert source.name == "pyav"
     with pytest.raises(SegmentError, match="40 frames of 64 x 48 between keyframes"):
         open_source(str(clip), "video", "decord")
