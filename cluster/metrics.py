@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ray.util.metrics import Counter, Gauge
 
 from lpff_ray.errors import Failure
-from lpff_ray.run.lease import Lease, Receipt
+from lpff_ray.monitoring.events import PoolListener
 
 
-class Metrics:
-    """A `lpff_ray.monitoring.progress.Listener`. Make it once Ray is connected."""
+class Metrics(PoolListener):
+    """Counts of a mining run. Make it once Ray is connected."""
 
     def __init__(self) -> None:
         self._segments = Counter("lpff_ray_segments", "Segments mined and committed")
@@ -23,20 +24,20 @@ class Metrics:
         )
         self._in_flight = Gauge("lpff_ray_in_flight", "Segments being worked on")
 
-    def receipt(self, receipt: Receipt) -> None:
+    def completed(self, lease: Any, result: Any) -> None:
         self._segments.inc()
         for counter, count in (
-            (self._frames, receipt.frames_looked_at),
-            (self._missing, receipt.frames_missing),
-            (self._faces, receipt.faces),
+            (self._frames, result.frames_looked_at),
+            (self._missing, result.frames_missing),
+            (self._faces, result.faces),
         ):
             if count:  # Ray's counters refuse 0
                 counter.inc(count)
 
-    def retry(self, lease: Lease, failure: Failure, again: Sequence[Lease]) -> None:
+    def retried(self, lease: Any, failure: Failure, replacements: Sequence[Any]) -> None:
         self._failures.inc(tags={"stage": failure.stage, "kind": failure.kind, "outcome": "retried"})
 
-    def quarantined(self, lease: Lease, failure: Failure) -> None:
+    def given_up(self, lease: Any, failure: Failure) -> None:
         self._failures.inc(tags={"stage": failure.stage, "kind": failure.kind, "outcome": "quarantined"})
 
     def in_flight(self, leases: int) -> None:

@@ -14,22 +14,25 @@ class UserError(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one attempt at a segment did not yield its part. Travels through Ray, becomes a `quarantine` row.
+    """Why one attempt at an item of work (a segment, a unit of an export) gave no result.
 
-    stage: "open" | "decode" | "measure" | "commit" | "process"
-    kind: exception class name, or "Timeout" | "ActorDied"
-    message: one line, made for a person
-    decoder: decoder in use, "" when none was open yet
+    Travels through Ray, and becomes a row of `quarantine` and of the failure log.
+
+    stage: see types.Stage. kind: exception class name, or "Timeout" | "ActorDied". message: one line, made for a
+    person.
+    decoder: the one in use, "" when none was open yet. traceback: of the exception, or what a process that died wrote
+    last; "" where there is none.
     """
 
     stage: str
     kind: str
     message: str
     decoder: str = ""
+    traceback: str = ""
 
 
 class SegmentError(Exception):
-    """Raised inside the engine when a segment can not be mined; carries its `Failure`."""
+    """Raised by a worker about the item that it works on (a segment can not be decoded, say); carries the `Failure`."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.stage}: {failure.kind}: {failure.message}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -58,3 +59,22 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_audio_only(folder / "sound.mp4")
     write_empty_video(folder / "empty.mp4")
     return folder
+
+
+@pytest.fixture(scope="session")
+def local_node() -> Iterator[None]:
+    """Ray with four logical cores, whatever the machine has."""
+    import odd_worker
+    import ray
+    import ray.cloudpickle
+
+    ray.cloudpickle.register_pickle_by_value(odd_worker)  # workers can not import it
+    ray.init(
+        address="local",
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=128 << 20,
+    )
+    yield
+    ray.shutdown()

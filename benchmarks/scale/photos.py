@@ -24,7 +24,7 @@ def make_photos(out: str, faces: int, seed: int = 0) -> None:
     A part holds many photos, where the engine makes one of each: it is `dedupe` that is measured, not their reading.
     """
     random = np.random.default_rng(seed)
-    run = Run(out, MineConfig(every=STEP))
+    run = Run(out, MineConfig(every=STEP)).begin()
     ids = [f"{number:016x}" for number in np.sort(random.integers(0, 2**63, faces))]
     parted = [ids[start : start + _PART] for start in range(0, faces, _PART)]
     # The first photo of a part stands for it in the plan.

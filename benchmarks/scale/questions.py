@@ -78,7 +78,7 @@ def synthetic_run(out: str, videos: int, faces_each: int, seed: int = 0) -> None
     would be read too fast.) Every video is one person in ten tracks; every second face is a duplicate.
     """
     random = np.random.default_rng(seed)
-    run = Run(out, MineConfig(every=5))
+    run = Run(out, MineConfig(every=5)).begin()
     listed = [
         Video(f"{i:016x}", f"/videos/{i:06d}.mp4", "video", 1, "planned", duration_s=30.0, fps=25.0)
         for i in range(videos)

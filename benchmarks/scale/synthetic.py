@@ -59,7 +59,7 @@ def make_run(out: str, faces: int, seed: int = 0) -> None:
     truth: face_id; person, int64; copy_of, the face_id that a face of a copied clip was made from, else null.
     """
     random = np.random.default_rng(seed)
-    run = Run(out, MineConfig(every=STEP, segment_seconds=SEGMENT_S))
+    run = Run(out, MineConfig(every=STEP, segment_seconds=SEGMENT_S)).begin()
     count = max(4, round(faces / VIDEO_FACES))
     # Ids are hashes of content: they say nothing of the order in which videos were made.
     ids = [f"{number:016x}" for number in random.integers(0, 2**63, count)]

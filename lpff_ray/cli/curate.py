@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import polars as pl
 import typer
@@ -13,11 +12,8 @@ from lpff_ray.cli.options import Address, Device, Executor, ExecutorName, Out
 from lpff_ray.monitoring.console import console, counted
 
 
-def add(app: typer.Typer, search_of: Callable[[ExecutorName, str], Any]) -> None:
-    """Put these verbs on the command line.
-
-    search_of: who searches for neighbours, for --executor and --address; None for this process.
-    """
+def add(app: typer.Typer) -> None:
+    """Put these verbs on the command line."""
 
     @app.command()
     def dedupe(
@@ -63,8 +59,9 @@ def add(app: typer.Typer, search_of: Callable[[ExecutorName, str], Any]) -> None
         done = run_dedupe(
             out,
             load_dedupe_config(config, settings),
+            executor=executor.value,
+            address=address,
             device=device,
-            map_jobs=search_of(executor, address),
         )
         console.print("\n".join(done.lines()))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 STAGES = ("open", "decode", "crop", "encode", "write")
 
 
-def add(app: typer.Typer, executor_of: Callable[[ExecutorName, str], Any]) -> None:
-    """Put `export` on the command line. executor_of: the executor for --executor and --address, None for local."""
+def add(app: typer.Typer) -> None:
+    """Put `export` on the command line."""
 
     @app.command()
     def export(
@@ -53,7 +52,8 @@ def add(app: typer.Typer, executor_of: Callable[[ExecutorName, str], Any]) -> No
             selection,
             product,
             checked_out(dest, "--dest"),
-            executor=executor_of(executor, address),
+            executor=executor.value,
+            address=address,
             workers=workers,
         )
         for line in describe(summary):

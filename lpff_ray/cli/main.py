@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,7 +83,7 @@ def demo(
 
     place = Path(folder)
     clip = make_clip(place / "astronaut.mp4")
-    summary = run_mine([str(clip.path)], str(place / "run"), executor=_workers("mine", executor, address))
+    summary = run_mine([str(clip.path)], str(place / "run"), executor=executor.value, address=address)
     _print_summary(summary)
     for table in known_against_measured(clip, summary.out):
         console.print(table)
@@ -187,7 +186,8 @@ def mine(
         src,
         checked_out(out),
         settings,
-        executor=_workers("mine", executor, address),
+        executor=executor.value,
+        address=address,
         device=device,
         workers=workers,
         limit=limit,
@@ -207,25 +207,13 @@ def status(out: Out) -> None:
         console.print(part)
 
 
-def _workers(work: str, name: ExecutorName, address: str) -> Any:
-    """Who does the work ("mine", "dedupe" or "export") on Ray, as its function takes it; None for this process."""
-    in_cluster = bool(address or os.environ.get("RAY_ADDRESS"))
-    if name is ExecutorName.local and address:
-        raise UserError("--address goes with --executor ray; leave one of the two out")
-    if name is ExecutorName.local or (name is ExecutorName.auto and not in_cluster):
-        return None
-    from cluster.executor import on_ray
-
-    return on_ray(work, address)
-
-
 app.command()(compact)
-curate_verbs.add(app, partial(_workers, "dedupe"))
-products_verbs.add(app, partial(_workers, "export"))
+curate_verbs.add(app)
+products_verbs.add(app)
 
 
 def _print_summary(summary: Any) -> None:
-    outcome = summary.outcome
+    outcome = summary
     skipped = {status: count for status, count in summary.videos.items() if status != "planned"}
     console.print(
         f"{outcome.mined} segments mined now, {summary.done_before} before, of {summary.planned}; "
@@ -240,16 +228,19 @@ def _print_summary(summary: Any) -> None:
 
 
 def _exit(summary: Any, max_quarantine: float) -> None:
-    if summary.outcome.interrupted:
-        console.print(
-            f"interrupted with {summary.outcome.unfinished} segments left; run the same command to go on"
-        )
+    if summary.interrupted:
+        console.print(f"interrupted with {summary.unfinished} segments left; run the same command to go on")
         sys.stdout.flush()
         # A second Ctrl-C let go of segments in flight: their threads must not hold up the end.
         os._exit(INTERRUPTED)
     if not summary.planned:
         raise UserError(f"not one of the sources can be mined; why: lpff-ray status {summary.out}")
     if summary.quarantined_share > max_quarantine:
+        console.print(
+            f"{summary.quarantined_segments + summary.unreadable:g} of {summary.planned + summary.unreadable} segments "
+            f"and unreadable files could not be mined ({summary.quarantined_share:.1%}), more than --max-quarantine "
+            f"{max_quarantine:.1%}: exit code 1"
+        )
         raise typer.Exit(1)
 
 

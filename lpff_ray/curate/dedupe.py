@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 
 from lpff_ray.curate.config import DedupeConfig, as_json, scale_of
@@ -15,11 +14,14 @@ from lpff_ray.curate.duplicates.faces import keepers
 from lpff_ray.curate.faces import CLEAR, COLUMNS, Faces, faces_of
 from lpff_ray.curate.identity.identities import cluster, named, spreads
 from lpff_ray.curate.identity.tracks import Tracks, tracks_of
+from lpff_ray.curate.neighbours.pooled import search_on
 from lpff_ray.curate.neighbours.search import MapJobs
 from lpff_ray.errors import UserError
 from lpff_ray.models.runtimes import torch_device
 from lpff_ray.monitoring.console import counted
 from lpff_ray.monitoring.progress import Phase
+from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
+from lpff_ray.run.local import available_cpus, chosen_device
 from lpff_ray.tables import curated, read, schema
 from lpff_ray.tables.run import open_run_folder
 
@@ -82,15 +84,17 @@ def dedupe(
     out: str,
     config: DedupeConfig | None = None,
     *,
+    executor: str = AUTO,
+    address: str = "",
+    workers: int | None = None,
     device: str = "auto",
-    map_jobs: MapJobs | None = None,
 ) -> DedupeSummary:
     """Tell the people of a run apart and mark duplicates: writes `tables/identities.parquet`, `tables/dedupe.parquet`,
     `tables/video_duplicates.parquet` and `tables/dedupe.json`, never changes a face.
 
-    config: what is one person and what a duplicate; distances that are None fit the run's embedding. device: "auto"
-    (the GPU if torch sees one), "cpu", "cuda" or "cuda:N", where neighbours are searched. map_jobs: who searches them,
-    `cluster.neighbours.ray_jobs(address)` for a Ray cluster. Run again after mining more: identities keep their ids.
+    config: what is one person and what a duplicate; distances that are None fit the run's embedding. executor, address,
+    workers: who searches for neighbours, as for `mine`. device: "auto" (the GPU if torch sees one), "cpu", "cuda" or
+    "cuda:N", where they are searched. Run again after mining more: identities keep their ids.
 
     Raises UserError if `out` holds no run, or faces without a column that this reads, or can not be written, or if the
     device is absent.
@@ -98,9 +102,11 @@ def dedupe(
     folder = open_run_folder(out)
     embedding = curated.embedding_of(folder)
     settings = (config or DedupeConfig()).resolved(embedding)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch_device(device)
+    here = "cpu"  # on Ray the driver only prepares the search, and needs no GPU
+    if chosen_executor(executor, address) == LOCAL:
+        device = here = chosen_device(device)
+        torch_device(device)
+        workers = workers or available_cpus()
     before = curated.earlier_marks(folder)
     mined = read.scan(out)
     with Phase("reading", 1, "tables") as phase:
@@ -112,7 +118,8 @@ def dedupe(
                 f"{out}: not the faces of this version of lpff-ray ({said}); mine again into a new folder"
             ) from error
         phase.advance()
-    found = tell_apart(faces, settings, embedding, before, device=device, map_jobs=map_jobs)
+    with work_pool(executor, address=address, workers=workers, device=device) as pool:
+        found = tell_apart(faces, settings, embedding, before, device=here, map_jobs=search_on(pool))
     clips = _with_uris(
         found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect()
     )

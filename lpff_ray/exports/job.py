@@ -1,61 +1,49 @@
-"""An export from a run's selection to a product: plan, subtract what is done, hand the rest to an executor, finish."""
+"""An export from a run's selection to a data set: plan, subtract what is done, have a pool make the rest, finish."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
 import polars as pl
 
-from lpff_ray.errors import UserError
+from lpff_ray.decode.frame_source import NS
+from lpff_ray.decode.registry import last_resort
+from lpff_ray.errors import Failure, UserError
 from lpff_ray.exports.format import Made, Product, Record
+from lpff_ray.exports.registry import make_product
 from lpff_ray.exports.state import DONE_FILE, Done, Note, claimed, standing, unit_notes
-from lpff_ray.exports.units import Receipt, Unit, plan_units
+from lpff_ray.exports.units import Unit, UnitResult, plan_units
 from lpff_ray.exports.video import video_files_of
-from lpff_ray.exports.worker import STAGED
+from lpff_ray.exports.worker import STAGED, STATE, Exporter
+from lpff_ray.monitoring.events import Listeners
+from lpff_ray.monitoring.failure_log import FailureLog
+from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import Phase
+from lpff_ray.run.executors import AUTO, work_pool
+from lpff_ray.run.lease import GivenUp, Lease, Worker
+from lpff_ray.run.pool import Policy, PoolReport
+from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated
 from lpff_ray.tables.run import open_run_folder, run_record
+from lpff_ray.types import Stage
 
+ATTEMPTS = 3
+SECONDS_PER_ROW = 5.0
 PROVENANCE_FILE = "PROVENANCE.jsonl"
 PROVENANCE = (
     *("index", "files", "face_id", "video_id", "uri", "frame_index", "pts_ns"),
     *("transform", "transforms", "tool"),
 )
-
-
-@dataclass
-class Outcome:
-    """What an executor did. receipts: of all units that it brought to an end. unfinished: units left."""
-
-    receipts: list[Receipt] = field(default_factory=list)
-    unfinished: int = 0
-    interrupted: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """What an executor is given.
-
-    workers: threads (local) or actors (Ray), None to fit the machine or cluster.
-    """
-
-    units: Sequence[Unit]
-    product: Product
-    dest: str
-    progress: Phase
-    workers: int | None = None
-
-
-Executor = Callable[[Job], Outcome]
 
 
 @dataclass(frozen=True)
@@ -88,22 +76,28 @@ class ExportSummary:
 def export(
     out: str,
     selection: str,
-    product: Product,
+    format: str | Product,
     dest: str,
+    options: Mapping[str, Any] | None = None,
     *,
-    executor: Executor | None = None,
+    executor: str = AUTO,
+    address: str = "",
     workers: int | None = None,
+    limits: Limits | None = None,
 ) -> ExportSummary:
-    """Make a product of the selection `selection` of the run `out` in the folder `dest`; run again to resume.
+    """Make a data set of the selection `selection` of the run `out` in the folder `dest`; run again to resume.
 
     A repeated run makes what is not there: what was never made, and what was deleted or lost since.
 
-    executor: who does the work: None for this process, `cluster.export.ray_exporter()` for a Ray cluster. The files are
-    the same, byte for byte, whoever made them and however often it was interrupted.
+    format: a name of `exports.registry.FORMATS`, its options in `options`; or a format that is made already.
+    executor: "local" (threads of this process), "ray", or "auto": Ray inside a Ray job or with an address. workers:
+    threads or actors, None to fit. limits: deadlines and the like. The files are the same, byte for byte, whoever made
+    them and however often it was interrupted.
 
-    Raises UserError if there is no such run or selection, if `dest` holds anything else than this export or another
-    process exports to it, or if it can not be written; what was made until then stays.
+    Raises UserError if there is no such run, selection, format or option, if `dest` holds anything else than this
+    export or another process exports to it, or if it can not be written; what was made until then stays.
     """
+    product = make_product(format, options or {}) if isinstance(format, str) else format
     chosen = curated.selection(out, selection)
     rows = product.rows(out, chosen)
     if not len(rows):
@@ -114,44 +108,120 @@ def export(
         notes, done = standing(folder, product, {unit.unit_id for unit in units})
         before = sum(_faces(record) for note in notes.values() for record in note["records"])
         left = [unit for unit in units if unit.unit_id not in notes]
-        outcome = Outcome()
+        report, results, failures = PoolReport(), list[UnitResult](), dict[str, str]()
         if left:
-            with Phase("exporting", sum(len(unit.rows) for unit in left), "faces") as progress:
-                outcome = (executor or _run_local)(Job(left, product, folder.root, progress, workers))
-        notes |= unit_notes(
-            folder, [receipt.unit_id for receipt in outcome.receipts if receipt.failure is None]
-        )
+            results, failures, report = make_units(
+                left, product, folder.root, executor=executor, address=address, workers=workers, limits=limits
+            )
+        notes |= unit_notes(folder, [result.unit_id for result in results])
         records = sorted(chain.from_iterable(note["records"] for note in notes.values()), key=_index)
         complete = len(notes) == len(units)
         if done is None:
             done = _size(notes)
-            if not outcome.interrupted:
+            if not report.interrupted:
                 done = _finish(folder, product, records, done, complete)
-        if complete and product.packed and not outcome.interrupted:
+        if complete and product.packed and not report.interrupted:
             _unstage(folder)
         seconds = Counter[str]()
-        for receipt in outcome.receipts:
-            seconds.update(receipt.seconds)
+        for result in results:
+            seconds.update(result.seconds)
         return ExportSummary(
             dest=folder.root,
             faces=len(rows),
             made=sum(map(_faces, records)),
             made_before=before,
             lost=sum(note["lost"] for note in notes.values()),
-            failures=_failures(left, outcome.receipts),
+            failures=failures,
             files=done.files,
             size_bytes=done.size_bytes,
             seconds=dict(seconds),
-            notes=() if outcome.interrupted else product.notes(chosen, rows, folder),
-            unfinished=outcome.unfinished,
-            interrupted=outcome.interrupted,
+            notes=() if report.interrupted else product.notes(chosen, rows, folder),
+            unfinished=report.unfinished,
+            interrupted=report.interrupted,
         )
 
 
-def _run_local(job: Job) -> Outcome:
-    from lpff_ray.exports.local import run_local
+def make_units(
+    units: Sequence[Unit],
+    product: Product,
+    dest: str,
+    *,
+    executor: str = AUTO,
+    address: str = "",
+    workers: int | None = None,
+    limits: Limits | None = None,
+) -> tuple[list[UnitResult], dict[str, str], PoolReport]:
+    """Have a worker pool make the units: what was made; for what could not be, the reason by URI; the pool's report.
 
-    return run_local(job)
+    The tracebacks of failures are kept in DEST/.lpff_ray/logs. Raises UserError for what concerns the whole export.
+    """
+    results, failures = list[UnitResult](), dict[str, str]()
+    state = Folder(f"{dest}/{STATE}")
+    with (
+        kept_in(state),
+        work_pool(executor, address=address, workers=workers, device="cpu", out=dest, limits=limits) as pool,
+        Phase("exporting", sum(len(unit.rows) for unit in units), "faces") as progress,
+    ):
+        kept = FailureLog(state, name_of, uri_of)
+        make_worker = functools.partial(make_exporter, product, dest)
+        ended = pool.map(units, make_worker, POLICY, Listeners(progress, kept))
+        with closing(ended), closing(kept):
+            for end in ended:
+                progress.advance(len(end.lease.item.rows))
+                if isinstance(end, GivenUp):
+                    failures[uri_of(end.lease.item)] = end.failure.message
+                else:
+                    results.append(end.result)
+        return results, failures, pool.report
+
+
+def make_exporter(product: Product, dest: str, device: str) -> Worker:
+    """A worker that makes units. Raises UserError if `dest` can not be opened."""
+    return Exporter(product, dest)
+
+
+def name_of(unit: Unit) -> str:
+    """What the pool calls a unit."""
+    return unit.unit_id
+
+
+def uri_of(unit: Unit) -> str:
+    """Where a unit's video was seen last."""
+    return unit.source.uris[0]
+
+
+def seconds_of(unit: Unit) -> float:
+    """Seconds of video from a unit's first frame to its last."""
+    times = unit.rows["pts_ns"].to_numpy()
+    return float(times.max() - times.min()) / NS
+
+
+def extra_s(unit: Unit) -> float:
+    """Seconds that a unit may take beside decoding."""
+    return SECONDS_PER_ROW * len(unit.rows)
+
+
+def next_leases(lease: Lease[Unit], failure: Failure) -> list[Lease[Unit]]:
+    """The lease that takes the place of one that failed; none: the unit is given up.
+
+    A video that can not be opened or decoded would fail again: `opened_video` has tried every place and decoder. What
+    stopped its worker is tried with another decoder.
+    """
+    if failure.stage in (Stage.OPEN, Stage.DECODE) or lease.attempt == ATTEMPTS:
+        return []
+    decoder = last_resort() if failure.kind in ("Timeout", "ActorDied") else lease.decoder
+    return [Lease(lease.item, lease.attempt + 1, decoder)]
+
+
+POLICY: Policy[Unit] = Policy(
+    worker="exporter",
+    items="units",
+    name_of=name_of,
+    retry=next_leases,
+    seconds_of=seconds_of,
+    extra_s=extra_s,
+)
+"""How a pool treats units of an export."""
 
 
 def _description(out: str, name: str, chosen: pl.DataFrame, product: Product) -> dict[str, Any]:
@@ -221,15 +291,6 @@ def _lines(records: list[Record]) -> Iterator[bytes]:
     for record in records:
         line = {name: record[name] for name in PROVENANCE if name in record}
         yield json.dumps(line).encode() + b"\n"
-
-
-def _failures(units: list[Unit], receipts: list[Receipt]) -> dict[str, str]:
-    sources = {unit.unit_id: unit.source for unit in units}
-    return {
-        sources[receipt.unit_id].uris[0]: receipt.failure.message
-        for receipt in receipts
-        if receipt.failure is not None
-    }
 
 
 def _index(record: Record) -> int:

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from lpff_ray.errors import Failure
 from lpff_ray.exports.format import Product
 from lpff_ray.exports.video import VideoFile
 
@@ -19,23 +18,24 @@ ROWS_PER_UNIT = 256
 
 @dataclass(frozen=True)
 class Unit:
-    """unit_id: `{video_id}-{first frame}-{last frame}`. rows: as of Product.rows. decoder: as for open_source."""
+    """The faces of one video, or of a piece of it, that one worker makes.
+
+    unit_id: `{video_id}-{first frame}-{last frame}`. rows: as of Product.rows.
+    """
 
     unit_id: str
     source: VideoFile
     rows: pl.DataFrame
-    decoder: str = "auto"
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What came of a unit: it is committed (failure is None), or nothing of it is in place.
+class UnitResult:
+    """What came of a unit that is committed.
 
     made: records; lost: rows whose frame could not be decoded; size_bytes: of the files. seconds: by stage.
     """
 
     unit_id: str
-    failure: Failure | None = None
     made: int = 0
     lost: int = 0
     files: int = 0

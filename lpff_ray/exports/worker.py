@@ -1,7 +1,6 @@
-"""The exporter: give it a unit of work, it commits the unit's files and its record, and hands back a receipt.
+"""The exporter: give it a lease on a unit of work, it commits the unit's files and its record, and says what it made.
 
-`--executor local` calls it from a few threads, the actors of `cluster/export.py` hold one each: there is no second
-code path.
+The local executor calls one from a few threads, Ray's actors hold one each: there is no second code path.
 """
 
 from __future__ import annotations
@@ -13,15 +12,16 @@ from contextlib import ExitStack
 from importlib import metadata
 from typing import Any
 
-import cv2
 import numpy as np
 
-from lpff_ray.errors import Failure, SegmentError
+from lpff_ray.errors import segment_error
 from lpff_ray.exports.format import Picture, Product, Record
 from lpff_ray.exports.imaging.encoding import encode
-from lpff_ray.exports.units import Receipt, Unit
+from lpff_ray.exports.units import Unit, UnitResult
 from lpff_ray.exports.video import OpenedVideo, opened_video
+from lpff_ray.run.lease import Lease
 from lpff_ray.storage.folder import Folder
+from lpff_ray.types import Stage
 
 STATE = ".lpff_ray"
 """Where DEST keeps what a repeated run has to know."""
@@ -38,31 +38,29 @@ class Exporter:
         self.folder = Folder(dest)
         self.files = Folder(f"{self.folder.root}/{STAGED}") if product.packed else self.folder
         self.tool = _tool()
-        cv2.setNumThreads(1)  # units are worked on side by side
 
-    def run(self, unit: Unit) -> Receipt:
+    def run(self, lease: Lease[Unit]) -> UnitResult:
         """Make a unit; its record is committed last, so that one with a record is whole.
 
-        A video that can not be read comes back as the receipt's failure. Raises UserError for what concerns the whole
-        export, such as a full disk.
+        Raises SegmentError if the video can not be read, UserError for what concerns the whole export, such as a full
+        disk.
         """
         start = time.perf_counter()
+        unit = lease.item
         try:
             with ExitStack() as stack:
                 video = None
                 if self.product.needs_frames:
-                    video = stack.enter_context(opened_video(unit.source, unit.decoder))
+                    video = stack.enter_context(opened_video(unit.source, lease.decoder or "auto"))
                 seconds = defaultdict(float) if video is None else video.seconds
                 seconds["open"] += time.perf_counter() - start
                 record, files = self._make(unit, video, seconds)
-        except SegmentError as error:
-            return Receipt(unit.unit_id, failure=error.failure)
         except OSError as error:  # the source was lost on the way
-            return Receipt(unit.unit_id, failure=Failure("open", type(error).__name__, str(error)))
+            raise segment_error(Stage.OPEN, error, lease.decoder) from error
         self.folder.commit(f"{UNITS}/{unit.unit_id}.json", json.dumps(record, default=_plain).encode())
         seconds["total"] = time.perf_counter() - start
         made, lost = len(record["records"]), record["lost"]
-        return Receipt(unit.unit_id, None, made, lost, files, record["size_bytes"], dict(seconds))
+        return UnitResult(unit.unit_id, made, lost, files, record["size_bytes"], dict(seconds))
 
     def _make(
         self, unit: Unit, video: OpenedVideo | None, seconds: dict[str, float]

@@ -1,4 +1,4 @@
-"""How far a run is, on stderr: a live bar on a terminal, a plain line every few seconds in a job's log."""
+"""How far a job is, on stderr: a live bar on a terminal or in a notebook, a plain line every few seconds in a log."""
 
 from __future__ import annotations
 
@@ -7,36 +7,19 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Protocol, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
-from rich.console import Console
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn
+from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from lpff_ray.errors import Failure
-from lpff_ray.run.lease import Lease, Receipt
+from lpff_ray.monitoring.events import PoolListener
 
 Shown = TypeVar("Shown", bound="Display")
-
-
-class Listener(Protocol):
-    """What happens in a run, told to whoever wants to show or count it."""
-
-    def receipt(self, receipt: Receipt) -> None:
-        """A segment was mined and committed."""
-
-    def retry(self, lease: Lease, failure: Failure, again: Sequence[Lease]) -> None:
-        """An attempt failed; the leases of `again` (two: the halves) take its place."""
-
-    def quarantined(self, lease: Lease, failure: Failure) -> None:
-        """The last attempt at a segment failed."""
-
-    def in_flight(self, leases: int) -> None:
-        """So many leases are being worked on now."""
 
 
 class Display(ABC):
@@ -49,7 +32,7 @@ class Display(ABC):
     def __init__(self, *, stream: TextIO | None = None, every_s: float = 5.0) -> None:
         self._console = Console(file=stream or sys.stderr, soft_wrap=True, highlight=False)
         self._every_s = every_s
-        self._live: Live | None = None
+        self._live: _LiveBar | None = None
         self._ended = threading.Event()
         self._lines: threading.Thread | None = None
         self._lock = threading.RLock()
@@ -70,10 +53,8 @@ class Display(ABC):
 
     def __enter__(self: Shown) -> Shown:
         self._began = time.monotonic()
-        if self._console.is_terminal:
-            self._live = Live(
-                get_renderable=self._bar, console=self._console, refresh_per_second=2, redirect_stdout=False
-            )
+        if self._console.is_terminal or self._console.is_jupyter:
+            self._live = _LiveBar(self, self._console)
             self._live.start()
         else:
             self.note(self.line())
@@ -95,15 +76,29 @@ class Display(ABC):
         while not self._ended.wait(self._every_s):
             self.note(self.line())
 
-    def _bar(self) -> Table:
-        bar = ProgressBar(total=1.0, completed=self.fraction(), width=min(60, self._console.width))
-        rows = Table.grid()
-        rows.add_row(bar)
-        rows.add_row(Text(self.line()))
-        return rows
+
+class _LiveBar(RichProgress):
+    """A bar, and what there is to say in the line below it."""
+
+    def __init__(self, shown: Display, console: Console) -> None:
+        super().__init__(
+            BarColumn(bar_width=min(60, console.width)),
+            console=console,
+            refresh_per_second=2,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._shown = shown
+        self._bar = self.add_task("", total=1.0)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        if hasattr(self, "_bar"):  # rich asks once before there is a task
+            self.update(self._bar, completed=self._shown.fraction())
+            yield self.make_tasks_table(self.tasks)
+            yield Text(self._shown.line())
 
 
-class Phase(Display):
+class Phase(Display, PoolListener):
     """A count towards a total: "planning 120/4000 videos". Call `advance` from any thread."""
 
     def __init__(
@@ -124,8 +119,8 @@ class Phase(Display):
         return f"{self._name} {self._done}/{self._total} {self._unit}"
 
 
-class Progress(Display):
-    """Segments, frames/s, faces/s, time left and failures of a mining run. A `Listener`; thread-safe.
+class MiningProgress(Display, PoolListener):
+    """Segments, frames/s, faces/s, time left and failures of a mining run, as its pool tells them. Thread-safe.
 
     total_segments, total_frames: what is left to do when the run starts; frames as the plan expects them, 0
         if it can not know.
@@ -143,49 +138,37 @@ class Progress(Display):
     ) -> None:
         super().__init__(stream=stream, every_s=every_s)
         self._total, self._total_frames = total_segments, total_frames
-        self._listeners: list[Listener] = []
         self._window_s = window_s
         self._done = self._frames = self._faces = self._missing = 0
         self._retries = self._given_up = self._in_flight = 0
         self._marks: deque[tuple[float, int, int, int]] = deque()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> MiningProgress:
         super().__enter__()
         self._mark()
         return self
 
-    def listen(self, listener: Listener) -> None:
-        """Tell `listener`, too, of everything from now on: Ray metrics, for one, need a connection first."""
-        self._listeners.append(listener)
-
-    def receipt(self, receipt: Receipt) -> None:
+    def completed(self, lease: Any, result: Any) -> None:
+        """result: a run.segment_result.SegmentResult."""
         with self._lock:
             self._done += 1
-            self._frames += receipt.frames_looked_at
-            self._faces += receipt.faces
-            self._missing += receipt.frames_missing
+            self._frames += result.frames_looked_at
+            self._faces += result.faces
+            self._missing += result.frames_missing
             self._mark()
-        for listener in self._listeners:
-            listener.receipt(receipt)
 
-    def retry(self, lease: Lease, failure: Failure, again: Sequence[Lease]) -> None:
+    def retried(self, lease: Any, failure: Failure, replacements: Sequence[Any]) -> None:
         with self._lock:
             self._retries += 1
-            self._total += len(again) - 1
-        for listener in self._listeners:
-            listener.retry(lease, failure, again)
+            self._total += len(replacements) - 1
 
-    def quarantined(self, lease: Lease, failure: Failure) -> None:
+    def given_up(self, lease: Any, failure: Failure) -> None:
         with self._lock:
             self._given_up += 1
             self._mark()
-        for listener in self._listeners:
-            listener.quarantined(lease, failure)
 
     def in_flight(self, leases: int) -> None:
         self._in_flight = leases
-        for listener in self._listeners:
-            listener.in_flight(leases)
 
     def fraction(self) -> float:
         with self._lock:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_source import Frame
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
+from lpff_ray.run.threads import single_threaded
 from lpff_ray.tables import schema
 
 _OF_A_RUN = ("face_id", "video_id", "uri", "clip_id", "segment_id", "track_id", "pts_ns")
@@ -25,9 +26,14 @@ def analyze(
     numbers are those that `mine` would give. Raises ValueError for anything but uint8 RGB arrays.
     """
     measurer, taken = FaceMeasurer(config or MineConfig(), device), Measurements()
+    with single_threaded():  # as a miner works: the last bits depend on it
+        _measure(measurer, images, taken)
+    return schema.frame(taken.columns, schema.faces(measurer.embedder.width)).drop(_OF_A_RUN)
+
+
+def _measure(measurer: FaceMeasurer, images: Sequence[NDArray[np.uint8]], taken: Measurements) -> None:
     for index, image in enumerate(images):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"image {index} is {image.dtype} {image.shape}, not uint8 [height, width, 3]")
         measurer.measure([Frame(index, 0, np.ascontiguousarray(image))], taken)
     measurer.finish(taken)
-    return schema.frame(taken.columns, schema.faces(measurer.embedder.width)).drop(_OF_A_RUN)

@@ -1,6 +1,6 @@
-"""The engine: give it a lease on a segment, it commits the segment's part and hands back a receipt.
+"""The engine: give it a lease on a segment, it commits the segment's part and says what is in it.
 
-`--executor local` calls it from a few threads; `actors/miner.py` holds one per GPU or pair of cores. There is no second
+The local executor calls one from a few threads, an actor of Ray holds one per GPU or pair of cores: there is no second
 code path.
 """
 
@@ -14,23 +14,22 @@ from typing import Any
 import cv2
 import numpy as np
 import polars as pl
-import psutil
-import threadpoolctl
-import torch
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.decode import DecodingPass, Frame, passes
-from lpff_ray.errors import Failure, SegmentError
+from lpff_ray.errors import Failure, SegmentError, segment_error
 from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.plan.content import content_of
 from lpff_ray.plan.sampling import wanted_indices
 from lpff_ray.plan.segment import Segment
-from lpff_ray.run.lease import Lease, Receipt
+from lpff_ray.run.lease import Lease
+from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
 from lpff_ray.tables import parts, schema
+from lpff_ray.types import Stage
 
 FRAMES_PER_BATCH = 16
 BATCH_BYTES = 64 << 20
@@ -40,61 +39,49 @@ BATCH_BYTES = 64 << 20
 class Engine:
     """Mines segments into an output folder. Threads may share one."""
 
-    def __init__(self, config: MineConfig, out: str, device: str = "auto") -> None:
-        """device: "auto" (the GPU if torch sees one), "cpu", "cuda" or "cuda:N".
+    def __init__(self, config: MineConfig, out: str, device: str) -> None:
+        """device: "cpu", "cuda" or "cuda:N".
 
         Raises UserError if a model's file is missing, the device is absent, or `out` can not be opened.
         """
         self.config = config
         self.folder = Folder(out)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        # Segments are worked on side by side; thread pools inside each step would only fight over the same cores.
-        cv2.setNumThreads(1)
-        torch.set_num_threads(1)
-        threadpoolctl.threadpool_limits(1)
         self.measurer = FaceMeasurer(config, device)
         weakref.finalize(self, drop_idle_copies, wait=False)  # gives back the disk that they take
 
-    def run(self, lease: Lease) -> Receipt:
+    def run(self, lease: Lease[Segment]) -> SegmentResult:
         """Mine one segment and commit its part.
 
-        A failure of the segment comes back in the receipt, and nothing is written. Raises UserError for what
-        concerns the whole run, such as a full disk, its own or that of the copies of remote videos.
+        Raises SegmentError about the segment, and then nothing is written; UserError for what concerns the whole run,
+        such as a full disk, its own or that of the copies of remote videos.
         """
         start = time.perf_counter()
         outcome = _Outcome()
         try:
             self._mine(lease, outcome)
-        except SegmentError as error:
-            return Receipt(lease, failure=error.failure, decoder=error.failure.decoder)
         except OSError as error:  # the source can not be reached
-            failure = Failure("open", type(error).__name__, _one_line(error), lease.decoder)
-            return Receipt(lease, failure=failure, decoder=lease.decoder)
-        except (cv2.error, RuntimeError, MemoryError) as error:
-            # One picture that a model can not take ends no run.
-            failure = Failure("measure", type(error).__name__, _one_line(error), outcome.decoder)
-            return Receipt(lease, failure=failure, decoder=outcome.decoder)
+            raise segment_error(Stage.OPEN, error, lease.decoder) from error
+        except (cv2.error, RuntimeError, MemoryError) as error:  # a picture that a model can not take
+            raise segment_error(Stage.MEASURE, error, outcome.decoder) from error
         outcome.taken.seconds["total"] = time.perf_counter() - start
         faces, record = self._tables(lease, outcome)
-        parts.commit_part(self.folder, lease.segment.segment_id, faces, "segment", record, self.config.hash())
-        return Receipt(
-            lease,
+        segment = lease.item
+        parts.commit_part(self.folder, segment.segment_id, faces, "segment", record, self.config.hash())
+        return SegmentResult(
             faces=len(faces),
             frames_looked_at=outcome.taken.frames,
             frames_missing=len(outcome.wanted) - outcome.taken.frames,
             decoder=outcome.decoder,
             seconds=dict(outcome.taken.seconds),
-            rss_mb=psutil.Process().memory_info().rss / 2**20,
         )
 
-    def _mine(self, lease: Lease, outcome: _Outcome) -> None:
-        video = lease.segment.video
+    def _mine(self, lease: Lease[Segment], outcome: _Outcome) -> None:
+        video = lease.item.video
         decoder = lease.decoder or self.config.decoder
         with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
             # A lease that names its decoder is a retry, which is to show what that decoder makes of the segment.
             for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
-                self._decode(decoding, lease.segment, outcome)
+                self._decode(decoding, lease.item, outcome)
         if len(outcome.wanted) and not outcome.taken.frames:
             message = f"none of {len(outcome.wanted)} frames could be decoded"
             raise SegmentError(Failure("decode", "NoFrames", message, outcome.decoder))
@@ -115,8 +102,8 @@ class Engine:
         for stage, seconds in decoding.seconds.items():
             taken.seconds[stage] += seconds
 
-    def _tables(self, lease: Lease, outcome: _Outcome) -> tuple[pl.DataFrame, dict[str, Any]]:
-        segment, taken = lease.segment, outcome.taken
+    def _tables(self, lease: Lease[Segment], outcome: _Outcome) -> tuple[pl.DataFrame, dict[str, Any]]:
+        segment, taken = lease.item, outcome.taken
         video, columns = segment.video, taken.columns
         count = len(columns["frame_index"])
         cut_before = np.array(
@@ -190,8 +177,3 @@ def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
         batch.append(frame)
     if batch:
         yield batch
-
-
-def _one_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

@@ -1,40 +1,131 @@
-"""What a worker hands back for a unit of work: small enough for Ray, complete enough for progress and blame."""
+"""What passes between a worker pool and its workers: leases on items, and the answers to them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
 
-from lpff_ray.errors import Failure
-from lpff_ray.plan.segment import Segment
+import psutil
+
+from lpff_ray.errors import Failure, SegmentError, UserError
+from lpff_ray.types import Stage
+
+Item = TypeVar("Item")
+MOST_TRACEBACK = 8_000
+"""Characters kept of a traceback: its end, which names the cause."""
 
 
 @dataclass(frozen=True)
-class Lease:
-    """One attempt at one segment.
+class Lease(Generic[Item]):
+    """One attempt at one item.
 
-    attempt: 1 for the first.
-    decoder: "" leaves the choice to the engine's configuration; otherwise "decord" or "pyav".
+    attempt: 1 for the first. decoder: "" leaves the choice to the worker's configuration; else a decoder's name.
     """
 
-    segment: Segment
+    item: Item
     attempt: int = 1
     decoder: str = ""
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """The outcome of a lease: the part is committed (failure is None), or nothing was written.
+class Worker(Protocol):
+    """Works on items, several at once, each in a thread of its own.
 
-    frames_looked_at: frames delivered and measured; frames_missing: asked for but not delivered.
-    seconds: stage name -> seconds spent ("decode", "detect", ...).
-    rss_mb: resident memory of the worker process afterwards, in MiB.
+    `run` returns what came of a lease. It raises SegmentError for what is wrong with the item, UserError for what
+    concerns the whole job (a full disk), and anything else for a bug. A worker may also have `check()`, which raises if
+    the worker itself can work no more (its models fail on an input that is known to be good).
     """
 
-    lease: Lease
+    def run(self, lease: Any) -> Any: ...
+
+
+MakeWorker = Callable[[str], Worker]
+"""Makes a worker on a device ("cpu", "cuda", "cuda:N"). Picklable, for it travels to other processes."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a lease, as it travels from the worker: a result, or one of two kinds of failure.
+
+    failure: of the item, or, if `broken`, of the worker itself. fatal: what ends the whole job.
+    rss_mb: resident memory of the worker's process afterwards, in MiB. log: lines that the worker logged meanwhile.
+    """
+
+    result: Any = None
     failure: Failure | None = None
-    faces: int = 0
-    frames_looked_at: int = 0
-    frames_missing: int = 0
-    decoder: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
+    fatal: UserError | None = None
+    broken: bool = False
     rss_mb: float = 0.0
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker's process ended, and every lease that it held with it.
+
+    message: why, in one line. excuse: "" unless the machine is to blame, not an item (its node was lost, it ran low on
+    memory). traceback: what the process wrote last.
+    """
+
+    message: str
+    excuse: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Completed(Generic[Item]):
+    """An item that is done, with what the worker returned."""
+
+    lease: Lease[Item]
+    result: Any
+
+
+@dataclass(frozen=True)
+class GivenUp(Generic[Item]):
+    """An item whose last attempt failed."""
+
+    lease: Lease[Item]
+    failure: Failure
+
+
+def attempt(worker: Worker, lease: Lease[Any]) -> Answer:
+    """Work on one lease: whatever the worker raises becomes an answer. The one boundary of every executor."""
+    try:
+        return Answer(worker.run(lease), rss_mb=psutil.Process().memory_info().rss / 2**20)
+    except UserError as error:
+        return Answer(fatal=error)
+    except SegmentError as error:
+        failure = replace(error.failure, traceback=error.failure.traceback or traceback_of(error))
+    except Exception as error:  # noqa: BLE001  # a bug must cost one item, not the job
+        failure = Failure(
+            Stage.PROCESS, type(error).__name__, one_line(error), lease.decoder, traceback_of(error)
+        )
+    # Where the source could not be read the worker is not to blame; elsewhere, it is asked whether it still works.
+    if failure.stage in (Stage.MEASURE, Stage.PROCESS) and (cause := _broken(worker)):
+        failure = replace(failure, message=cause[0], traceback=f"{failure.traceback}\n{cause[1]}")
+        return Answer(failure=failure, broken=True)
+    return Answer(failure=failure, rss_mb=psutil.Process().memory_info().rss / 2**20)
+
+
+def _broken(worker: Worker) -> tuple[str, str] | None:
+    """Why the worker fails its own check, and the traceback; None if it passes, or has none."""
+    check = getattr(worker, "check", None)
+    if check is None:
+        return None
+    try:
+        check()
+    except Exception as error:  # noqa: BLE001  # whatever it is, the worker can work no more
+        return f"{type(error).__name__}: {one_line(error)}", traceback_of(error)
+    return None
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an exception, its end if it is long."""
+    return "".join(traceback.format_exception(error))[-MOST_TRACEBACK:]
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's first line, or its class where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,80 +1,165 @@
-"""The local executor: a few threads of this process share one engine."""
+"""The local executor: threads of this process share one worker."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
-from lpff_ray.monitoring.interrupt import Interrupt
-from lpff_ray.run.engine import Engine
-from lpff_ray.run.lease import Lease, Receipt
-from lpff_ray.run.mine import Job, Outcome
-from lpff_ray.run.retry import next_leases
+from lpff_ray.errors import Failure, UserError
+from lpff_ray.monitoring.events import PoolListener
+from lpff_ray.run.lease import Answer, Lease, MakeWorker, Worker, WorkerLost, attempt, one_line, traceback_of
+from lpff_ray.run.threads import single_threaded
+from lpff_ray.run.workers import Limits, WorkerHandle
+from lpff_ray.types import Stage
 
 MOST_THREADS = 8
+WAIT_S = 0.5  # signals and deadlines are looked at between waits
 
 
-def run_local(job: Job) -> Outcome:
-    """Mine the job's segments in this process.
-
-    The first Ctrl-C drains: no segment is begun any more, those in flight finish. The second lets go of them; their
-    parts are committed whole or not at all. A decoder that hangs or crashes takes this process with it: `--executor
-    ray` survives both.
-    """
-    engine = Engine(job.config, job.out, job.device)
-    threads = job.workers or max(1, min(MOST_THREADS, len(os.sched_getaffinity(0))))
-    outcome = Outcome()
-    with Interrupt() as interrupt:
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="mine")
-        try:
-            _drive(pool, engine, job, outcome, interrupt, threads)
-        finally:
-            pool.shutdown(wait=not interrupt.insisted, cancel_futures=True)
-    outcome.interrupted = interrupt.requested
-    return outcome
+def available_cpus() -> int:
+    """CPUs that this process may use: fewer than there are in a container or under taskset."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows know no affinity
 
 
-def _drive(
-    pool: ThreadPoolExecutor, engine: Engine, job: Job, outcome: Outcome, interrupt: Interrupt, threads: int
-) -> None:
-    queue: deque[Lease] = deque(Lease(segment) for segment in job.segments)
-    running: set[Future[Receipt]] = set()
-    announced = False
-    while running or (queue and not interrupt.requested):
-        while queue and len(running) < threads and not interrupt.requested:
-            running.add(pool.submit(engine.run, queue.popleft()))
-        job.progress.in_flight(len(running))
-        finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-        if interrupt.insisted:
-            break
-        if interrupt.requested and running and not announced:
-            announced = True
-            job.progress.note(
-                f"stopping: {len(running)} segments in flight will finish; Ctrl-C again lets go of them"
+class LocalExecutor:
+    """Workers in this process. A decoder that hangs or crashes takes it along: `--executor ray` survives both."""
+
+    def __init__(
+        self, *, address: str = "", workers: int | None = None, device: str = "auto", out: str = ""
+    ) -> None:
+        """workers: threads; None for one per CPU, 8 at most. device: "auto" for the GPU if torch sees one.
+
+        address, out: only Ray's executor needs them.
+        """
+        self._threads = workers or max(1, min(MOST_THREADS, available_cpus()))
+        self._device = device
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is held open between jobs."""
+
+    def share(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Threads share what they have."""
+        return values
+
+    def listeners(self) -> list[PoolListener]:
+        """None: progress says it all."""
+        return []
+
+    @contextmanager
+    def workers(
+        self, make_worker: MakeWorker, limits: Limits, note: Callable[[str], None], worker_name: str
+    ) -> Iterator[LocalWorkers]:
+        """See run.workers.Executor."""
+        with ExitStack() as until_done:
+            yield LocalWorkers(
+                make_worker,
+                chosen_device(self._device),
+                self._threads,
+                limits,
+                worker_name,
+                lambda: until_done.enter_context(single_threaded()),
             )
-        queue.extend(_settle((future.result() for future in finished), job, outcome))
-    outcome.unfinished = len(queue) + len(running)
 
 
-def _settle(receipts: Iterable[Receipt], job: Job, outcome: Outcome) -> list[Lease]:
-    """Count receipts; what failed climbs the ladder. Returns the leases that are to be tried."""
-    again: list[Lease] = []
-    for receipt in receipts:
-        if receipt.failure is None:
-            outcome.mined += 1
-            outcome.frames += receipt.frames_looked_at
-            outcome.faces += receipt.faces
-            job.progress.receipt(receipt)
-            continue
-        leases = next_leases(receipt.lease, receipt.failure)
-        if leases:
-            outcome.retries += 1
-            job.progress.retry(receipt.lease, receipt.failure, leases)
-            again.extend(leases)
-        else:
-            outcome.quarantined += 1
-            job.progress.quarantined(receipt.lease, receipt.failure)
-            job.on_quarantine(receipt.lease, receipt.failure, receipt.lease.attempt)
-    return again
+def chosen_device(device: str) -> str:
+    """ "auto" resolved: the GPU if torch sees one."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class LocalWorkers:
+    """One worker at a time, shared by all threads; the next one only when it broke. See run.workers.Workers."""
+
+    can_stop = False
+
+    def __init__(
+        self,
+        make_worker: MakeWorker,
+        device: str,
+        threads: int,
+        limits: Limits,
+        worker_name: str,
+        when_made: Callable[[], object],
+    ) -> None:
+        """when_made: called once a worker is made, and has loaded its libraries, before it works."""
+        self.handles: list[WorkerHandle] = []
+        self._make_worker, self._device, self._threads = make_worker, device, threads
+        self._limits, self._worker_name, self._when_made = limits, worker_name, when_made
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=worker_name)
+        self._worker: dict[WorkerHandle, Worker] = {}
+        self._breakdowns = 0
+
+    def staff(self, wanted: int, isolated: int) -> None:
+        if wanted and not self.ready():
+            handle = WorkerHandle(name=f"this machine ({self._device})", capacity=self._threads)
+            self._worker[handle] = self._made()
+            self.handles.append(handle)
+
+    def _made(self) -> Worker:
+        try:
+            worker = self._make_worker(self._device)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"no {self._worker_name} can be started on {self._device}: {type(error).__name__}: {one_line(error)}"
+            ) from error
+        self._when_made()
+        return worker
+
+    def ready(self) -> list[WorkerHandle]:
+        return [handle for handle in self.handles if not handle.retiring]
+
+    def submit(self, handle: WorkerHandle, lease: Lease) -> Future[Answer]:
+        return self._pool.submit(attempt, self._worker[handle], lease)
+
+    def finished(self) -> Iterator[tuple[WorkerHandle, Future[Answer], Answer | WorkerLost]]:
+        held = {future: handle for handle in self.handles for future in handle.in_flight}
+        for future in wait(held, timeout=WAIT_S, return_when=FIRST_COMPLETED).done:
+            error = future.exception()  # only what is no Exception gets here: a panic of a Rust library, say
+            lease = held[future].in_flight[future].lease
+            yield (
+                held[future],
+                future,
+                future.result()
+                if error is None
+                else Answer(
+                    failure=Failure(
+                        Stage.PROCESS,
+                        type(error).__name__,
+                        one_line(error),
+                        lease.decoder,
+                        traceback_of(error),
+                    )
+                ),
+            )
+
+    def stop(self, handle: WorkerHandle) -> str:
+        self.handles.remove(handle)
+        del self._worker[handle]
+        return ""
+
+    def broke(self, handle: WorkerHandle, why: str) -> None:
+        self._breakdowns += 1
+        if self._breakdowns >= self._limits.breakdowns:
+            raise UserError(
+                f"{self._device} is taken out of the pool: {self._breakdowns} {self._worker_name}s broke on it, on "
+                f"input known to be good ({why}); mend the device, or choose another with --device, and run the same "
+                "command to go on"
+            )
+        if not handle.in_flight:
+            self.stop(handle)
+
+    def close(self, wait: bool) -> None:
+        self._pool.shutdown(wait=wait, cancel_futures=True)

@@ -1,121 +1,117 @@
-"""A mining run from sources to tables: plan, subtract what is done, hand the rest to an executor."""
+"""A mining run from sources to tables: plan, subtract what is done, have a worker pool mine the rest."""
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lpff_ray.config import MineConfig
-from lpff_ray.errors import Failure
 from lpff_ray.models import store
-from lpff_ray.monitoring.progress import Phase, Progress
+from lpff_ray.monitoring.events import Listeners
+from lpff_ray.monitoring.failure_log import FailureLog
+from lpff_ray.monitoring.log import kept_in
+from lpff_ray.monitoring.progress import MiningProgress, Phase
 from lpff_ray.plan.estimate import estimate
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.sources import expand
 from lpff_ray.plan.video import Video
-from lpff_ray.run.lease import Lease
-from lpff_ray.run.retry import not_done
+from lpff_ray.run.executors import AUTO, work_pool
+from lpff_ray.run.lease import GivenUp, Worker
+from lpff_ray.run.pool import Policy, PoolReport
+from lpff_ray.run.retry import next_leases, not_done, seconds_of
+from lpff_ray.run.workers import Limits
 from lpff_ray.storage.uri import absolute
-from lpff_ray.tables import parts
 from lpff_ray.tables.read import quarantine
 from lpff_ray.tables.run import Run
+from lpff_ray.types import MediaKind, VideoStatus
 
-
-@dataclass
-class Outcome:
-    """What an executor did. `unfinished` leases are left for the next run: it was interrupted."""
-
-    mined: int = 0
-    quarantined: int = 0
-    retries: int = 0
-    unfinished: int = 0
-    frames: int = 0
-    faces: int = 0
-    interrupted: bool = False
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
-    """What an executor is given.
-
-    workers: threads (local) or actors (Ray), None to fit the machine or cluster.
-    on_quarantine: to be called with the lease that was given up, why, and after how many attempts.
-    """
-
-    segments: Sequence[Segment]
-    config: MineConfig
-    out: str
-    progress: Progress
-    on_quarantine: Callable[[Lease, Failure, int], None]
-    device: str = "auto"
-    workers: int | None = None
-
-
-Executor = Callable[[Job], Outcome]
-
-
-@dataclass(frozen=True)
-class Summary:
+class MineSummary:
     """A finished run: of all planned segments, so many were done before, mined now, or given up (ever).
 
-    videos: sources by status of the plan ("planned", "duplicate", "unreadable", "not_media").
+    faces, frames: measured and looked at now. videos: sources by status of the plan ("planned", "duplicate",
+    "unreadable", "not_media"). quarantined: segments, or halves of segments, in quarantine; quarantined_segments: the
+    same in whole segments, a half counting as half. unfinished: segments left by a run that was interrupted.
     """
 
     out: str
     planned: int
     done_before: int
-    outcome: Outcome
+    mined: int = 0
+    faces: int = 0
+    frames: int = 0
+    retries: int = 0
+    unfinished: int = 0
+    interrupted: bool = False
     videos: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
+    quarantined_segments: float = 0.0
+
+    @property
+    def unreadable(self) -> int:
+        """Sources that are video or photo files and can not be read."""
+        return self.videos.get(VideoStatus.UNREADABLE, 0)
 
     @property
     def quarantined_share(self) -> float:
-        """Share of the planned segments that could not be mined, 0..1."""
-        return self.quarantined / self.planned if self.planned else 0.0
+        """Share of what should have been mined and could not be, 0..1: segments, and each unreadable source as one."""
+        wanted = self.planned + self.unreadable
+        return (self.quarantined_segments + self.unreadable) / wanted if wanted else 0.0
 
 
-def plan(srcs: Sequence[str], limit: int | None = None, out: str = "", videos: str = "") -> list[Video]:
+def plan(sources: Sequence[str], limit: int | None = None, out: str = "", videos: str = "") -> list[Video]:
     """Look at the sources, with progress on stderr. limit: look at the first so many files or clips only.
 
     out: absolute output folder; it may lie in a folder of sources, and what is in it is no source.
-    videos: where the videos lie that clip lists speak of; see `sources.expand`.
+    videos: where the videos lie that clip lists speak of; see `plan.sources.expand`.
     Raises UserError for a source that does not exist or holds nothing.
     """
-    found = expand(srcs, videos)
-    sources = [source for source in found if not out or not source.uri.startswith(f"{out}/")][:limit]
-    with Phase("planning", len({source.uri for source in sources}), "files") as phase:
-        return plan_videos(sources, on_progress=lambda done, total: phase.advance())
+    found = expand(sources, videos)
+    chosen = [source for source in found if not out or not source.uri.startswith(f"{out}/")][:limit]
+    with Phase("planning", len({source.uri for source in chosen}), "files") as phase:
+        return plan_videos(chosen, on_progress=lambda done, total: phase.advance())
 
 
 def mine(
-    srcs: Sequence[str] | str,
-    out: str,
+    sources: Sequence[str | Path] | str | Path,
+    out: str | Path,
     config: MineConfig | None = None,
     *,
-    executor: Executor | None = None,
-    device: str = "auto",
+    executor: str = AUTO,
+    address: str = "",
     workers: int | None = None,
+    device: str = "auto",
     limit: int | None = None,
     retry_quarantined: bool = False,
     videos: str = "",
-) -> Summary:
-    """Mine faces out of `srcs` into the folder `out`; run again to resume.
+    limits: Limits | None = None,
+) -> MineSummary:
+    """Mine faces out of `sources` into the folder `out`; run again to resume.
 
-    executor: who does the work: None for this process, `cluster.executor.run_ray` for a Ray cluster.
-    device: "auto", "cpu", "cuda" or "cuda:N". retry_quarantined: try segments again that were given up before.
-    videos: where the videos lie that clip lists speak of; see `sources.expand`.
+    executor: "local" (threads of this process), "ray", or "auto": Ray inside a Ray job or with an address. address: of
+    a Ray cluster. workers: threads or actors, None to fit the machine. device: "auto", "cpu", "cuda" or "cuda:N".
+    limit: only the first so many files or clips. retry_quarantined: try segments again that were given up before.
+    videos: where the videos lie that clip lists speak of; see `plan.sources.expand`. limits: deadlines and the like.
 
-    Raises UserError for sources that do not exist, a plug-in that is not in the model store, an `out` of another
-    configuration, or a full disk; what was mined until then stays.
+    Raises UserError for sources that do not exist, an optional model that is not in the model store, an `out` of
+    another configuration or that can not be written, or a full disk; what was mined until then stays.
     """
     config = config or MineConfig()
+    named = [sources] if isinstance(sources, (str, Path)) else sources
     for card in store.chosen(config):  # missing or wrong: said before the sources are looked at
         store.plugin_files(card)
-    planned_videos = plan([srcs] if isinstance(srcs, str) else srcs, limit, absolute(out).rstrip("/"), videos)
-    run = Run(out, config)
-    run.folder.sweep(parts.PARTS)
+    run = Run(str(out), config)  # likewise: another configuration, a place that can not be written
+    planned_videos = plan([str(source) for source in named], limit, absolute(str(out)).rstrip("/"), videos)
+    run.begin()
     run.commit_plan(planned_videos)
     if retry_quarantined:
         run.forget_quarantined()
@@ -123,39 +119,87 @@ def mine(
     done = run.done()
     left = [rest for segment in planned for rest in not_done(segment, done)]
     # Photos last: no worker is left with a long segment when the others have nothing to do.
-    left.sort(key=lambda segment: segment.video.kind == "photo")
-    outcome = Outcome()
+    left.sort(key=lambda segment: segment.video.kind == MediaKind.PHOTO)
+    report, faces, frames = PoolReport(), 0, 0
     if left:
-        share = len(left) / len(planned)
-        frames = round(estimate(planned_videos, config, 1.0).frames * share)
-        with Progress(len(left), frames) as progress:
-            job = Job(
-                left,
-                config,
-                run.folder.root,
-                progress,
-                lambda lease, failure, attempts: run.commit_quarantine(lease.segment, failure, attempts),
-                device,
-                workers,
-            )
-            outcome = (executor or _run_local)(job)
-    return Summary(
+        expected = round(estimate(planned_videos, config, 1.0).frames * len(left) / len(planned))
+        with (
+            kept_in(run.folder),
+            work_pool(
+                executor,
+                address=address,
+                workers=workers,
+                device=device,
+                out=run.folder.root,
+                limits=limits,
+            ) as pool,
+            MiningProgress(len(left), expected) as progress,
+        ):
+            log.info("%d of %d segments to mine, %s", len(left), len(planned), config)
+            failures = FailureLog(run.folder, name_of, uri_of)
+            listeners = Listeners(progress, failures, *pool.executor.listeners())
+            make_worker = functools.partial(make_miner, config, run.folder.root)
+            with closing(pool.map(left, make_worker, POLICY, listeners)) as ended, closing(failures):
+                for end in ended:
+                    if isinstance(end, GivenUp):
+                        run.commit_quarantine(end.lease.item, end.failure, end.lease.attempt, failures.name)
+                    else:
+                        faces += end.result.faces
+                        frames += end.result.frames_looked_at
+            report = pool.report
+            log.info("%s", report)
+    lost = _in_quarantine(run, planned)
+    return MineSummary(
         out=run.folder.root,
         planned=len(planned),
         done_before=len(planned) - len(left),
-        outcome=outcome,
-        videos=dict(Counter(sorted(video.status for video in planned_videos))),
-        quarantined=_given_up(run, planned),
+        mined=report.completed,
+        faces=faces,
+        frames=frames,
+        retries=report.retries,
+        unfinished=report.unfinished,
+        interrupted=report.interrupted,
+        videos=dict(Counter(sorted(str(video.status) for video in planned_videos))),
+        quarantined=len(lost),
+        quarantined_segments=sum(lost),
     )
 
 
-def _run_local(job: Job) -> Outcome:
-    from lpff_ray.run.local import run_local  # it needs the models, which a Ray driver does not
+def make_miner(config: MineConfig, out: str, device: str) -> Worker:
+    """A worker that mines segments. Raises UserError if a model's file is missing or the device is absent."""
+    from lpff_ray.run.engine import Engine  # not above: a driver on Ray needs no models
 
-    return run_local(job)
+    return Engine(config, out, device)
 
 
-def _given_up(run: Run, planned: Sequence[Segment]) -> int:
-    """How many of the planned segments, or of their halves, are in quarantine."""
+def name_of(segment: Segment) -> str:
+    """What the pool calls a segment."""
+    return segment.segment_id
+
+
+def uri_of(segment: Segment) -> str:
+    """Where a segment's video is."""
+    return segment.video.uri
+
+
+def counts(segment: Segment) -> bool:
+    """Whether a segment wears out the worker that mines it: decoders of videos leak, photos do not."""
+    return segment.video.kind != MediaKind.PHOTO
+
+
+POLICY: Policy[Segment] = Policy(
+    worker="miner",
+    items="segments",
+    name_of=name_of,
+    retry=next_leases,
+    seconds_of=seconds_of,
+    counts=counts,
+)
+"""How a pool treats segments."""
+
+
+def _in_quarantine(run: Run, planned: Sequence[Segment]) -> list[float]:
+    """For each of the planned segments, or of their halves, that is in quarantine: how much of a segment it is."""
     wanted = {segment.segment_id for segment in planned}
-    return sum(name in wanted or name[:-1] in wanted for name in quarantine(run.folder.root)["segment_id"])
+    found = quarantine(run.folder.root)["segment_id"]
+    return [1.0 if name in wanted else 0.5 for name in found if name in wanted or name[:-1] in wanted]

@@ -1,56 +1,58 @@
-"""The ladder: what is tried after an attempt at a segment failed, and when to give it up.
+"""Retry steps: what is tried after an attempt at a segment failed, and when to give it up.
 
     attempt 1   the decoder that the configuration chooses
     attempt 2   the same decoder again: most failures of a large run are hiccups of the machine or the store
-    attempt 3   the other decoder
-    attempt 4   the two halves of the segment, each once, with PyAV: one bad packet costs half as much then
+    attempt 3   another decoder
+    attempt 4   the two halves of the segment, each once, with the last resort: one bad packet costs half as much then
 
-A segment whose last rung failed goes to `quarantine`. Rungs that can not change the outcome are left out:
+A segment whose last attempt failed goes to `quarantine`. Steps that can not change the outcome are left out:
 
 - a photo has one decoder and no halves, so it is given up after attempt 2;
-- "open": the file did not open. One more try for a store that hiccupped; after it only a lease that was bound
-  to decord goes on, because the free choice has tried both decoders already, and a half opens no better than
-  the whole;
+- "open": the file did not open. One more try for a store that hiccupped; after it only a lease that was bound to
+  another decoder than the last resort goes on, because the free choice has tried all decoders already, and a half
+  opens no better than the whole;
 - "commit": the part could not be written. Neither the decoder nor the length matters, so three plain tries.
 
-Local and Ray executors climb the same ladder, so that a segment's fate does not depend on where it was mined.
+All executors take the same steps, so that a segment's fate does not depend on where it was mined.
 """
 
 from __future__ import annotations
 
 from lpff_ray.decode.frame_source import NS
+from lpff_ray.decode.registry import alternative_to, last_resort
 from lpff_ray.errors import Failure
 from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
+from lpff_ray.types import MediaKind, Stage
 
 LAST_ATTEMPT = 4
 """Attempts at any one stretch of video, its halves included, at most."""
 
 
-def next_leases(lease: Lease, failure: Failure) -> list[Lease]:
+def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]:
     """The leases that take the place of `lease`, which failed: one, two (halves), or none (quarantine).
 
-    Every lease returned has a higher attempt than `lease`, at most LAST_ATTEMPT, so the ladder ends. The
-    segments returned cover exactly the time of `lease.segment`.
+    Every lease returned has a higher attempt than `lease`, at most LAST_ATTEMPT, so the steps end. The
+    segments returned cover exactly the time of `lease.item`.
     """
     attempt = lease.attempt + 1
     used = failure.decoder or lease.decoder
     if attempt > LAST_ATTEMPT:
         return []
     if attempt == 2:
-        return [Lease(lease.segment, attempt, used)]
-    if failure.stage == "commit":
-        return [Lease(lease.segment, attempt, used)] if attempt == 3 else []
-    if lease.segment.video.kind == "photo":
+        return [Lease(lease.item, attempt, used)]
+    if failure.stage == Stage.COMMIT:
+        return [Lease(lease.item, attempt, used)] if attempt == 3 else []
+    if lease.item.video.kind == MediaKind.PHOTO:
         return []
-    if failure.stage == "open" and (attempt > 3 or used != "decord"):
+    if failure.stage == Stage.OPEN and (attempt > 3 or used in ("", last_resort())):
         return []
     if attempt == 3:
-        return [Lease(lease.segment, attempt, "decord" if used == "pyav" else "pyav")]
-    middle = middle_ns(lease.segment)
-    if middle is None or lease.segment.is_half:
+        return [Lease(lease.item, attempt, alternative_to(used))]
+    middle = middle_ns(lease.item)
+    if middle is None or lease.item.is_half:
         return []
-    return [Lease(half, attempt, "pyav") for half in lease.segment.halves(middle)]
+    return [Lease(half, attempt, last_resort()) for half in lease.item.halves(middle)]
 
 
 def span_ns(segment: Segment) -> tuple[int, int] | None:
@@ -63,6 +65,14 @@ def span_ns(segment: Segment) -> tuple[int, int] | None:
         ends = [seconds for seconds in (video.duration_s, video.end_s) if seconds]
         end = video.first_pts_ns + round(min(ends) * NS) if ends else start
     return (start, end) if end > start else None
+
+
+def seconds_of(segment: Segment) -> float:
+    """Seconds of video in a segment: 0 for a photo, 30 where it is not known."""
+    if segment.video.kind == MediaKind.PHOTO:
+        return 0.0
+    span = span_ns(segment)
+    return (span[1] - span[0]) / NS if span else 30.0
 
 
 def middle_ns(segment: Segment) -> int | None:

@@ -37,6 +37,23 @@ class Folder:
         if self.is_local and os.path.isfile(self.root):
             raise UserError(f"{root}: a file, not a folder; name a folder")
 
+    def check_writable(self) -> None:
+        """Raises UserError if files can not be put here. Leaves nothing behind, not even the folder."""
+        if self.is_local:
+            place = Path(self.path)
+            while not place.exists() and place != place.parent:
+                place = place.parent
+            if not place.is_dir():
+                raise UserError(f"{self.root}: can not be written: {place} is a file, not a folder")
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise UserError(
+                    f"{self.root}: can not be written: no permission, or a read-only disk, at {place}"
+                )
+            return
+        name = f".writable-{uuid.uuid4().hex}"
+        self.commit(name, b"lpff_ray")
+        self.remove(name)
+
     def commit(self, name: str, content: Content) -> None:
         """Put a file in place, whole, under `name` (may hold slashes); an older one is replaced.
 
@@ -62,7 +79,7 @@ class Folder:
         def put(name: str, content: Content) -> None:
             target = Path(self.path, name)
             temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-            with self._explained(name):
+            with self.explained(name):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with open(temporary, "xb") as file:
                     written[temporary] = target
@@ -70,7 +87,7 @@ class Folder:
 
         try:
             yield put
-            with self._explained(", ".join(target.name for target in list(written.values())[:1])):
+            with self.explained(", ".join(target.name for target in list(written.values())[:1])):
                 for temporary in written:
                     _fsync(temporary)
                 for temporary, target in written.items():
@@ -84,7 +101,7 @@ class Folder:
 
     def _put_object(self, name: str, content: Content) -> None:
         path = f"{self.path}/{name}"
-        with self._explained(name):
+        with self.explained(name):
             if isinstance(content, bytes):
                 self.filesystem.pipe_file(path, content)
                 return
@@ -99,7 +116,7 @@ class Folder:
             file.commit()
 
     @contextmanager
-    def _explained(self, name: str) -> Iterator[None]:
+    def explained(self, name: str) -> Iterator[None]:
         """Turn failures to write `name` into UserErrors."""
         try:
             with storage_failures(self.root):

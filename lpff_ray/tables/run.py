@@ -32,38 +32,61 @@ class Run:
     """An output folder opened for writing."""
 
     def __init__(self, out: str, config: MineConfig) -> None:
-        """Opens the folder; the first time, writes its `run.json`.
+        """Looks at the folder, and writes nothing yet: `begin` does.
 
-        Raises UserError if it can not be written, if a plug-in's file is missing or wrong, or if the folder was made
-        with another configuration or another file of a plug-in: rows of two could not be told apart in one table.
+        Raises UserError if it can not be written, if an optional model's file is missing or wrong, or if the folder
+        holds
+        rows that were mined with another configuration or another file of a model: rows of two could not be told apart
+        in one table.
         """
         self.folder = Folder(out)
         self.config = config
-        description = _description(config)
-        self.faces_schema = schema.faces(description["embedding_width"])
+        self._description = _description(config)
+        self.faces_schema = schema.faces(self._description["embedding_width"])
+        self.folder.check_writable()
         text = self.folder.read(RUN_FILE)
-        if text is None:
-            self.folder.commit(RUN_FILE, json.dumps(description, indent=2).encode())
-            return
-        run_file = _parse_run_file(self.folder, text)
-        found = run_file["config"]
-        wanted = config.model_dump(mode="json")
+        self._found = None if text is None else _parse_run_file(self.folder, text)
+        if self._found is not None and self._differences() and self._holds_rows():
+            raise UserError(self._differences())
+
+    def begin(self) -> Run:
+        """Write `run.json`, the first time, and return itself. A folder without rows takes on another configuration.
+
+        So a run that could not start, for want of a GPU say, does not bind its folder to what it was asked for.
+        """
+        if self._found is not None and self._differences():
+            self.folder.remove(PLAN_FILE)  # its segments were counted by the other configuration
+            self._found = None
+        if self._found is None:
+            self.folder.commit(RUN_FILE, json.dumps(self._description, indent=2).encode())
+            self._found = self._description
+        self.folder.sweep(parts.PARTS)
+        return self
+
+    def _holds_rows(self) -> bool:
+        return bool(self.folder.names(parts.PARTS, ".parquet") or compacted(self.folder)["segment_ids"])
+
+    def _differences(self) -> str:
+        """How the run found in the folder was mined otherwise than this one is to be; "" if it was not."""
+        assert self._found is not None
+        found, wanted = self._found["config"], self.config.model_dump(mode="json")
         different = [
             f"{name} = {found.get(name)!r} there, {wanted.get(name)!r} now"
             for name in sorted(found.keys() | wanted.keys())
             if found.get(name) != wanted.get(name)
         ]
         if different:
-            raise UserError(
+            return (
                 f"{self.folder.root}: holds a run of another configuration ({'; '.join(different)}); "
                 "use the same settings or another --out"
             )
-        for card in description["plugins"]:
-            if card not in run_file.get("plugins", []):
-                raise UserError(
+        for card in self._description["plugins"]:
+            if card not in self._found.get("plugins", []):
+                return (
                     f"{self.folder.root}: was mined with another file of model {card['name']} than the one in "
                     f"{store.store_folder()}; use the same file or another --out"
                 )
+        return ""
 
     def done(self) -> set[str]:
         """Ids of the segments (or halves) that have a part or are in the compacted tables."""
@@ -90,8 +113,8 @@ class Run:
             self.folder.commit(COMPACTED_FILE, json.dumps(state).encode())
         return len(chosen) + len(gathered)
 
-    def commit_quarantine(self, segment: Segment, failure: Failure, attempts: int) -> None:
-        """Record that a segment could not be mined."""
+    def commit_quarantine(self, segment: Segment, failure: Failure, attempts: int, log: str = "") -> None:
+        """Record that a segment could not be mined. log: the file below the folder that holds the traceback."""
         record = {
             "segment_id": segment.segment_id,
             "video_id": segment.video.video_id,

@@ -123,7 +123,7 @@ def test_models_list() -> None:
 
 def test_quarantine_above_the_threshold_is_exit_code_1(clip: Path, tmp_path: Path) -> None:
     config = MineConfig(every=10, segment_seconds=2)
-    given_up = Run(str(tmp_path / "out"), config)
+    given_up = Run(str(tmp_path / "out"), config).begin()
     videos = plan_videos([Source(str(clip))])
     given_up.commit_plan(videos)
     failure = Failure("process", "ActorDied", "the worker died", "decord")
@@ -155,7 +155,7 @@ def test_quarantine_above_the_threshold_is_exit_code_1(clip: Path, tmp_path: Pat
             "leave one of the two out",
         ),
         (["mine", "gone.mp4", "--out", "o"], "gone.mp4: no such file or folder"),
-        (["mine", "CLIP", "--out", "CLIP/o"], "clip.mp4/o/run.json: Not a directory"),
+        (["mine", "CLIP", "--out", "CLIP/o"], "clip.mp4 is a file, not a folder"),
         (["mine", "CLIP", "--out", "nope://o"], "nope://o"),
         (["plan", "*.nothing"], "matches no file"),
         (["status", "empty"], "no run here"),

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pool_driver
 import pytest
 from command import wait_until
 
@@ -21,7 +22,7 @@ def start(out: Path, seconds: float, count: int) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
     environment.pop("RAY_ADDRESS", None)
     driver = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("driver.py")), str(out), str(seconds), str(count)],
+        [sys.executable, pool_driver.__file__, "ray", str(out), str(seconds), str(count)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -41,7 +42,7 @@ def test_first_signal_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
     assert driver.returncode == 130, stderr
     begun = len((tmp_path / "log").read_text().splitlines())
     summary = json.loads(stdout)
-    assert begun == summary["mined"] == len(list(tmp_path.glob("*.done")))
+    assert begun == summary["completed"] == len(list(tmp_path.glob("*.done")))
     assert summary["interrupted"]
     assert summary["unfinished"] == 50 - begun
     assert "Traceback" not in stderr

@@ -10,7 +10,6 @@ import pytest
 from skimage import data
 
 import lpff_ray
-from cluster.executor import ray_executor
 from lpff_ray.config import MineConfig
 from lpff_ray.run.mine import mine
 
@@ -36,12 +35,12 @@ def test_same_table_as_the_local_executor(local_node: None, tmp_path: Path) -> N
     (clips / "broken.mp4").write_bytes((clips / "portrait.mp4").read_bytes()[:20_000])
     config = MineConfig(every=4, segment_seconds=1)
     local = mine([str(clips)], str(tmp_path / "local"), config, workers=1)
-    ray = mine([str(clips)], str(tmp_path / "ray"), config, workers=1, executor=ray_executor())
-    assert ray.outcome.mined == local.outcome.mined == 4
+    ray = mine([str(clips)], str(tmp_path / "ray"), config, workers=1, executor="ray")
+    assert ray.mined == local.mined == 4
     assert ray.videos == local.videos
     faces = lpff_ray.scan(str(tmp_path / "ray")).collect()
     assert len(faces) >= 10, "a face in every looked-at frame"
     assert faces.equals(lpff_ray.scan(str(tmp_path / "local")).collect())
     assert not list((tmp_path / "ray").glob(".visible-*"))
-    again = mine([str(clips)], str(tmp_path / "ray"), config, workers=1, executor=ray_executor())
-    assert (again.done_before, again.outcome.mined) == (4, 0), "resumed: nothing left"
+    again = mine([str(clips)], str(tmp_path / "ray"), config, workers=1, executor="ray")
+    assert (again.done_before, again.mined) == (4, 0), "resumed: nothing left"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster.neighbours import ray_jobs
 from lpff_ray.curate.neighbours import search as neighbours
+from lpff_ray.curate.neighbours.pooled import search_on
 from lpff_ray.curate.neighbours.search import Block, pairs_within, partition
 from lpff_ray.errors import UserError
+from lpff_ray.run.executors import work_pool
 
 
 @pytest.mark.ray
@@ -21,7 +22,8 @@ def test_ray_finds_the_same(local_node: None, monkeypatch: pytest.MonkeyPatch) -
     blocks, jobs = partition(rows, 0.2)
     assert len(blocks) > 4
     assert len(jobs) > 8, "more than are handed out at once"
-    there = pairs_within(rows, 0.2, map_jobs=ray_jobs())
+    with work_pool("ray") as pool:
+        there = pairs_within(rows, 0.2, map_jobs=search_on(pool))
     assert len(here.first) > 1000
     for name in ("first", "second", "distance"):
         assert np.array_equal(getattr(here, name), getattr(there, name))
@@ -32,5 +34,8 @@ def test_a_job_that_fails_ends_the_search_in_one_line(local_node: None) -> None:
     rows = np.tile(np.float32([[0.6, 0.8]]), (10, 1))
     blocks, jobs = partition(rows, 0.1)
     broken = Block(**{**vars(blocks[0]), "starts": np.array([0, 99])})
-    with pytest.raises(UserError, match=r"^comparing faces on Ray failed: [^\n]+$"):
-        list(ray_jobs()([broken], jobs, "cpu"))
+    with (
+        work_pool("ray") as pool,
+        pytest.raises(UserError, match=r"^comparing faces failed: [^\n]+$"),
+    ):
+        list(search_on(pool)([broken], jobs, "cpu"))

@@ -1,4 +1,4 @@
-"""The fleet that fits a cluster, and the errors of connecting to one."""
+"""Connecting to a cluster, and the errors of that."""
 
 from __future__ import annotations
 
@@ -7,82 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 import ray
 
-from cluster.session import Berth, _WithoutRaylet, fit, marker_in, session
+from cluster.session import _WithoutRaylet, marker_in, session
 from lpff_ray.errors import UserError
-
-
-def node(name: str, alive: bool = True, **resources: float) -> dict[str, Any]:
-    """A node as `ray.nodes()` reports it."""
-    memory = {"memory": 8 * 2**30}
-    return {
-        "NodeID": name,
-        "Alive": alive,
-        "NodeManagerAddress": "10.0.0.1",
-        "NodeManagerHostname": f"host-{name}",
-        "Resources": {**memory, **resources},
-    }
-
-
-@pytest.mark.parametrize(
-    ("cores", "miners", "claim", "threads"),
-    [(1, 1, 1, 1), (2, 1, 2, 2), (3, 1, 2, 2), (5, 2, 2, 2), (8, 4, 2, 2), (0.5, 1, 0.5, 1)],
-)
-def test_one_miner_per_pair_of_cores(cores: float, miners: int, claim: float, threads: int) -> None:
-    berths = fit([node("a", CPU=cores)])
-    assert berths == [Berth("a", "host-a", claim, 0.0, threads, 8192 / miners)] * miners
-    assert sum(berth.cpus for berth in berths) <= cores
-
-
-def test_one_miner_per_gpu_and_none_on_nodes_without() -> None:
-    berths = fit([node("a", CPU=64, GPU=4), node("b", CPU=64), node("c", CPU=4, GPU=2)])
-    assert Counter(berth.node_id for berth in berths) == {"a": 4, "c": 2}
-    assert {(berth.node_id, berth.gpus, berth.cpus, berth.threads) for berth in berths} == {
-        ("a", 1.0, 8.0, 8),
-        ("c", 1.0, 1.0, 2),
-    }
-
-
-def test_cpu_device_leaves_gpus_alone() -> None:
-    berths = fit([node("a", CPU=4, GPU=1)], device="cpu")
-    assert [(berth.cpus, berth.gpus) for berth in berths] == [(2.0, 0.0)] * 2
-
-
-def test_cpu_only_cluster_claims_no_gpu() -> None:
-    assert all(berth.gpus == 0 for berth in fit([node("a", CPU=4)], device="auto"))
-    with pytest.raises(UserError, match="--device cuda: none of the cluster's 1 nodes reports a GPU"):
-        fit([node("a", CPU=4)], device="cuda")
-
-
-def test_dead_nodes_and_nodes_without_cores_are_left_out() -> None:
-    nodes = [node("head", CPU=0), node("gone", alive=False, CPU=8), node("a", CPU=2)]
-    assert [berth.node_id for berth in fit(nodes)] == ["a"]
-    with pytest.raises(UserError, match="no CPU to mine on"):
-        fit(nodes[:2])
-
-
-@pytest.mark.parametrize("workers", [1, 2, 3, 5, 12])
-def test_workers_are_spread_by_size_and_their_claims_fit(workers: int) -> None:
-    cores = {"a": 8, "b": 4}
-    berths = fit([node(name, CPU=count) for name, count in cores.items()], workers=workers)
-    assert len(berths) == workers
-    claimed: Counter[str] = Counter()
-    for berth in berths:
-        claimed[berth.node_id] += berth.cpus
-    assert all(claimed[name] <= cores[name] for name in claimed)
-    placed = Counter(berth.node_id for berth in berths)
-    assert placed["a"] >= placed["b"]
-
-
-def test_more_workers_than_gpus_share_them() -> None:
-    berths = fit([node("a", CPU=16, GPU=2)], workers=3)
-    assert [berth.gpus for berth in berths] == [0.5] * 3
 
 
 def test_unreachable_address_is_one_line_and_soon(tmp_path: Path) -> None:

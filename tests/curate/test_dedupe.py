@@ -131,7 +131,7 @@ def test_a_crowd_of_unclear_faces_is_not_glued_together() -> None:
 
 def run_of(out: Path, table: pl.DataFrame) -> None:
     """Put faces into an output folder as `mine` would."""
-    run = Run(str(out), MineConfig())
+    run = Run(str(out), MineConfig()).begin()
     for (segment,), faces in table.group_by("segment_id", maintain_order=True):
         columns = {name: faces[name] for name in faces.columns}
         whole = schema.frame(columns, schema.FACES).with_columns(uri=pl.format("/clips/{}.mp4", "video_id"))
@@ -165,7 +165,7 @@ def test_dedupe_writes_tables_and_says_what_it_found(tmp_path: Path) -> None:
 
 def test_a_run_without_faces(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    Run(str(out), MineConfig())
+    Run(str(out), MineConfig()).begin()
     done = call("dedupe", out)
     assert done.returncode == 0, done.stderr
     assert "no faces" in done.stdout

@@ -150,7 +150,7 @@ def test_a_lost_video_is_reported_and_made_up_for_from_its_new_place(tmp_path: P
     assert (first.faces, first.made) == (6, 2)
     seen = json.loads((tmp_path / "dest" / "seen.json").read_text())
     assert len(seen) == 2, "the index names what there is"
-    Run(str(out), MineConfig()).commit_plan(plan_videos([Source(str(moved))]))
+    Run(str(out), MineConfig()).begin().commit_plan(plan_videos([Source(str(moved))]))
     (tmp_path / "kept.mp4").replace(clips[2])
     second = export(str(out), SELECTION, Numbered(), str(tmp_path / "dest"))
     assert (second.made, second.made_before, second.failures) == (6, 2, {})

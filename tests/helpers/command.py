@@ -86,5 +86,5 @@ def complaint(done: subprocess.CompletedProcess[str]) -> str:
     said = [line for line in lines if line.startswith("lpff-ray: ")]
     assert len(said) == 1, done.stderr
     assert lines[-1] == said[0], done.stderr
-    assert all(line.startswith(("planning ", "mined ")) for line in lines[:-1]), done.stderr
+    assert all(line.startswith(("planning ", "mined ", "stopping: ")) for line in lines[:-1]), done.stderr
     return said[0].removeprefix("lpff-ray: ")

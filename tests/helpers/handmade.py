@@ -49,7 +49,7 @@ def make_run(
     deduped: bool = True,
 ) -> str:
     """Write a run of these faces, so many to a part, and its dedupe table."""
-    run = Run(str(out), config or MineConfig())
+    run = Run(str(out), config or MineConfig()).begin()
     rows = [{"video_id": "v", "frame_index": i, "face_index": 0, **row} for i, row in enumerate(faces)]
     for start in range(0, len(rows), parts_of):
         name = f"v-{start:05d}"

@@ -31,7 +31,7 @@ FIVE = np.array(
 
 def make_run(out: Path, clips: Sequence[Path], frames: Sequence[int], faces_per_frame: int = 1) -> Path:
     """A run with faces at `frames` of every clip, and a selection of all of them in a mixed order."""
-    run = Run(str(out), MineConfig())
+    run = Run(str(out), MineConfig()).begin()
     videos = plan_videos([Source(str(clip)) for clip in clips])
     run.commit_plan(videos)
     face_ids: list[str] = []
@@ -67,9 +67,11 @@ def select(out: Path, face_ids: Sequence[str], name: str = SELECTION) -> None:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, also those that the export keeps for itself."""
+    """Every file below a folder, also those that the export keeps for itself, but for its logs, which tell the time."""
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "logs" not in path.parts
     }
 
 

@@ -48,7 +48,7 @@ class Track:
 
 def make_run(out: Path, tracks: Sequence[Track]) -> Path:
     """A run with these tracks, its dedupe table, and a selection of the first `selected` faces of each track."""
-    run = Run(str(out), MineConfig())
+    run = Run(str(out), MineConfig()).begin()
     clips = list(dict.fromkeys(track.clip for track in tracks))
     videos = plan_videos([Source(str(clip)) for clip in clips])
     run.commit_plan(videos)

@@ -27,7 +27,7 @@ from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.measure import measurer as faces_module
 from lpff_ray.run import engine as engine_module
-from lpff_ray.run.mine import Summary, mine
+from lpff_ray.run.mine import MineSummary, mine
 from lpff_ray.storage.local_copy import drop_idle_copies
 from lpff_ray.tables import schema
 
@@ -37,7 +37,7 @@ def faces_of(src: Path | list[str], out: Path, workers: int = 1, **settings: obj
     return lpff_ray.scan(str(out)).collect()
 
 
-def mine_into(src: Path | list[str], out: Path, workers: int = 1, **settings: object) -> Summary:
+def mine_into(src: Path | list[str], out: Path, workers: int = 1, **settings: object) -> MineSummary:
     sources = src if isinstance(src, list) else [str(src)]
     return mine(sources, str(out), MineConfig.model_validate(settings), workers=workers)
 
@@ -151,7 +151,7 @@ def test_the_same_bytes_are_mined_once_and_recorded_twice(clip: Path, tmp_path: 
     shutil.copy(clip, tmp_path / "a.mp4")
     shutil.copy(clip, tmp_path / "b.mp4")
     summary = mine_into(tmp_path, tmp_path / "out", every=4)
-    assert (summary.planned, summary.outcome.mined) == (1, 1)
+    assert (summary.planned, summary.mined) == (1, 1)
     videos = lpff_ray.videos(str(tmp_path / "out"))
     assert videos["status"].to_list() == ["done", "duplicate"]
     assert videos["duplicate_of"].to_list() == ["", str(tmp_path / "a.mp4")]
@@ -190,7 +190,7 @@ def test_a_remote_video_is_fetched_once_for_all_its_segments_and_clips(
         rows += [(f"memory://remote/{number}.mp4", "", ""), (f"memory://remote/{number}.mp4", 2, 7)]
     manifest = write_manifest(tmp_path / "list.csv", "uri start_s end_s", *rows)
     summary = mine_into(manifest, tmp_path / "out", workers=2, every=10, segment_seconds=2)
-    assert summary.planned == summary.outcome.mined >= 3 * 6
+    assert summary.planned == summary.mined >= 3 * 6
     assert sorted(fetched) == [f"/remote/{number}.mp4" for number in range(3)]
     assert list((tmp_path / "cache").iterdir()) == []
     gc.collect()
@@ -208,7 +208,7 @@ def test_no_room_for_copies_ends_the_run(clip: Path, tmp_path: Path, monkeypatch
         with pytest.raises(UserError, match=r"no room for a copy .* set LPFF_RAY_CACHE"):
             mine_into(["memory://full/clip.mp4"], tmp_path / "out", every=4)
     assert not len(lpff_ray.quarantine(str(tmp_path / "out")))
-    assert mine_into(["memory://full/clip.mp4"], tmp_path / "out", every=4).outcome.faces == 3
+    assert mine_into(["memory://full/clip.mp4"], tmp_path / "out", every=4).faces == 3
 
 
 def test_pixels_that_are_not_square_do_not_squeeze_faces(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_pixels_that_are_not_square_do_not_squeeze_faces(tmp_path: Path) -> None
 def test_a_segment_without_faces_commits_a_part(tmp_path: Path) -> None:
     write_clip(tmp_path / "numbers.mp4", 12, size=(320, 240))
     summary = mine_into(tmp_path / "numbers.mp4", tmp_path / "out", every=4)
-    assert (summary.outcome.mined, summary.outcome.faces, summary.outcome.frames) == (1, 0, 3)
+    assert (summary.mined, summary.faces, summary.frames) == (1, 0, 3)
     assert len(list((tmp_path / "out" / "parts").glob("*.parquet"))) == 1
     empty = lpff_ray.scan(str(tmp_path / "out")).collect()
     assert empty.shape == (0, len(schema.FACES))
@@ -259,7 +259,7 @@ def test_a_picture_that_a_model_can_not_take_does_not_end_the_run(
 
     monkeypatch.setattr(faces_module.FaceMeasurer, "measure", refuse)
     summary = mine_into(tmp_path, tmp_path / "out")
-    assert (summary.outcome.mined, summary.quarantined) == (1, 1)
+    assert (summary.mined, summary.quarantined) == (1, 1)
     row = lpff_ray.quarantine(str(tmp_path / "out")).row(0, named=True)
     assert (row["stage"], row["kind"]) == ("measure", "error")
     assert "dst.cols < SHRT_MAX" in row["message"]

@@ -1,4 +1,4 @@
-"""The ladder of attempts: what comes after a failure, and that it always ends."""
+"""Retry steps: what comes after a failure, and that it always ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def climb(segment: Segment, stage: str, decoder: str = "") -> list[tuple[str, in
     waiting, tried = [Lease(segment)], []
     while waiting:
         lease = waiting.pop(0)
-        tried.append((lease.segment.segment_id, lease.attempt, lease.decoder))
+        tried.append((lease.item.segment_id, lease.attempt, lease.decoder))
         used = lease.decoder or decoder
         waiting += next_leases(lease, Failure(stage, "X", "x", used))
     return tried
@@ -127,10 +127,10 @@ def test_ladder_ends_and_loses_no_time(
         again = next_leases(lease, failure)
         assert all(lease.attempt < new.attempt <= LAST_ATTEMPT for new in again)
         if len(again) == 2:
-            first, second = (new.segment for new in again)
-            assert (first.start_ns, second.end_ns) == (lease.segment.start_ns, lease.segment.end_ns)
+            first, second = (new.item for new in again)
+            assert (first.start_ns, second.end_ns) == (lease.item.start_ns, lease.item.end_ns)
             assert first.end_ns == second.start_ns
         else:
-            assert all(new.segment == lease.segment for new in again)
+            assert all(new.item == lease.item for new in again)
         waiting += again
     assert tried <= LAST_ATTEMPT + 1

@@ -21,16 +21,17 @@ from tablecheck import assert_same_faces
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure
-from lpff_ray.monitoring.progress import Progress
+from lpff_ray.monitoring.progress import MiningProgress
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.sources import Source
 from lpff_ray.plan.video import Video
-from lpff_ray.run import local
 from lpff_ray.run import retry as attempts
 from lpff_ray.run.engine import Engine
-from lpff_ray.run.lease import Lease, Receipt
-from lpff_ray.run.mine import Job, mine
+from lpff_ray.run.executors import work_pool
+from lpff_ray.run.lease import Lease
+from lpff_ray.run.mine import POLICY, mine
+from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.tables.run import Run
 
 SEGMENTS = 8
@@ -135,23 +136,24 @@ def test_interrupted_drains_with_exit_code_130(clip: Path, undisturbed: pl.DataF
     assert_same_faces(undisturbed, lpff_ray.scan(str(out)).collect())
 
 
-def test_draining_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    class SlowEngine:
-        def __init__(self, *_: object) -> None:
+def test_draining_says_what_it_waits_for() -> None:
+    class SlowWorker:
+        def __init__(self, device: str) -> None:
             threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-        def run(self, lease: Lease) -> Receipt:
+        def run(self, lease: Lease[Segment]) -> SegmentResult:
             time.sleep(1.5)
-            return Receipt(lease)
+            return SegmentResult()
 
-    monkeypatch.setattr(local, "Engine", SlowEngine)
     video = Video(video_id="v", uri="/v.mp4", kind="video", size_bytes=1, status="planned")
     waiting = [Segment(f"v-0000{index}", video, index, None, None) for index in range(3)]
     stream = io.StringIO()
-    with Progress(len(waiting), stream=stream) as progress:
-        job = Job(waiting, MineConfig(), "", progress, lambda *_: None, workers=1)
-        outcome = local.run_local(job)
-    assert (outcome.mined, outcome.unfinished, outcome.interrupted) == (1, 2, True)
+    with (
+        work_pool("local", workers=1) as pool,
+        MiningProgress(len(waiting), stream=stream) as progress,
+    ):
+        ended = list(pool.map(waiting, SlowWorker, POLICY, progress))
+    assert (len(ended), pool.report.unfinished, pool.report.interrupted) == (1, 2, True)
     assert "stopping: 1 segments in flight will finish; Ctrl-C again lets go of them" in stream.getvalue()
 
 
@@ -198,11 +200,11 @@ def test_a_half_that_is_done_is_not_mined_again(tmp_path: Path) -> None:
     config = MineConfig(every=4)
     for given_up in (True, False):
         out = str(tmp_path / f"out{given_up}")
-        run_of, videos = Run(out, config), plan_videos([Source(str(clip))])
+        run_of, videos = Run(out, config).begin(), plan_videos([Source(str(clip))])
         run_of.commit_plan(videos)
         whole = segments(videos[0], config.segment_seconds)[0]
         first, second = whole.halves(attempts.middle_ns(whole))
-        assert Engine(config, out, "cpu").run(Lease(second, 4, "pyav")).failure is None
+        Engine(config, out, "cpu").run(Lease(second, 4, "pyav"))
         if given_up:
             run_of.commit_quarantine(first, Failure("process", "Timeout", "not done after 60 s", "pyav"), 4)
         mine([str(clip)], out, config, device="cpu", retry_quarantined=given_up)
@@ -215,7 +217,7 @@ def test_a_half_that_is_done_is_not_mined_again(tmp_path: Path) -> None:
 def test_retry_quarantined(tmp_path: Path, compacted: bool) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 12, size=(320, 240), picture_of=portrait)
     command = ("mine", clip, "--out", tmp_path / "out", "--every", "4")
-    run_of = Run(str(tmp_path / "out"), MineConfig(every=4))
+    run_of = Run(str(tmp_path / "out"), MineConfig(every=4)).begin()
     videos = plan_videos([Source(str(clip))])
     run_of.commit_plan(videos)
     failure = Failure("process", "Timeout", "not done after 60 s", "decord")

@@ -65,7 +65,7 @@ def commit(run: Run, video_id: str, index: int, count: int, suffix: str = "") ->
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run(str(tmp_path / "out"), CONFIG)
+    return Run(str(tmp_path / "out"), CONFIG).begin()
 
 
 def test_a_round_trip_keeps_every_type_and_value(run: Run) -> None:
@@ -90,9 +90,20 @@ def test_rows_come_sorted_also_for_clips_of_a_video(run: Run) -> None:
 
 
 def test_another_configuration_is_refused_and_named(run: Run) -> None:
+    commit(run, "v", 0, 3)
     with pytest.raises(UserError, match=r"every = 5 there, 1 now"):
-        Run(run.folder.root, MineConfig(every=1))
-    assert Run(run.folder.root, MineConfig(every=5)).done() == set()
+        Run(run.folder.root, MineConfig(every=1)).begin()
+    assert len(Run(run.folder.root, MineConfig(every=5)).begin().done()) == 1
+
+
+def test_a_folder_without_rows_takes_on_another_configuration(run: Run) -> None:
+    """A run that could not start, for want of a GPU say, bound its folder to what it was asked for."""
+    again = Run(run.folder.root, MineConfig(every=1)).begin()
+    assert again.done() == set()
+    found = json.loads((Path(run.folder.root) / "run.json").read_text())
+    assert found["config"]["every"] == 1
+    assert not (Path(run.folder.root) / "plan.parquet").exists(), "its segments were counted otherwise"
+    Run(run.folder.root, MineConfig(every=1)).begin()
 
 
 def test_a_newer_version_is_refused(run: Run) -> None:
@@ -269,7 +280,7 @@ def test_a_compaction_that_was_cut_short_loses_and_doubles_nothing(run: Run) -> 
 
 
 def test_a_remote_output_reads_as_a_local_one(tmp_path: Path) -> None:
-    run = Run(f"memory://{tmp_path.name}-run", CONFIG)
+    run = Run(f"memory://{tmp_path.name}-run", CONFIG).begin()
     run.commit_plan([video("a")])
     commit(run, "a", 0, 5)
     commit(run, "a", 1, 5)

@@ -73,7 +73,7 @@ def test_what_knows_no_expression_says_so() -> None:
 
 def run_of(out: Path, points: list[NDArray[np.float32] | None]) -> str:
     """A run of one face, looked at so many times, that differs by nothing but its landmarks."""
-    run = Run(str(out), MineConfig())
+    run = Run(str(out), MineConfig()).begin()
     columns = video("a", [1], len(points), still=True)
     table = schema.frame({name: columns[name] for name in columns.columns}, schema.FACES)
     faces = table.with_columns(

@@ -1,0 +1,101 @@
+"""The Ray actor that works for a pool: a thin shell around one worker of any kind.
+
+An actor is disposable. Nothing is kept in it that a new one could not make again, so the pool may kill it at any
+moment: decoders hang and crash, and take their whole process with them.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+import traceback
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+
+from lpff_ray.errors import Failure, UserError
+from lpff_ray.monitoring.log import LOGGERS
+from lpff_ray.run.lease import Answer, Lease, MakeWorker, attempt
+from lpff_ray.run.threads import single_threaded
+from lpff_ray.types import Stage
+
+MOST_LINES = 200
+"""Log lines that travel with one answer."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What an actor says once it runs: whether it sees the pool's marker file, and where its standard error goes."""
+
+    sees_marker: bool
+    stderr: str
+
+
+class PoolWorker:
+    """Holds one worker. `ping`, then `start`, then any number of `run`, `max_concurrency` at a time."""
+
+    def __init__(self, make_worker: MakeWorker, device: str) -> None:
+        """device: as the user named it; the GPU that Ray gave this actor, if any, comes first."""
+        # Not made here: loading models is slow or fails, and must not be mistaken for an actor without a place yet.
+        self._make_worker, self._device = make_worker, device
+
+    def ping(self, marker: str) -> Placed:
+        """Placed and alive. marker: a file that must be visible from here ("" needs no seeing)."""
+        faulthandler.enable(all_threads=True)  # a decoder that crashes leaves the Python lines that led to it
+        try:
+            stderr = os.readlink(f"/proc/self/fd/{sys.__stderr__.fileno()}") if sys.__stderr__ else ""
+        except OSError:
+            stderr = ""
+        return Placed(not marker or os.path.exists(marker), stderr)
+
+    def start(self) -> UserError | None:
+        """Make the worker."""
+        device = self._device
+        if device != "cpu" and ray.get_gpu_ids():
+            device = "cuda"  # the only one that this process sees, whatever number the user gave
+        elif device == "auto":
+            device = "cpu"
+        try:
+            self._worker = self._make_worker(device)
+        except UserError as error:
+            return error
+        self._threads = single_threaded()  # for the rest of the process, which does nothing else
+        self._threads.__enter__()
+        self._lines = _Lines()
+        for name in LOGGERS:
+            logging.getLogger(name).addHandler(self._lines)
+        return None
+
+    def run(self, lease: Lease[Any]) -> Answer:
+        """Work on one lease. What is raised comes back as a value, with what was logged meanwhile."""
+        try:
+            answer = attempt(self._worker, lease)
+        except BaseException as error:  # a panic of a Rust library is no Exception
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            kind, told = type(error).__name__, traceback.format_exc()
+            answer = Answer(failure=Failure(Stage.PROCESS, kind, str(error)[:300], lease.decoder, told))
+        return replace(answer, log=self._lines.taken())
+
+
+class _Lines(logging.Handler):
+    """Keeps warnings and errors until the next answer takes them along."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._held: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self._held) < MOST_LINES:
+            self._held.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+    def taken(self) -> tuple[str, ...]:
+        """The lines so far, which are forgotten."""
+        held, self._held = self._held, []
+        return tuple(held)
+
+
+PoolWorkerActor: Any = ray.remote(max_restarts=0, max_task_retries=0)(PoolWorker)

@@ -1,0 +1,65 @@
+"""Every failed attempt of a run, with its traceback, in the run's `logs/`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from lpff_ray.errors import Failure
+from lpff_ray.monitoring.events import PoolListener
+from lpff_ray.monitoring.log import log_name
+from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.log_file import LogFile
+
+RETRIED, GIVEN_UP = "retried", "quarantined"
+
+
+class FailureLog(PoolListener):
+    """Writes one JSON object a line: time, item, uri, stage, kind, message, attempt, decoder, outcome, traceback.
+
+    A traceback that stands in an earlier line already is not repeated: `same_as` names that line's number instead.
+    """
+
+    def __init__(self, folder: Folder, name_of: Callable[[Any], str], uri_of: Callable[[Any], str]) -> None:
+        """name_of, uri_of: of an item, the one that its lease holds."""
+        self._file = LogFile(folder, log_name("failures", "jsonl"))
+        self._name_of, self._uri_of = name_of, uri_of
+        self._lines: dict[bytes, int] = {}
+        self._count = 0
+
+    @property
+    def name(self) -> str:
+        """The log's file below the run's folder."""
+        return self._file.name
+
+    def retried(self, lease: Any, failure: Failure, replacements: Sequence[Any]) -> None:
+        self._record(lease, failure, RETRIED)
+
+    def given_up(self, lease: Any, failure: Failure) -> None:
+        self._record(lease, failure, GIVEN_UP)
+
+    def close(self) -> None:
+        """Write what is still held back."""
+        self._file.close()
+
+    def _record(self, lease: Any, failure: Failure, outcome: str) -> None:
+        digest = hashlib.sha256(failure.traceback.encode("utf-8", "backslashreplace")).digest()
+        first = self._lines.setdefault(digest, self._count) if failure.traceback else self._count
+        record = {
+            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "item": self._name_of(lease.item),
+            "uri": self._uri_of(lease.item),
+            "stage": failure.stage,
+            "kind": failure.kind,
+            "message": failure.message,
+            "attempt": lease.attempt,
+            "decoder": failure.decoder,
+            "outcome": outcome,
+            **({"traceback": failure.traceback} if first == self._count else {"same_as": first}),
+        }
+        self._count += 1
+        # The quarantine's row names this file: it must be there first.
+        self._file.append(json.dumps(record), now=outcome == GIVEN_UP)

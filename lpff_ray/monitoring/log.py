@@ -1,0 +1,79 @@
+"""Logging: one logger per module below `lpff_ray`, shown on stderr if asked for, and kept in a run's folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.log_file import LogFile
+
+LOGGERS = ("lpff_ray", "cluster", "actors")
+"""The packages of this product; the root logger is its caller's, and never touched."""
+LOGS = "logs"
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def configure(level: str) -> None:
+    """Show what is logged at `level` ("DEBUG", "INFO", ...) or above on stderr; called again, it changes the level."""
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        shown = [handler for handler in logger.handlers if isinstance(handler, _Shown)]
+        for handler in shown or [_Shown(sys.stderr)]:
+            handler.setLevel(level)
+            handler.setFormatter(logging.Formatter(FORMAT))
+            if not shown:
+                logger.addHandler(handler)
+
+
+def log_name(kind: str, ending: str) -> str:
+    """A name for a log of this process that no other one has: `logs/KIND-DATE-TIME-PID.ENDING`."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    return f"{LOGS}/{kind}-{stamp}-{os.getpid()}.{ending}"
+
+
+@contextmanager
+def kept_in(folder: Folder) -> Iterator[None]:
+    """While entered, what is logged at INFO or above is kept in a file of `folder`'s logs, bounded."""
+    handler = _Kept(LogFile(folder, log_name("run", "log")))
+    handler.setFormatter(logging.Formatter(FORMAT))
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        if logger.getEffectiveLevel() > logging.INFO:
+            logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+        handler.close()
+
+
+class _Shown(logging.StreamHandler):
+    """The handler that `configure` made, told from those of a caller."""
+
+
+class _Kept(logging.Handler):
+    """Appends records to a log file."""
+
+    def __init__(self, file: LogFile) -> None:
+        super().__init__(logging.INFO)
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._file.append(self.format(record))
+        except Exception:  # noqa: BLE001  # as every handler of logging: it must not end what is logged
+            self.handleError(record)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

@@ -1,0 +1,319 @@
+"""The worker pool: does every item of a job, whatever its workers do, on any executor.
+
+Items are leased to workers. Decoders can hang holding the GIL, crash, or eat the memory, and take with them whatever
+else their process was working on. So an item past its deadline gets its worker stopped, and the items that were in
+flight in a worker that was stopped or died are *suspects*: each is tried again in a worker of its own. One that
+succeeds there was innocent, and it cost it nothing; one that fails there is to blame, and goes through the retry steps
+of the policy, to its end as Completed or GivenUp. A failure of the worker itself (a GPU in an error state, a model that
+fails on known-good input) is no item's: the worker is replaced, and when that recurs its placement leaves the pool.
+
+Mining, export and the search for neighbours use it; local threads and Ray actors carry it out (`run.workers`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Generic
+
+from lpff_ray.errors import Failure, UserError
+from lpff_ray.monitoring.events import PoolListener
+from lpff_ray.monitoring.interrupt import Interrupt
+from lpff_ray.run.lease import Answer, Completed, GivenUp, Item, Lease, MakeWorker, WorkerLost
+from lpff_ray.run.workers import Executor, InFlight, Limits, WorkerHandle, Workers
+from lpff_ray.types import Stage
+
+log = logging.getLogger(__name__)
+SHORTEST_S = 10.0
+"""Of an item, for the time that it took to set the pace: a short item's says little of a long one's."""
+
+
+@dataclass(frozen=True)
+class Policy(Generic[Item]):
+    """How the pool treats the items of a job.
+
+    worker, items: what to call a worker and several items in messages. name_of: an item's id.
+    retry: the leases that take the place of one that failed: one, two (halves), or none: the item is given up.
+    seconds_of: seconds of video in an item. extra_s: seconds that it may take besides.
+    counts: whether the item wears its worker out (Limits.recycle_after).
+    """
+
+    worker: str
+    items: str
+    name_of: Callable[[Item], str]
+    retry: Callable[[Lease[Item], Failure], list[Lease[Item]]]
+    seconds_of: Callable[[Item], float] = lambda item: 0.0
+    extra_s: Callable[[Item], float] = lambda item: 0.0
+    counts: Callable[[Item], bool] = lambda item: True
+
+
+@dataclass
+class PoolReport:
+    """What a pool did: items completed and given up, attempts repeated, items left when it was interrupted; workers
+    stopped past a deadline, died, recycled in time, and replaced because they were broken."""
+
+    completed: int = 0
+    given_up: int = 0
+    retries: int = 0
+    unfinished: int = 0
+    interrupted: bool = False
+    stopped: int = 0
+    died: int = 0
+    recycled: int = 0
+    broken: int = 0
+
+
+class WorkPool:
+    """Does items of work on an executor. report: of the last `map`, counting while it goes on."""
+
+    def __init__(self, executor: Executor, limits: Limits | None = None) -> None:
+        self.executor = executor
+        self.limits = limits or Limits()
+        self.report = PoolReport()
+
+    def map(
+        self,
+        items: Iterable[Item],
+        make_worker: MakeWorker,
+        policy: Policy[Item],
+        listener: PoolListener | None = None,
+    ) -> Generator[Completed[Item] | GivenUp[Item], None, None]:
+        """Yield how each item ended, as they end, in any order.
+
+        make_worker: called where a worker runs, with its device; must be picklable for Ray.
+
+        The first SIGINT or SIGTERM drains: nothing new is begun, what is in flight may finish. The second lets go. Then
+        the iteration ends, with `report.interrupted` and the number of items left in `report.unfinished`.
+
+        Raises UserError if no worker can be started or none is left, and when a worker raised it (a full disk), after
+        draining.
+        """
+        self.report = PoolReport()
+        job = _Job(items, policy, self.limits, listener or PoolListener(), self.report)
+        return job.results(self.executor, make_worker)
+
+
+class _Job(Generic[Item]):
+    """The state of one `map`.
+
+    queue: leases for any worker. suspects: to be tried in isolation, soon. isolated_retries: of what stopped or killed
+    a worker, tried in isolation when the queue is empty, so that good items do not wait for bad ones.
+    """
+
+    workers: Workers
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        policy: Policy[Item],
+        limits: Limits,
+        listener: PoolListener,
+        report: PoolReport,
+    ) -> None:
+        self.queue: deque[Lease[Item]] = deque(Lease(item) for item in items)
+        self.suspects: deque[Lease[Item]] = deque()
+        self.isolated_retries: deque[Lease[Item]] = deque()
+        self.excused: Counter[str] = Counter()
+        self.policy, self.limits, self.listener, self.report = policy, limits, listener, report
+        self.pace = limits.per_second
+        self.fatal: UserError | None = None
+        self.ends_at: float | None = None
+        self.late: set[Any] = set()
+
+    def results(
+        self, executor: Executor, make_worker: MakeWorker
+    ) -> Generator[Completed[Item] | GivenUp[Item], None, None]:
+        interrupt = Interrupt()
+        with (
+            interrupt,
+            executor.workers(
+                make_worker, self.limits, self.listener.note, self.policy.worker
+            ) as self.workers,
+        ):
+            try:
+                while self.goes_on(interrupt):
+                    if not (interrupt.requested or self.fatal):
+                        self.workers.staff(self.waiting(), len(self.suspects))
+                        self.lease_out()
+                    self.listener.in_flight(self.in_flight())
+                    for handle, key, answer in self.workers.finished():
+                        yield from self.settle(handle, key, answer)
+                    yield from self.enforce_deadlines()
+            finally:
+                self.report.unfinished = self.in_flight() + self.waiting()
+                self.report.interrupted = interrupt.requested
+                self.workers.close(wait=not interrupt.insisted)
+                self.listener.in_flight(0)
+        if self.fatal is not None:
+            raise self.fatal
+
+    def goes_on(self, interrupt: Interrupt) -> bool:
+        if interrupt.insisted:
+            return False
+        if not (interrupt.requested or self.fatal):
+            return bool(self.waiting() or self.in_flight())
+        if self.ends_at is None:
+            grace_s = self.limits.grace_s if self.workers.can_stop else float("inf")
+            self.ends_at = time.monotonic() + grace_s
+            time_left = f"have {grace_s:.0f} s to finish" if self.workers.can_stop else "will finish"
+            if self.in_flight():
+                self.listener.note(
+                    f"stopping: {self.in_flight()} {self.policy.items} in flight {time_left}; "
+                    "Ctrl-C again lets go of them"
+                )
+        return self.in_flight() > 0 and time.monotonic() < self.ends_at
+
+    def in_flight(self) -> int:
+        return sum(len(handle.in_flight) for handle in self.workers.handles)
+
+    def waiting(self) -> int:
+        return len(self.queue) + len(self.suspects) + len(self.isolated_retries)
+
+    # Handing out
+
+    def lease_out(self) -> None:
+        ready = self.workers.ready()
+        for handle in ready:
+            if not handle.in_flight:
+                lease = self.next_isolated(handle)
+                handle.isolated = lease is not None
+                if lease is not None:
+                    self.hand_out(handle, lease)
+        for depth in range(1, max((handle.capacity for handle in ready), default=0) + 1):
+            for handle in ready:
+                room = not handle.isolated and len(handle.in_flight) < min(depth, handle.capacity)
+                if self.queue and room:
+                    self.hand_out(handle, self.queue.popleft())
+
+    def next_isolated(self, handle: WorkerHandle) -> Lease[Item] | None:
+        """The lease that an idle worker is to try in isolation, if it is its turn."""
+        if self.suspects and (handle.isolated or not self.queue):
+            return self.suspects.popleft()
+        return self.isolated_retries.popleft() if self.isolated_retries and not self.queue else None
+
+    def hand_out(self, handle: WorkerHandle, lease: Lease[Item]) -> None:
+        now = time.monotonic()
+        allowed = self.limits.base_s + self.pace * self.policy.seconds_of(lease.item)
+        allowed += self.policy.extra_s(lease.item)
+        if handle.served == 0:
+            allowed += self.limits.warm_up_s
+        handle.in_flight[self.workers.submit(handle, lease)] = InFlight(lease, now, now + allowed)
+
+    # Taking in
+
+    def settle(
+        self, handle: WorkerHandle, key: Any, answer: Answer | WorkerLost
+    ) -> Iterator[Completed[Item] | GivenUp[Item]]:
+        if isinstance(answer, WorkerLost):
+            self.report.died += 1
+            excuse = self.workers.stop(handle) or answer.excuse
+            message = excuse or answer.message
+            failure = Failure(Stage.PROCESS, "ActorDied", message, traceback=answer.traceback)
+            yield from self.lost(handle, failure, excuse)
+            return
+        held = handle.in_flight.pop(key)
+        for line in answer.log:
+            log.info("%s: %s", handle.name, line)
+        if answer.fatal is not None:
+            self.fatal = self.fatal or answer.fatal
+        elif answer.failure is not None and answer.broken:
+            yield from self.broke(handle, held.lease, answer.failure)
+        elif answer.failure is not None:
+            yield from self.failed(held.lease, answer.failure, self.queue)
+        else:
+            yield self.completed(handle, held, answer)
+        most = self.limits.rss_mb or handle.memory_mb or float("inf")
+        worn = handle.served >= self.limits.recycle_after or answer.rss_mb > most
+        handle.retiring = handle.retiring or (worn and self.workers.can_stop)
+        if handle.retiring and not handle.in_flight and handle in self.workers.handles:
+            self.workers.stop(handle)
+            self.report.recycled += not handle.broken
+
+    def completed(self, handle: WorkerHandle, held: InFlight, answer: Answer) -> Completed[Item]:
+        self.report.completed += 1
+        spent = time.monotonic() - held.began
+        self.pace = max(self.pace, 5 * spent / max(SHORTEST_S, self.policy.seconds_of(held.lease.item)))
+        handle.served += self.policy.counts(held.lease.item)
+        self.listener.completed(held.lease, answer.result)
+        return Completed(held.lease, answer.result)
+
+    # Failures
+
+    def enforce_deadlines(self) -> Iterator[GivenUp[Item]]:
+        now = time.monotonic()
+        for handle in list(self.workers.handles):
+            late = [(key, held) for key, held in handle.in_flight.items() if now > held.deadline]
+            if late and self.workers.can_stop:
+                self.report.stopped += 1
+                message = f"not done after {now - late[0][1].began:.0f} s"
+                excuse = self.workers.stop(handle)
+                yield from self.lost(handle, Failure(Stage.PROCESS, "Timeout", message), excuse)
+                continue
+            for key, held in late:
+                if key not in self.late:
+                    self.late.add(key)
+                    self.listener.note(
+                        f"{self.policy.name_of(held.lease.item)} is not done after {now - held.began:.0f} s; a decoder "
+                        "that hangs can not be stopped in this process: --executor ray can"
+                    )
+
+    def lost(self, handle: WorkerHandle, failure: Failure, excuse: str) -> Iterator[GivenUp[Item]]:
+        """A worker died, or was stopped because of a late lease: which of the items that it held is to blame?"""
+        leases = [held.lease for held in handle.in_flight.values()]
+        names = ", ".join(self.policy.name_of(lease.item) for lease in leases)
+        doing = f" while working on {names}" if names else ""
+        self.listener.note(f"{self.policy.worker} on {handle.name} lost{doing}: {failure.message}")
+        log.warning("%s on %s lost%s: %s", self.policy.worker, handle.name, doing, failure.message)
+        if len(leases) > 1 or (leases and excuse and self.excuse(leases[0])):
+            self.suspects.extend(leases)
+        elif leases:
+            blamed = replace(failure, decoder=leases[0].decoder)
+            yield from self.failed(leases[0], blamed, self.isolated_retries)
+
+    def broke(self, handle: WorkerHandle, lease: Lease[Item], failure: Failure) -> Iterator[GivenUp[Item]]:
+        """The worker itself failed. Its leases go to others; one that meets only broken workers is given up."""
+        log.warning("%s on %s is broken: %s\n%s", *self._who(handle), failure.message, failure.traceback)
+        if self.excuse(lease):
+            self.queue.appendleft(lease)
+        else:
+            yield from self.failed(lease, failure, self.queue)
+        if handle.broken:
+            return  # it is being replaced already, and only ends what it held
+        handle.broken = handle.retiring = True
+        self.report.broken += 1
+        self.listener.note(
+            f"{self.policy.worker} on {handle.name} is broken, not what it worked on: {failure.message}"
+        )
+        if self.workers.can_stop:
+            self.queue.extendleft(held.lease for held in handle.in_flight.values())
+            handle.in_flight.clear()
+            self.workers.stop(handle)
+        self.workers.broke(handle, failure.message)
+
+    def failed(
+        self, lease: Lease[Item], failure: Failure, again: deque[Lease[Item]]
+    ) -> Iterator[GivenUp[Item]]:
+        """The item is to blame: its next retry step joins the queue `again`, or it is given up."""
+        leases = self.policy.retry(lease, failure)
+        name = self.policy.name_of(lease.item)
+        log.info("%s, attempt %d: %s: %s", name, lease.attempt, failure.kind, failure.message)
+        if leases:
+            self.report.retries += 1
+            self.listener.retried(lease, failure, leases)
+            again.extend(leases)
+        else:
+            self.report.given_up += 1
+            self.listener.given_up(lease, failure)
+            yield GivenUp(lease, failure)
+
+    def excuse(self, lease: Lease[Item]) -> bool:
+        """Whether the item may be tried again at no cost, for the machine was to blame."""
+        name = self.policy.name_of(lease.item)
+        self.excused[name] += 1
+        return self.excused[name] <= self.limits.excuses
+
+    def _who(self, handle: WorkerHandle) -> tuple[str, str]:
+        return self.policy.worker, handle.name

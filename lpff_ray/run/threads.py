@@ -1,0 +1,30 @@
+"""The threads of numerical libraries, set once per process that works on several items side by side."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """While entered, torch, OpenCV and BLAS use one thread each; afterwards as many as before.
+
+    For the entry points of workers, once their libraries are loaded: they already work on an item per thread, and pools
+    inside each step would only fight over the same cores. Process-wide, so no constructor calls it: a notebook keeps
+    its threads. What is not loaded is not loaded for it.
+    """
+    import threadpoolctl
+
+    opencv: Any = sys.modules.get("cv2")
+    torch: Any = sys.modules.get("torch")
+    with threadpoolctl.threadpool_limits(1), ExitStack() as restored:
+        if opencv is not None:
+            restored.callback(opencv.setNumThreads, opencv.getNumThreads())
+            opencv.setNumThreads(1)
+        if torch is not None:
+            restored.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(1)
+        yield
