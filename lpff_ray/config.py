@@ -37,7 +37,7 @@ class MineConfig(BaseModel):
     segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, in seconds")
     min_face_px: float = Field(default=64.0, ge=12, description="shorter side of the smallest face kept")
     min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
-    decoder: str = Field(default="auto", pattern="^(auto|decord|pyav)$")
+    decoder: str = Field(default="auto", pattern=r"^[\w.-]+$")
     focal_factor: float = Field(default=1.0, gt=0, description="focal length over the frame's longer side")
     detector: Literal["blazeface", "yunet"] = Field(default="blazeface", description="what finds the faces")
     pose_votes: tuple[PoseVote, ...] = Field(default=(), description="plug-ins that vote on the pose")
