@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lpff_ray.errors import UserError
 
 if TYPE_CHECKING:
-    from lpff_ray.exports.format import Product
+    from lpff_ray.exports.format import ExportFormat
 
 FORMATS = {
     "stylegan": "lpff_ray.exports.formats.stylegan:StyleGan",
@@ -26,7 +26,7 @@ FORMATS = {
 """Module and class by name: imported only when asked for, for some need packages that take seconds."""
 
 
-def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = ()) -> Product:
+def make_format(name: str, flags: Mapping[str, Any], settings: Sequence[str] = ()) -> ExportFormat:
     """The format `name` with its options.
 
     flags: values by option, None where not given. settings: "key=value" each, values as in JSON, or plain texts; where
@@ -38,21 +38,21 @@ def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = 
     if name not in FORMATS:
         raise UserError(f"--format {name}: no such format; there are {', '.join(FORMATS)}")
     module, _, kind = FORMATS[name].partition(":")
-    product: type[Product] = getattr(import_module(module), kind)
+    export_format: type[ExportFormat] = getattr(import_module(module), kind)
     options = {key: value for key, value in flags.items() if value is not None}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting}: write it as key=value")
-        field = product.model_fields.get(key)
+        field = export_format.model_fields.get(key)
         options[key] = text if field is not None and field.annotation is str else _value(text)
     try:
-        return product(**options)
+        return export_format(**options)
     except ValidationError as error:
         first = error.errors()[0]
         wrong = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            have = ", ".join(product.model_fields) or "none"
+            have = ", ".join(export_format.model_fields) or "none"
             raise UserError(f"--format {name} has no option {wrong!r}; its options: {have}") from None
         raise UserError(f"--format {name}: {wrong} = {first['input']!r}: {first['msg']}") from None
 

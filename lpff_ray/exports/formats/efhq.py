@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.exports.format import File, Made, Product, Record, faces_of, read_made
+from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, faces_of, read_made
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.measure.pose_bins import bin_of
@@ -47,7 +47,7 @@ OUR_COLUMNS = ("face_id", "uri", "pts_ns", *ANGLES, *MEASURED, "split", "weight"
 """What stands behind them, as in the faces table and the selection. ANGLES: of all estimators together."""
 
 
-class EfhqTables(Product):
+class EfhqTables(ExportFormat):
     """`--format efhq`. Reads tables only, decodes nothing.
 
     by_bin: a table per clip and soft bin, in a folder per bin, as after EFHQ's review of its bins by hand.
@@ -85,18 +85,20 @@ class EfhqTables(Product):
         files: list[File] = []
         for part in parts:
             place = f"{part['softbin'][0]}/{clip}" if self.by_bin else clip
-            files.append(Made(f"csv/{place}.csv", part.write_csv().encode()))
-            files.append(Made(f"parquet/{place}.parquet", parquet(part)))
+            files.append(OutputFile(f"csv/{place}.csv", part.write_csv().encode()))
+            files.append(OutputFile(f"parquet/{place}.parquet", parquet(part)))
         yield files, record
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The merged table, and what its columns hold."""
         if not records:
             return
         names = sorted(name for record in records for name in record["files"] if name.endswith(".parquet"))
         tables = [pl.read_parquet(io.BytesIO(read_made(made, name))) for name in names]
-        yield Made("merged.parquet", parquet(pl.concat(tables, how="diagonal")))
-        yield Made("columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n")
+        yield OutputFile("merged.parquet", parquet(pl.concat(tables, how="diagonal")))
+        yield OutputFile(
+            "columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n"
+        )
 
 
 def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, faces_of
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, faces_of
 from lpff_ray.exports.formats.efhq import soft_bin
 from lpff_ray.exports.lists.pairs import LISTS, pair_list
 from lpff_ray.exports.names import plain_names
@@ -33,7 +33,7 @@ EMBEDDINGS = "embeddings.parquet"
 SIDE = 112
 
 
-class Verification(FrameProduct):
+class Verification(FaceFormat):
     """`--format verification`. Of a selection with a test split, its test identities alone.
 
     pairs: per list, at most, both kinds together; EFHQ's have 20,000. seed: of the draw. gap_s: least seconds between
@@ -84,9 +84,9 @@ class Verification(FrameProduct):
         record: dict[str, Any] = {name: row[name] for name in ("path", "identity_id", "view", "track_id")}
         record["transform"] = similarity_from_points(five, ARCFACE_POINTS).tolist()
         record["embedding"] = base64.b64encode(np.asarray(row["embedding"], "<f4").tobytes()).decode()
-        return [Picture(f"{IMAGES}/{row['path']}", arcface_chip(frame, five))], record
+        return [OutputImage(f"{IMAGES}/{row['path']}", arcface_chip(frame, five))], record
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The lists, of crops that were made; their counts; and the embeddings."""
         if not records:
             return
@@ -96,7 +96,7 @@ class Verification(FrameProduct):
         for name, views in LISTS.items():
             lines = pair_list(faces, views, self.pairs, self.gap_s, self.seed)
             text = "".join(f"{one}\t{other}\t{int(same)}\n" for one, other, same in lines)
-            yield Made(f"{name}.txt", text.encode())
+            yield OutputFile(f"{name}.txt", text.encode())
             used = faces.filter(pl.col("path").is_in({path for line in lines for path in line[:2]}))
             summary["lists"][name] = {
                 "pairs": len(lines),
@@ -114,8 +114,8 @@ class Verification(FrameProduct):
                 "embedding": pl.Series(embeddings, dtype=pl.Array(pl.Float32(), embeddings.shape[1])),
             }
         )
-        yield Made(EMBEDDINGS, parquet(table.sort("path")))
-        yield Made("pairs.json", json.dumps(summary, indent=2).encode() + b"\n")
+        yield OutputFile(EMBEDDINGS, parquet(table.sort("path")))
+        yield OutputFile("pairs.json", json.dumps(summary, indent=2).encode() + b"\n")
 
     def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
         """Whose faces were left out, and which lists have fewer pairs than asked for."""

@@ -14,7 +14,7 @@ from selecting import SELECTION, export_command, with_selection
 
 import lpff_ray
 from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables
-from lpff_ray.exports.registry import FORMATS, make_product
+from lpff_ray.exports.registry import FORMATS, make_format
 from lpff_ray.measure.pose_bins import bin_of, hard_bin, soft_bin
 from lpff_ray.tables.curated import selection
 
@@ -99,4 +99,4 @@ def test_it_holds_the_frames_that_other_formats_hold(run: Path) -> None:
     chosen = selection(str(run), SELECTION)
     ours = set(EfhqTables().rows(str(run), chosen)["face_id"])
     for name in {"lpff", "stylegan", "eg3d", "controlnet", "webdataset"} & FORMATS.keys():
-        assert set(make_product(name, {}).rows(str(run), chosen)["face_id"]) == ours
+        assert set(make_format(name, {}).rows(str(run), chosen)["face_id"]) == ours
