@@ -1,7 +1,7 @@
 """What a format is to the export: which faces it wants, what it makes of a video, and its index files.
 
 A format is a subclass of FaceFormat (something per face, cut out of its frame) or of ExportFormat (anything else), and
-one line in `formats.py`. Its fields are its options: `--size 512` or `--set key=value` of the command line fill them,
+one line in `registry.py`. Its fields are its options: `--size 512` or `--set key=value` of the command line fill them,
 and pydantic checks them. The export does the rest: it plans and spreads the units of work, opens and decodes videos,
 encodes pictures, commits files, resumes, and writes PROVENANCE.jsonl.
 """

@@ -98,5 +98,5 @@ def test_a_folder_per_bin_as_after_efhqs_review(run: Path, tmp_path: Path) -> No
 def test_it_holds_the_frames_that_other_formats_hold(run: Path) -> None:
     chosen = selection(str(run), SELECTION)
     ours = set(EfhqTables().rows(str(run), chosen)["face_id"])
-    for name in {"lpff", "stylegan", "eg3d", "controlnet", "webdataset"} & FORMATS.keys():
+    for name in {"lpff", "stylegan", "eg3d", "controlnet", "webdataset"} & set(FORMATS):
         assert set(make_format(name, {}).rows(str(run), chosen)["face_id"]) == ours
