@@ -18,16 +18,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, faces_of, read_made
+from lpff_ray.exports.lists.bins import selected_bin
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.measure.pose_bins import bin_of
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.curated import parquet
-
-SOFT_BINS = frozenset(
-    {"frontal", "confused"}
-    | {f"profile_{way}" for way in ("left", "right", "up", "down", "extreme", "horizontal", "vertical")}
-)
 
 # EFHQ's names of its three estimators. Its sampling orders frames by `synergy`'s angles: the best of ours goes there.
 SLOTS = ("synergy", "poseanh", "mhp")
@@ -119,7 +115,7 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
         user_id="identity_id",
         video_id="clip",
         hardbin="pose_bin_strict",
-        softbin=soft_bin(),
+        softbin=selected_bin(),
         smallbin="pose_bin_fine",
         **{name: pl.col(name) for name in OUR_COLUMNS},
     )
@@ -127,17 +123,13 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
     names = [*SLOTS, *_estimators(rows)[len(SLOTS) :]]
     for place, name in enumerate(names):
         vote = rows["pose_votes"].list.get(place, null_on_oob=True)
-        for angle in ANGLES:
-            votes[f"{name}_{angle}"] = _rounded(vote.struct.field(angle).to_numpy())
-        bins = map(bin_of, votes[f"{name}_yaw"], votes[f"{name}_pitch"])
+        angles = {angle: vote.struct.field(angle).to_numpy() for angle in ANGLES}
+        votes |= {f"{name}_{angle}": _rounded(values) for angle, values in angles.items()}
+        # Of the votes as they were measured: rounded, 44.997 degrees would lie in another bin than `hardbin` says.
+        bins = [str(bin_of(*vote)) for vote in zip(angles["yaw"], angles["pitch"], strict=True)]
         votes[f"{name}_bin"] = pl.Series(bins, dtype=pl.String)
     table = table.with_columns(**votes)
     return table.select(*EFHQ_COLUMNS, pl.exclude(EFHQ_COLUMNS)).sort("frameid", "idx")
-
-
-def soft_bin() -> pl.Expr:
-    """A selected face's soft bin: the selection's, which a review may have changed, where that is one of EFHQ's."""
-    return pl.when(pl.col("bin").is_in(SOFT_BINS)).then("bin").otherwise("pose_bin")
 
 
 def _estimators(rows: pl.DataFrame) -> list[str]:

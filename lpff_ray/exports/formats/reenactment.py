@@ -27,6 +27,7 @@ from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record
 from lpff_ray.exports.imaging.encoding import encode
 from lpff_ray.exports.imaging.mp4 import Mp4Writer, mean_fps
 from lpff_ray.exports.imaging.squares import face_boxes, longer_side, square_crop, steady_square, union_of
+from lpff_ray.exports.lists.bins import PROFILE_BINS
 from lpff_ray.exports.lists.tracks import (
     Stretch,
     by_track,
@@ -40,9 +41,9 @@ from lpff_ray.exports.names import plain_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.geometry.transforms import overlap
 from lpff_ray.storage.folder import Folder
+from lpff_ray.types import PoseBin
 
 SPLITS = ("train", "test")
-FRONTAL, EXTREME = "frontal", "profile"  # how the names of such pose bins begin
 MP4_CRF = 12  # hardly visible, even when a trainer scales the pictures up
 
 _COLUMNS = {
@@ -245,8 +246,8 @@ def head_turns(faces: pl.DataFrame) -> Record:
     tag: "extreme" if more of the looked-at frames are in one of EFHQ's profile bins than in its frontal one, else
     "frontal"; with the share of both (a frame on which the estimators disagree is neither).
     """
-    frontal = sum(name == FRONTAL for name in faces["pose_bin"]) / len(faces)
-    extreme = sum((name or "").startswith(EXTREME) for name in faces["pose_bin"]) / len(faces)
+    frontal = sum(name == PoseBin.FRONTAL for name in faces["pose_bin"]) / len(faces)
+    extreme = sum(name in PROFILE_BINS for name in faces["pose_bin"]) / len(faces)
     record = {
         "tag": "extreme" if extreme > frontal else "frontal",
         "frontal_share": round(frontal, 3),
@@ -269,5 +270,5 @@ def categories(faces: pl.DataFrame, frames: list[int]) -> list[str]:
     """
     looked_at = faces["frame_index"].to_numpy()
     nearest = np.abs(np.subtract.outer(frames, looked_at)).argmin(1)
-    words = ["frontal" if name == FRONTAL else "extreme" for name in faces["pose_bin"]]
+    words = ["frontal" if name == PoseBin.FRONTAL else "extreme" for name in faces["pose_bin"]]
     return [words[place] for place in nearest]

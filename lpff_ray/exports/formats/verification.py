@@ -21,12 +21,13 @@ from pydantic import Field
 
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, faces_of
-from lpff_ray.exports.formats.efhq import soft_bin
+from lpff_ray.exports.lists.bins import PROFILE_BINS, selected_bin
 from lpff_ray.exports.lists.pairs import LISTS, pair_list
 from lpff_ray.exports.names import plain_names
 from lpff_ray.geometry.transforms import similarity_from_points
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.curated import parquet
+from lpff_ray.types import PoseBin
 
 IMAGES = "images"
 EMBEDDINGS = "embeddings.parquet"
@@ -58,12 +59,12 @@ class Verification(FaceFormat):
             )
         if (selection["split"] == "test").any():
             selection = selection.filter(pl.col("split") == "test")
-        faces = faces_of(run, selection, self.columns).with_columns(soft_bin=soft_bin())
+        faces = faces_of(run, selection, self.columns).with_columns(soft_bin=selected_bin())
         folders = plain_names({identity: identity for identity in faces["identity_id"].unique().sort()})
         return faces.with_columns(
-            view=pl.when(pl.col("soft_bin") == "frontal")
+            view=pl.when(pl.col("soft_bin") == PoseBin.FRONTAL.value)
             .then(pl.lit("frontal"))
-            .when(pl.col("soft_bin").str.starts_with("profile"))
+            .when(pl.col("soft_bin").is_in(PROFILE_BINS))
             .then(pl.lit("profile")),
             path=pl.format(
                 "{}/{}/{}_{}_{}.png",
