@@ -31,7 +31,7 @@ from lpff_ray.exports.format import (
 from lpff_ray.exports.formats.stylegan import ZIP_FILE, picture_name
 from lpff_ray.exports.imaging.alignment import ffhq_crop, mirrored_transform, quad_transform
 from lpff_ray.exports.imaging.head_view import COLUMNS, head_view
-from lpff_ray.exports.zipped import zip_chunks
+from lpff_ray.exports.packing import zip_chunks
 from lpff_ray.geometry.eg3d_camera import mirrored
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.dataset_json import DATASET_JSON, read_dataset_json

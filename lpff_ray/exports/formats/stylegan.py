@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, read_made
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
-from lpff_ray.exports.zipped import zip_chunks
+from lpff_ray.exports.packing import zip_chunks
 from lpff_ray.storage.folder import Folder
 
 ZIP_FILE = "dataset.zip"

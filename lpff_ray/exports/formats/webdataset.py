@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal
 
@@ -30,6 +29,7 @@ from lpff_ray.exports.format import (
     read_made,
 )
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
+from lpff_ray.exports.packing import tar_chunks
 from lpff_ray.geometry.transforms import apply
 from lpff_ray.storage.folder import Folder
 
@@ -100,26 +100,9 @@ class WebDataset(FaceFormat):
                 shard = chosen[start : start + self.shard_size]
                 name = f"{split}-{number:06d}.tar" if split else f"{number:06d}.tar"
                 shards[name] = len(shard)
-                yield OutputFile(name, tar_bytes(_members(made, shard, numbers)))
+                yield OutputFile(name, tar_chunks(_members(made, shard, numbers)))
         summary = {"samples": len(records), "shards": shards, "classes": classes}
         yield OutputFile("shards.json", json.dumps(summary, indent=2).encode() + b"\n")
-
-
-def tar_bytes(members: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """A tar archive in chunks, the same bytes for the same members (name, content): no times, owners or modes of files.
-
-    POSIX ustar, as webdataset's own writer makes.
-    """
-    length = 0
-    for name, content in members:
-        header = tarfile.TarInfo(name)
-        header.size, header.mode = len(content), 0o444
-        chunk = header.tobuf(tarfile.USTAR_FORMAT) + content
-        chunk += bytes(-len(chunk) % tarfile.BLOCKSIZE)
-        length += len(chunk)
-        yield chunk
-    end = 2 * tarfile.BLOCKSIZE  # two empty blocks end it, and whole records fill it up
-    yield bytes(end + -(length + end) % tarfile.RECORDSIZE)
 
 
 def _members(made: Folder, records: list[Record], numbers: dict[str, int]) -> Iterator[tuple[str, bytes]]:
