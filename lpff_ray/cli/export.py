@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lpff_ray.cli.options import Address, Executor, ExecutorName, Out, Workers, checked_out
-from lpff_ray.exports.registry import FORMATS, make_product
+from lpff_ray.exports.registry import FORMATS, make_format
 from lpff_ray.monitoring.console import console
 from lpff_ray.monitoring.interrupt import INTERRUPTED
 
@@ -46,11 +46,11 @@ def add(app: typer.Typer) -> None:
         """Make a data set of a selection: crops and index files. Run the same command again to resume."""
         from lpff_ray.exports.job import export as run_export
 
-        product = make_product(format, {"size": size, "image": image, "zip": zip}, settings or [])
+        export_format = make_format(format, {"size": size, "image": image, "zip": zip}, settings or [])
         summary = run_export(
             out,
             selection,
-            product,
+            export_format,
             checked_out(dest, "--dest"),
             executor=executor.value,
             address=address,
