@@ -15,7 +15,7 @@ from lpff_ray.curate.faces import CLEAR, COLUMNS, Faces, faces_of
 from lpff_ray.curate.identity.identities import cluster, named, spreads
 from lpff_ray.curate.identity.tracks import Tracks, tracks_of
 from lpff_ray.curate.neighbours.pooled import search_on
-from lpff_ray.curate.neighbours.search import MapJobs
+from lpff_ray.curate.neighbours.search import MapTasks
 from lpff_ray.errors import UserError
 from lpff_ray.models.runtimes import torch_device
 from lpff_ray.monitoring.console import counted
@@ -119,7 +119,7 @@ def dedupe(
             ) from error
         phase.advance()
     with work_pool(executor, address=address, workers=workers, device=device) as pool:
-        found = tell_apart(faces, settings, embedding, before, device=here, map_jobs=search_on(pool))
+        found = tell_apart(faces, settings, embedding, before, device=here, map_tasks=search_on(pool))
     clips = _with_uris(
         found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect()
     )
@@ -151,7 +151,7 @@ def tell_apart(
     before: pl.DataFrame | None = None,
     *,
     device: str = "cpu",
-    map_jobs: MapJobs | None = None,
+    map_tasks: MapTasks | None = None,
 ) -> Curated:
     """The tables that belong to faces (a table with `faces.COLUMNS`, its rows in any order).
 
@@ -172,7 +172,12 @@ def tell_apart(
         assert config.unclear_cost is not None
         costs = config.unclear_cost * (1 - np.minimum(tracks.clarity.astype(np.float64) / CLEAR, 1))
         person = cluster(
-            tracks.embedding, costs, tracks.apart, config.identity_distance, device=device, map_jobs=map_jobs
+            tracks.embedding,
+            costs,
+            tracks.apart,
+            config.identity_distance,
+            device=device,
+            map_tasks=map_tasks,
         )
         person = np.unique(person, return_inverse=True)[1]
         label = person[tracks.of_face]
