@@ -26,6 +26,23 @@ FORMATS = {
 """Module and class by name: imported only when asked for, for some need packages that take seconds."""
 
 
+def format_class(name: str) -> type[Product]:
+    """The class of the format `name`, imported; its fields are the format's options. Raises UserError for another."""
+    if name not in FORMATS:
+        raise UserError(f"--format {name}: no such format; there are {', '.join(FORMATS)}")
+    module, _, kind = FORMATS[name].partition(":")
+    product: type[Product] = getattr(import_module(module), kind)
+    return product
+
+
+def check_option(name: str, option: str) -> None:
+    """Raises UserError, with the options that there are, if the format `name` has no option `option`."""
+    fields = format_class(name).model_fields
+    if option not in fields:
+        have = ", ".join(fields) or "none"
+        raise UserError(f"--format {name} has no option {option!r}; its options: {have}")
+
+
 def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = ()) -> Product:
     """The format `name` with its options.
 
@@ -35,10 +52,7 @@ def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = 
     """
     from pydantic import ValidationError  # the command line needs none of it to explain itself
 
-    if name not in FORMATS:
-        raise UserError(f"--format {name}: no such format; there are {', '.join(FORMATS)}")
-    module, _, kind = FORMATS[name].partition(":")
-    product: type[Product] = getattr(import_module(module), kind)
+    product = format_class(name)
     options = {key: value for key, value in flags.items() if value is not None}
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -52,8 +66,7 @@ def make_product(name: str, flags: Mapping[str, Any], settings: Sequence[str] = 
         first = error.errors()[0]
         wrong = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            have = ", ".join(product.model_fields) or "none"
-            raise UserError(f"--format {name} has no option {wrong!r}; its options: {have}") from None
+            check_option(name, wrong)
         raise UserError(f"--format {name}: {wrong} = {first['input']!r}: {first['msg']}") from None
 
 

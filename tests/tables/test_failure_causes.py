@@ -76,7 +76,7 @@ def test_the_most_frequent_cause_comes_first_and_shows_an_attempt_that_kept_its_
 
 def test_logs_and_the_quarantine_table_are_read_together(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 50)
-    run = Run(str(tmp_path / "out"), MineConfig(every=10, segment_seconds=1))
+    run = Run(str(tmp_path / "out"), MineConfig(every=10, segment_seconds=1)).begin()
     videos = plan_videos([Source(str(clip))])
     run.commit_plan(videos)
     first, second = segments(videos[0], 1)
