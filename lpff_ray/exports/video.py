@@ -15,7 +15,7 @@ from lpff_ray.monitoring.timing import Timed
 from lpff_ray.plan.content import content_id, content_of
 from lpff_ray.storage.local_copy import local_copy
 from lpff_ray.storage.uri import explain, opened
-from lpff_ray.tables.run import PLAN_FILE, PLAN_MEND, open_run_folder
+from lpff_ray.tables.run_folder import PLAN_FILE, PLAN_REMEDY, open_run_folder
 
 
 @dataclass(kw_only=True)
@@ -115,7 +115,7 @@ def sources_of(run: str) -> dict[str, Source]:
     Mining it again from where it has moved to adds a place, and mines nothing. Raises UserError if `run` is no run, or
     its plan is damaged.
     """
-    plan = open_run_folder(run).table(PLAN_FILE, PLAN_MEND)
+    plan = open_run_folder(run).table(PLAN_FILE, PLAN_REMEDY)
     found: dict[str, Source] = {}
     for row in (pl.DataFrame() if plan is None else plan).reverse().iter_rows(named=True):
         if row["status"] not in ("planned", "duplicate"):

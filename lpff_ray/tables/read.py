@@ -8,10 +8,10 @@ import polars as pl
 
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
-from lpff_ray.tables.run import (
-    COMPACTED_MEND,
+from lpff_ray.tables.run_folder import (
+    COMPACTED_REMEDY,
     PLAN_FILE,
-    PLAN_MEND,
+    PLAN_REMEDY,
     TABLES,
     compacted,
     compacted_tables,
@@ -63,7 +63,7 @@ def videos(out: str) -> pl.DataFrame:
     Raises UserError if `out` holds no run.
     """
     folder = open_run_folder(out)
-    planned = folder.table(PLAN_FILE, PLAN_MEND)
+    planned = folder.table(PLAN_FILE, PLAN_REMEDY)
     if planned is None:
         return schema.frame({}, schema.VIDEOS)
     counts = ["frames_looked_at", "frames_missing", "faces"]
@@ -126,7 +126,7 @@ def _row_order(segment_id: str) -> tuple[str, ...]:
 def _whole(folder: Folder, name: str) -> Any:
     """What Polars reads a compacted file from. Raises UserError if it has lost its end, as `parts.sources` does."""
     source = folder.source(name)
-    with folder.parsing(name, COMPACTED_MEND):
+    with folder.parsing(name, COMPACTED_REMEDY):
         pl.read_parquet_metadata(source)
     return source
 

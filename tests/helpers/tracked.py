@@ -17,7 +17,8 @@ from lpff_ray.plan.sources import Source
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import parquet, write_selection
 from lpff_ray.tables.parts import commit_part
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
 
 SELECTION = "some"
 
