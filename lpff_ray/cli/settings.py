@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lpff_ray.cli.verb import Option
+from lpff_ray.registry import Registry
 
 BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 """How a range is written, by the attribute of pydantic's constraint."""
@@ -58,7 +59,7 @@ def setting_options(
 
 def setting_option(name: str, field: FieldInfo, section: str, *, default: str = "", flag: str = "") -> Option:
     """The option of one field. default: what the help says it is, "" for nothing."""
-    kind = _kind(field.annotation)
+    kind = _kind(field.annotation, field.metadata)
     option = f"--{name.replace('_', '-')}"
     if kind is click.BOOL:
         flag = flag or f"{option}/--no-{option[2:]}"
@@ -74,9 +75,17 @@ def setting_option(name: str, field: FieldInfo, section: str, *, default: str = 
     )
 
 
-def _kind(annotation: Any) -> click.ParamType:
-    """The type of an option for a field's annotation; what is no number, flag or choice is taken as a text."""
+def _kind(annotation: Any, metadata: Sequence[Any] = ()) -> click.ParamType:
+    """The type of an option for a field's annotation; what is no number, flag or choice is taken as a text.
+
+    metadata: what stands behind the type in `Annotated`. A registry there gives the choices.
+    """
     origin, arguments = get_origin(annotation), get_args(annotation)
+    registry = next((item for item in metadata if isinstance(item, Registry)), None)
+    if registry is not None:
+        return click.Choice(registry.names())
+    if origin is Annotated:
+        return _kind(arguments[0], arguments[1:])
     if origin in (Union, UnionType):
         known = [argument for argument in arguments if argument is not NoneType]
         return _kind(known[0]) if len(known) == 1 else click.STRING
@@ -100,7 +109,7 @@ def _help(field: FieldInfo, kind: click.ParamType, default: str) -> str:
     """What a field is, its choices, its default and its range: "Lowest score kept.  [default: 0.5; 0<=x<=1]"."""
     description = " ".join((field.description or "").split())
     sentences = [description[:1].upper() + description[1:]] if description else []
-    choices = _choices(field.annotation)
+    choices = _choices(field.annotation, kind)
     if choices:
         sentences.append(f"{'Some' if isinstance(kind, CommaList) else 'One'} of {', '.join(choices)}")
     text = " ".join(sentence if sentence.endswith(".") else f"{sentence}." for sentence in sentences)
@@ -109,10 +118,13 @@ def _help(field: FieldInfo, kind: click.ParamType, default: str) -> str:
     return f"{text}  [{'; '.join(facts)}]" if facts else text
 
 
-def _choices(annotation: Any) -> Sequence[str]:
+def _choices(annotation: Any, kind: click.ParamType) -> Sequence[str]:
+    item = kind.item if isinstance(kind, CommaList) else kind
+    if isinstance(item, click.Choice):
+        return [str(choice) for choice in item.choices]
     if get_origin(annotation) is Literal:
         return [str(choice) for choice in get_args(annotation)]
-    return next(filter(None, map(_choices, get_args(annotation))), [])
+    return []
 
 
 def _range(field: FieldInfo) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import click
 import pytest
@@ -11,6 +11,9 @@ from pydantic import BaseModel, Field
 
 from lpff_ray.cli.settings import setting_options
 from lpff_ray.cli.verb import Verb
+from lpff_ray.registry import Registry
+
+FINDERS: Registry[object] = Registry("detector", "lpff_ray.test_finders", {"ours": "a:b", "new": "c:d"})
 
 
 class Settings(BaseModel):
@@ -26,6 +29,8 @@ class Settings(BaseModel):
     mirror: bool = Field(default=True, description="mirror images too")
     zip: bool = Field(default=False, description="one zip")
     base: str = ""
+    detector: Annotated[str, FINDERS] = Field(default="ours", description="what finds faces")
+    voters: tuple[Annotated[str, FINDERS], ...] = Field(default=(), description="what votes")
 
 
 @click.command(
@@ -58,6 +63,7 @@ def given(*arguments: str) -> dict[str, Any]:
         (["--no-mirror", "--zip"], {"mirror": False, "zip": True}),
         (["--mirror", "--folder"], {"mirror": True, "zip": False}),
         (["--base", "some=thing"], {"base": "some=thing"}),
+        (["--detector", "new", "--voters", "new,ours"], {"detector": "new", "voters": ["new", "ours"]}),
     ],
 )
 def test_only_what_was_given_is_set(arguments: list[str], settings: dict[str, Any]) -> None:
@@ -69,6 +75,7 @@ def test_only_what_was_given_is_set(arguments: list[str], settings: dict[str, An
     ("arguments", "message"),
     [
         (["--decoder", "ffmpeg"], "'ffmpeg' is not one of 'auto', 'pyav'"),
+        (["--detector", "other"], "'other' is not one of 'ours', 'new'"),
         (["--votes", "a,c"], "'c' is not one of 'a', 'b'"),
         (["--every-nth", "x"], "'x' is not a valid integer"),
         (["--densities", "0.1,x"], "'x' is not a valid float"),
@@ -93,6 +100,8 @@ def test_a_value_of_another_kind_is_refused(arguments: list[str], message: str) 
         "--mirror / --no-mirror Mirror images too. [default: --mirror]",
         "--zip / --folder One zip. [default: --folder]",
         "--base TEXT",
+        "--detector NAME What finds faces. One of ours, new. [default: ours]",
+        "--voters NAME,... What votes. Some of ours, new. [default: none]",
     ],
 )
 def test_the_help_says_what_the_field_does(line: str) -> None:
