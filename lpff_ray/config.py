@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -18,17 +18,17 @@ from pydantic import (
     model_validator,
 )
 
-from lpff_ray.decode.registry import AUTO, DECODERS, ORDER
+from lpff_ray.decode.registry import AUTO, VIDEO_DECODERS
 from lpff_ray.errors import UserError
 from lpff_ray.measure.registry import DETECTORS, EMBEDDINGS, ESTIMATORS, IMAGE_QUALITY, MEASURES
 from lpff_ray.registry import Registry
 from lpff_ray.storage.toml import read_toml
-from lpff_ray.types import MediaKind
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 _REGISTRIES: dict[str, Registry[Any]] = {
+    "decoder": VIDEO_DECODERS,
     "detector": DETECTORS,
     "pose_votes": ESTIMATORS,
     "embedding": EMBEDDINGS,
@@ -36,13 +36,6 @@ _REGISTRIES: dict[str, Registry[Any]] = {
     "measures": MEASURES,
 }
 _LATER: dict[str, Any] = {"measures": []}
-
-
-def choices(setting: str) -> list[str]:
-    """The names that a setting of MineConfig takes, those of other packages included."""
-    if setting == "decoder":
-        return [AUTO, *(name for name in DECODERS if name not in ORDER[MediaKind.PHOTO])]
-    return _REGISTRIES[setting].names()
 
 
 class MineConfig(BaseModel):
@@ -53,17 +46,29 @@ class MineConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    every: int | None = Field(default=None, ge=1, description="look at every Nth frame")
+    every: int | None = Field(
+        default=None, ge=1, description="look at every Nth frame (without every and fps: at all)"
+    )
     fps: float | None = Field(default=None, gt=0, description="look at this many frames per second")
-    segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, in seconds")
-    min_face_px: float = Field(default=64.0, ge=12, description="shorter side of the smallest face kept")
+    segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, seconds")
+    min_face_px: float = Field(
+        default=64.0, ge=12, description="shorter side of the smallest face kept, pixels"
+    )
     min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
-    decoder: str = Field(default="auto", description="what reads videos")
-    focal_factor: float = Field(default=1.0, gt=0, description="focal length over the frame's longer side")
-    detector: str = Field(default="blazeface", description="what finds the faces")
-    pose_votes: tuple[str, ...] = Field(default=(), description="optional models that vote on the pose")
-    embedding: str = Field(default="dlib-resnet", description="what tells identities apart")
-    iqa: str = Field(default="embedded", description="what measures image quality")
+    decoder: Annotated[str, VIDEO_DECODERS] = Field(
+        default=AUTO, description="what reads videos; auto tries them in turn"
+    )
+    focal_factor: float = Field(
+        default=1.0, gt=0, description="focal length of the camera over the frame's longer side"
+    )
+    detector: Annotated[str, DETECTORS] = Field(default="blazeface", description="what finds the faces")
+    pose_votes: tuple[Annotated[str, ESTIMATORS], ...] = Field(
+        default=(), description="optional models that vote on the pose beside the built-in ones"
+    )
+    embedding: Annotated[str, EMBEDDINGS] = Field(
+        default="dlib-resnet", description="what tells identities apart"
+    )
+    iqa: Annotated[str, IMAGE_QUALITY] = Field(default="embedded", description="what measures image quality")
     measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")
 
     @model_validator(mode="after")
@@ -75,7 +80,7 @@ class MineConfig(BaseModel):
     @field_validator("decoder", "detector", "embedding", "iqa")
     @classmethod
     def _known(cls, name: str, info: ValidationInfo) -> str:
-        known = choices(str(info.field_name))
+        known = _REGISTRIES[str(info.field_name)].names()
         if name not in known:
             raise ValueError(f"there is no {name!r}; choose from {', '.join(known)}")
         return name
@@ -84,7 +89,7 @@ class MineConfig(BaseModel):
     @classmethod
     def _in_one_order(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         """The same estimators in another order are the same configuration."""
-        known = choices(str(info.field_name))
+        known = _REGISTRIES[str(info.field_name)].names()
         for name in names:
             if name not in known:
                 raise ValueError(
