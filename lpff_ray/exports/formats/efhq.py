@@ -22,7 +22,7 @@ from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, face
 from lpff_ray.exports.lists.bins import selected_bin
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
-from lpff_ray.measure.pose_bins import bin_of
+from lpff_ray.measure.pose.bins import bin_of
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.schema import parquet_bytes
 

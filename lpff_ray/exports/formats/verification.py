@@ -81,7 +81,7 @@ class Verification(FaceFormat):
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
         # Not above: it needs torch, which takes seconds.
-        from lpff_ray.measure.chips import ARCFACE_POINTS, arcface_chip
+        from lpff_ray.measure.identity.chips import ARCFACE_POINTS, arcface_chip
 
         five = row["keypoints"]
         record: dict[str, Any] = {name: row[name] for name in ("path", "identity_id", "view", "track_id")}

@@ -9,7 +9,7 @@ from synthetic import joined, person, video
 
 from lpff_ray.curate.faces import faces_of
 from lpff_ray.curate.identity.tracks import Tracks, tracks_of
-from lpff_ray.measure.embeddings import DLIB
+from lpff_ray.measure.identity.embeddings import DLIB
 
 
 def tracks(table: pl.DataFrame) -> Tracks:
