@@ -39,10 +39,10 @@ _LATER: dict[str, Any] = {"measures": []}
 
 
 def choices(setting: str) -> list[str]:
-    """The names that a setting of MineConfig takes, those of other packages included."""
+    """The names that a setting of MineConfig takes, those of other packages included; none if it takes no names."""
     if setting == "decoder":
         return [AUTO, *(name for name in DECODERS if name not in ORDER[MediaKind.PHOTO])]
-    return _REGISTRIES[setting].names()
+    return _REGISTRIES[setting].names() if setting in _REGISTRIES else []
 
 
 class MineConfig(BaseModel):
@@ -53,15 +53,23 @@ class MineConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    every: int | None = Field(default=None, ge=1, description="look at every Nth frame")
+    every: int | None = Field(
+        default=None, ge=1, description="look at every Nth frame (without every and fps: at all)"
+    )
     fps: float | None = Field(default=None, gt=0, description="look at this many frames per second")
-    segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, in seconds")
-    min_face_px: float = Field(default=64.0, ge=12, description="shorter side of the smallest face kept")
+    segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, seconds")
+    min_face_px: float = Field(
+        default=64.0, ge=12, description="shorter side of the smallest face kept, pixels"
+    )
     min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
-    decoder: str = Field(default="auto", description="what reads videos")
-    focal_factor: float = Field(default=1.0, gt=0, description="focal length over the frame's longer side")
+    decoder: str = Field(default="auto", description="what reads videos; auto tries them in turn")
+    focal_factor: float = Field(
+        default=1.0, gt=0, description="focal length of the camera over the frame's longer side"
+    )
     detector: str = Field(default="blazeface", description="what finds the faces")
-    pose_votes: tuple[str, ...] = Field(default=(), description="optional models that vote on the pose")
+    pose_votes: tuple[str, ...] = Field(
+        default=(), description="optional models that vote on the pose beside the built-in ones"
+    )
     embedding: str = Field(default="dlib-resnet", description="what tells identities apart")
     iqa: str = Field(default="embedded", description="what measures image quality")
     measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")

@@ -1,7 +1,7 @@
-"""The demo: a clip whose every face is known, made at run time from a public-domain photo, and what mining says of it.
+"""The demo's clip, whose every face is known, and the errors of what was measured in it.
 
-The photo is scikit-image's astronaut (NASA's portrait of Eileen Collins, in the public domain). Each of the clip's
-shots moves it in one known way: across the frame, larger, turned in the image plane, and out of focus.
+The clip is made at run time from scikit-image's astronaut (NASA's portrait of Eileen Collins, in the public domain).
+Each of its shots moves the photo in one known way: across the frame, larger, turned in the image plane, out of focus.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from lpff_ray.geometry.transforms import apply, compose
-from lpff_ray.tables.read import scan, segments
 
 WIDTH, HEIGHT, FPS = 960, 540, 25
+MARK = "lpff-ray demo, version 1"  # in the clip's metadata: another version makes another clip
 FRAMES_PER_SHOT = 25
 SHOTS = {
     "moving": (90, 110, 140),
@@ -47,26 +45,46 @@ class DemoClip:
 
 
 def make_clip(path: Path) -> DemoClip:
-    """Write the clip (H.264, 960x540, 4 s); one that is there is made anew, byte for byte the same."""
+    """Write the clip (H.264, 960x540, 4 s), unless it is there already.
+
+    Made anew its bytes may differ, as the encoder's last bits do from process to process; to a run it would then be
+    another video.
+    """
     from skimage.data import astronaut  # imports much of scipy
 
-    photo = astronaut()
-    transforms, blur, shots = _script()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    clip = DemoClip(path, astronaut(), *_script())
+    if not _is_made(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        _write(clip, unfinished)
+        unfinished.replace(path)
+    return clip
+
+
+def _is_made(path: Path) -> bool:
+    """Whether the file is the clip of this version of the demo."""
+    try:
+        with av.open(str(path)) as container:
+            return container.metadata.get("comment") == MARK
+    except (OSError, av.FFmpegError):
+        return False
+
+
+def _write(clip: DemoClip, path: Path) -> None:
+    with av.open(str(path), "w", format="mp4") as container:
+        container.metadata["comment"] = MARK
         stream = container.add_stream(
             "libx264", rate=FPS, options={"crf": "16", "preset": "medium", "threads": "1"}
         )
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for transform, sigma, shot in zip(transforms, blur, shots, strict=True):
-            picture = cv2.warpAffine(
-                photo, transform, (WIDTH, HEIGHT), flags=cv2.INTER_AREA, borderValue=SHOTS[shot]
+        for transform, sigma, shot in zip(clip.transforms, clip.blur, clip.shots, strict=True):
+            pixels = cv2.warpAffine(
+                clip.photo, transform, (WIDTH, HEIGHT), flags=cv2.INTER_AREA, borderValue=SHOTS[shot]
             )
             if sigma > 0:
-                picture = cv2.GaussianBlur(picture, (0, 0), float(sigma))
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+                pixels = cv2.GaussianBlur(pixels, (0, 0), float(sigma))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
-    return DemoClip(path, photo, transforms, blur, shots)
 
 
 def _script() -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
@@ -89,23 +107,42 @@ def _script() -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
     return np.array(transforms), np.array(blur), names
 
 
-def known_against_measured(clip: DemoClip, out: str) -> list[Table | str]:
-    """What is known of the clip beside what the tables say, and the first rows of the faces table."""
-    faces = scan(out).collect()
+@dataclass(frozen=True)
+class ShotErrors:
+    """What was measured in one shot against what is known of it, relative to the clip's first frame.
+
+    frames: with a face found, of `of`. Errors are (mean, largest) of absolute values: position and size in percent of
+    the face, roll in degrees; None if no face was found. blur (sigma, pixels) and sharpness: (first, last) frame.
+    """
+
+    shot: str
+    frames: int
+    of: int
+    position: tuple[float, float] | None = None
+    size: tuple[float, float] | None = None
+    roll: tuple[float, float] | None = None
+    blur: tuple[float, float] | None = None
+    sharpness: tuple[float, float] | None = None
+
+
+def known_against_measured(clip: DemoClip, faces: pl.DataFrame) -> list[ShotErrors]:
+    """The errors of a run over the clip, shot by shot. faces: its faces table."""
     main = faces.sort("face_px", descending=True).unique("frame_index", keep="first").sort("frame_index")
+    if main.is_empty():
+        return [ShotErrors(shot, 0, clip.shots.count(shot)) for shot in dict.fromkeys(clip.shots)]
     reference = main.row(0, named=True)
-    start = clip.transforms[0]
+    start = clip.transforms[reference["frame_index"]]
     centre = np.array(reference["bbox"]).reshape(2, 2).mean(0)
     back = np.linalg.inv(np.vstack([start, [0, 0, 1]]))[:2]
     rows = []
     for row in main.iter_rows(named=True):
         moved = compose(clip.transforms[row["frame_index"]], back)
-        where = apply(moved, centre)
+        expected = apply(moved, centre)
         box = np.array(row["bbox"]).reshape(2, 2)
         rows.append(
             {
                 "shot": clip.shots[row["frame_index"]],
-                "place": float(np.linalg.norm(box.mean(0) - where)) / row["face_px"] * 100,
+                "position": float(np.linalg.norm(box.mean(0) - expected)) / row["face_px"] * 100,
                 "size": (row["face_px"] / reference["face_px"] / np.linalg.norm(moved[:, 0]) - 1) * 100,
                 "roll": row["roll"] - reference["roll"] - np.degrees(np.arctan2(moved[1, 0], moved[0, 0])),
                 "blur": clip.blur[row["frame_index"]],
@@ -113,59 +150,16 @@ def known_against_measured(clip: DemoClip, out: str) -> list[Table | str]:
             }
         )
     errors = pl.DataFrame(rows)
-    table = Table(
-        title="Measured against known, relative to the first frame: mean and largest error", box=SIMPLE_HEAD
-    )
-    for name in ("shot", "found", "place, %", "size, %", "roll, deg", "blur, px", "sharpness"):
-        table.add_column(name, justify="left" if name == "shot" else "right", no_wrap=True)
-    for shot in dict.fromkeys(clip.shots):
-        part = errors.filter(pl.col("shot") == shot)
-        if not len(part):
-            table.add_row(shot, f"0/{clip.shots.count(shot)}")
-            continue
-        table.add_row(
-            shot,
-            f"{len(part)}/{clip.shots.count(shot)}",
-            *(_mean_and_worst(part[name].to_numpy()) for name in ("place", "size", "roll")),
-            f"{part['blur'][0]:.0f} to {part['blur'][-1]:.0f}",
-            f"{part['sharpness'][0]:.2f} to {part['sharpness'][-1]:.2f}",
-        )
-    shots = int(segments(out)["shots"].sum())
-    known = len(set(clip.shots))
     return [
-        table,
-        f"shots: {known} known, {shots} found; tracks: {faces['track_id'].n_unique()}",
-        first_rows(faces),
+        _shot_errors(shot, clip.shots.count(shot), errors.filter(pl.col("shot") == shot))
+        for shot in dict.fromkeys(clip.shots)
     ]
 
 
-def _mean_and_worst(errors: NDArray[np.float64]) -> str:
-    return f"{np.abs(errors).mean():.1f}, {np.abs(errors).max():.1f}"
-
-
-def first_rows(faces: pl.DataFrame, count: int = 8) -> Table:
-    """The most telling columns of the first faces."""
-    table = Table(title=f"First of {len(faces)} faces", box=SIMPLE_HEAD)
-    columns = {
-        "frame_index": "frame",
-        "bbox": "x0 y0 x1 y1",
-        "det_score": "score",
-        "yaw": "yaw",
-        "pitch": "pitch",
-        "roll": "roll",
-        "pose_bin": "pose_bin",
-        "sharpness": "sharpness",
-    }
-    for header in columns.values():
-        table.add_column(header, justify="right", no_wrap=True)
-    for row in faces.head(count).select(*columns).iter_rows():
-        table.add_row(*(_cell(value) for value in row))
-    return table
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    if isinstance(value, list):
-        return " ".join(f"{number:.0f}" for number in value)
-    return str(value)
+def _shot_errors(shot: str, frames: int, errors: pl.DataFrame) -> ShotErrors:
+    if errors.is_empty():
+        return ShotErrors(shot, 0, frames)
+    absolute = {name: errors[name].abs() for name in ("position", "size", "roll")}
+    worst = {name: (float(series.mean() or 0), float(series.max() or 0)) for name, series in absolute.items()}  # type: ignore[arg-type]
+    ends = {name: (float(errors[name][0]), float(errors[name][-1])) for name in ("blur", "sharpness")}
+    return ShotErrors(shot, len(errors), frames, **worst, **ends)

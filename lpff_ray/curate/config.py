@@ -34,24 +34,35 @@ class DedupeConfig(BaseModel):
         default=None,
         gt=0,
         lt=1.4,
-        description="mean distance between the tracks of two clusters that are one person",
+        description="mean distance between the tracks of one person (dlib-resnet: 0.25, ArcFace: 1.05)",
     )
     unclear_cost: float | None = Field(
         default=None,
         ge=0,
         lt=2,
-        description="taken off the squared distance allowed, for each track without a clear face",
+        description="taken off the squared distance allowed, for each track without a clear face "
+        "(dlib-resnet: 0.02, ArcFace: 0.2)",
     )
-    duplicate_distance: float | None = Field(default=None, gt=0, lt=2, description="between two duplicates")
-    duplicate_degrees: float = Field(default=4.0, gt=0, le=60, description="rotation between two duplicates")
+    duplicate_distance: float | None = Field(
+        default=None,
+        gt=0,
+        lt=2,
+        description="distance between the embeddings of two duplicates (dlib-resnet: 0.2, ArcFace: 0.6)",
+    )
+    duplicate_degrees: float = Field(
+        default=4.0, gt=0, le=60, description="rotation between two duplicates, degrees"
+    )
     duplicate_bits: int = Field(
-        default=10, ge=0, le=32, description="of 64 that differ in the perceptual hash"
+        default=10,
+        ge=0,
+        le=32,
+        description="bits of 64 in which the perceptual hashes of two duplicates differ",
     )
     duplicate_expression: float = Field(
         default=1.0,
         gt=0,
         le=100,
-        description="of mouth, eyes and brows between two duplicates; 1 just shows, 100 is anything",
+        description="how far mouth, eyes and brows of two duplicates differ: 1 just shows, 100 is anything",
     )
     clip_agreement: float = Field(
         default=0.7,

@@ -22,7 +22,7 @@ from PIL import Image
 from tablecheck import assert_same_faces
 
 import lpff_ray
-from lpff_ray.cli.demo import FPS, HEIGHT, WIDTH, DemoClip
+from lpff_ray.cli.demo_clip import FPS, HEIGHT, WIDTH, DemoClip
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.measure import measurer as faces_module

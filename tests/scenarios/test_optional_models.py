@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from click.testing import CliRunner
 from skimage.data import astronaut
 from small_weights import SmallHyperIqa, SmallIResNet, SmallSixDRepNet, onnx_of_means, randomised
-from typer.testing import CliRunner
 
 import lpff_ray
 from lpff_ray.cli.main import app

@@ -11,8 +11,9 @@ from clips import write_clip
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.plan.planner import plan_videos, segments
-from lpff_ray.plan.sources import Source
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import segments
 from lpff_ray.tables.failure_causes import failure_causes, grouped, normalised
 from lpff_ray.tables.run import Run
 
@@ -76,7 +77,7 @@ def test_the_most_frequent_cause_comes_first_and_shows_an_attempt_that_kept_its_
 
 def test_logs_and_the_quarantine_table_are_read_together(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 50)
-    run = Run(str(tmp_path / "out"), MineConfig(every=10, segment_seconds=1))
+    run = Run(str(tmp_path / "out"), MineConfig(every=10, segment_seconds=1)).begin()
     videos = plan_videos([Source(str(clip))])
     run.commit_plan(videos)
     first, second = segments(videos[0], 1)

@@ -10,8 +10,9 @@ from clips import write_clip
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.plan.planner import plan_videos, segments
-from lpff_ray.plan.sources import Source
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import segments
 from lpff_ray.tables.run import Run
 from lpff_ray.tables.status import Problem, status
 
@@ -31,7 +32,7 @@ def test_a_finished_run(demo_run: Path) -> None:
 def test_a_run_that_has_only_failed_so_far(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 50)
     (tmp_path / "text.mp4").write_text("no video")
-    run = Run(str(tmp_path / "out"), MineConfig(every=10, segment_seconds=1))
+    run = Run(str(tmp_path / "out"), MineConfig(every=10, segment_seconds=1)).begin()
     videos = plan_videos([Source(str(clip)), Source(str(tmp_path / "text.mp4"))])
     run.commit_plan(videos)
     planned = segments(next(video for video in videos if video.uri == str(clip)), 1)

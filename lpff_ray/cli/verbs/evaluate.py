@@ -1,42 +1,47 @@
-"""The command line's `lpff-ray evaluate verification`."""
+"""`lpff-ray evaluate verification`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Any
 
-import typer
+import click
 from rich.table import Table
 
-from lpff_ray.monitoring.console import console
+import lpff_ray
+from lpff_ray.cli.options import argument, as_json, device, option
+from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.verb import Verb, VerbGroup
 
-app = typer.Typer(help="Measure an embedding on an exported benchmark.", no_args_is_help=True)
 
-
-@app.callback()
-def _evaluate() -> None:  # with one command and no callback, typer would take the command for the group
+@click.group(cls=VerbGroup)
+def evaluate() -> None:
     """Measure an embedding on an exported benchmark."""
 
 
-@app.command()
-def verification(
-    dest: Annotated[
-        str, typer.Argument(metavar="DEST", help="The --dest of an export --format verification.")
-    ],
-    embedding: Annotated[
-        str, typer.Option(help='"run", what the faces were mined with, or a plug-in, which embeds the crops.')
-    ] = "run",
-    device: Annotated[str, typer.Option(help="Where a plug-in runs: cpu or cuda.")] = "cpu",
-) -> None:
-    """ROC, AUC, EER and TAR at FAR on each pair list; writes DEST/evaluation.json and DEST/roc.png."""
-    from lpff_ray.exports.evaluation.verification import EVALUATION, PLOT, evaluate_verification
+@evaluate.command(cls=Verb)
+@argument("dest", metavar="DEST", about="The --dest of an export --format verification.")
+@option(
+    "--embedding",
+    default="run",
+    metavar="NAME",
+    help="run: what the faces were mined with; or an optional model, which embeds the crops.",
+    show_default=True,
+)
+@device
+@as_json
+def verification(dest: str, embedding: str, device: str, as_json: bool) -> None:
+    """ROC, AUC, EER and TAR at FAR on each list of pairs.
 
-    evaluation = evaluate_verification(dest, embedding, device)
-    for part in _shown(evaluation):
-        console.print(part)
-    console.print(f"figures: {dest}/{EVALUATION}; curves: {dest}/{PLOT}")
+    Writes DEST/evaluation.json and DEST/roc.png.
+    """
+    evaluation = lpff_ray.evaluate(dest, embedding, device)
+    report(as_json, {"dest": dest, **evaluation}, _shown(dest, evaluation))
 
 
-def _shown(evaluation: dict[str, Any]) -> list[Table | str]:
+def _shown(dest: str, evaluation: dict[str, Any]) -> Iterator[Shown]:
+    from lpff_ray.exports.evaluation.verification import EVALUATION, PLOT
+
     lists: dict[str, dict[str, Any]] = evaluation["lists"]
     fars = list(dict.fromkeys(far for found in lists.values() for far in found.get("tar_at_far", ())))
     table = Table(
@@ -52,5 +57,9 @@ def _shown(evaluation: dict[str, Any]) -> list[Table | str]:
             figures += [f"{point['tar']:.4f}" if point else "-" for point in points]
         table.add_row(name, *counts, *figures)
         notes += [f"{name}: {note}" for note in found["notes"]]
-    caution = [evaluation["caution"]] if evaluation["caution"] else []
-    return [f"embedding: {evaluation['embedding']}", table, *notes, *caution]
+    yield f"embedding: {evaluation['embedding']}"
+    yield table
+    yield from notes
+    if evaluation["caution"]:
+        yield evaluation["caution"]
+    yield f"figures: {dest}/{EVALUATION}; curves: {dest}/{PLOT}"

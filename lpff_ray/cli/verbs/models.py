@@ -1,81 +1,123 @@
-"""The command line's `lpff-ray models list | pull | verify`."""
+"""`lpff-ray models list | pull | verify`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-import typer
+import click
 from rich.table import Column, Table
 
+from lpff_ray.cli.options import argument, as_json
+from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.verb import Verb, VerbGroup
 from lpff_ray.errors import UserError
-from lpff_ray.models import store
-from lpff_ray.models.cards import ModelCard, PluginCard, load_cards, load_plugins, verify
-from lpff_ray.monitoring.console import console
-
-app = typer.Typer(help="The model store: cards, plug-ins, hashes.", no_args_is_help=True)
-
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME...]", help="Models; default all that are here.")
-]
 
 
-@app.command("list")
-def list_models() -> None:
+@click.group(cls=VerbGroup)
+def models() -> None:
+    """The model store: cards of models, their licences, files and hashes."""
+
+
+@models.command("list", cls=Verb)
+@as_json
+def list_models(as_json: bool) -> None:
     """The models, what they are for, their licences and where they come from."""
+    from lpff_ray.models import store
+    from lpff_ray.models.cards import load_cards, load_plugins
+
+    embedded = [
+        {
+            "name": card.name,
+            "task": card.task,
+            "licence": card.licence,
+            "from": f"pip package {card.package}",
+            "files": [{"size_bytes": card.size_bytes, "sha256": card.sha256}],
+            "note": "",
+        }
+        for card in load_cards().values()
+    ]
+    optional = [
+        {
+            "name": plugin.name,
+            "task": plugin.task,
+            "licence": plugin.licence,
+            "from": "the model store" if store.is_stored(plugin) else "not pulled",
+            "files": [{"size_bytes": file.size_bytes, "sha256": file.sha256} for file in plugin.files],
+            "note": "" if plugin.batch == "any" else plugin.batch,
+        }
+        for plugin in load_plugins().values()
+    ]
+    result = {"models": embedded + optional, "store": str(store.store_folder())}
+    report(as_json, result, _listed(result, store.MIRROR))
+
+
+def _listed(result: dict[str, Any], mirror: str) -> Iterator[Shown]:
     table = Table(Column("name", no_wrap=True), "task", "licence", "from", "MB", "sha256")
-    for card in load_cards().values():
-        package = f"pip package {card.package}"
+    for model in result["models"]:
+        sizes = [file["size_bytes"] for file in model["files"]]
+        hashes = [file["sha256"] for file in model["files"]]
         table.add_row(
-            card.name, card.task, card.licence, package, _megabytes(card.size_bytes), card.sha256[:12]
+            *(model[key] for key in ("name", "task", "licence", "from")),
+            "\n".join("" if size is None else f"{size / 1e6:.1f}" for size in sizes),
+            "\n".join(sha256[:12] if sha256 else "not known" for sha256 in hashes),
         )
-    for plugin in load_plugins().values():
-        table.add_row(
-            plugin.name,
-            plugin.task,
-            plugin.licence,
-            "the model store" if store.is_stored(plugin) else "not pulled",
-            "\n".join(_megabytes(file.size_bytes) for file in plugin.files),
-            "\n".join(file.sha256[:12] if file.sha256 else "not known" for file in plugin.files),
-        )
-    console.print(table)
-    for plugin in load_plugins().values():
-        if plugin.batch != "any":
-            console.print(f"{plugin.name}: {plugin.batch}")
-    console.print(f"model store: {store.store_folder()}; another place: {store.MIRROR}=PLACE")
+    yield table
+    yield from (f"{model['name']}: {model['note']}" for model in result["models"] if model["note"])
+    yield f"model store: {result['store']}; to have it elsewhere: {mirror}=FOLDER or URI"
 
 
-@app.command()
-def pull(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plug-ins.")]) -> None:
-    """Fetch plug-ins into the model store, from LPFF_RAY_MODELS or their card's addresses, and check their hashes."""
-    for card in [store.plugin(name) for name in names]:
-        for line in store.pull(card):
-            console.print(line)
+@models.command(cls=Verb)
+@argument(
+    "names", metavar="NAME...", nargs=-1, required=True, about="Optional models; see lpff-ray models list."
+)
+@as_json
+def pull(names: Sequence[str], as_json: bool) -> None:
+    """Fetch optional models into the model store and check their hashes.
+
+    They come from LPFF_RAY_MODELS, if that names a mirror, or from the addresses on their cards.
+    """
+    from lpff_ray.models import store
+
+    cards = [store.plugin(name) for name in names]
+    if as_json:
+        report(True, {"pulled": {card.name: store.pull(card) for card in cards}}, ())
+    for card in [] if as_json else cards:
+        report(False, {}, store.pull(card))  # one by one: a large one takes minutes
 
 
-@app.command("verify")
-def verify_models(names: Names = None) -> None:
+@models.command(cls=Verb)
+@argument("names", metavar="[NAME...]", nargs=-1, about="Models; without any, all that are here.")
+@as_json
+def verify(names: Sequence[str], as_json: bool) -> None:
     """Compare models with the hashes on their cards."""
-    embedded, plugins = load_cards(), load_plugins()
-    cards: list[ModelCard | PluginCard] = []
-    for name in names or []:
-        cards.append(embedded[name] if name in embedded else store.plugin(name))
-    if not names:
-        cards = [*embedded.values(), *(card for card in plugins.values() if store.is_stored(card))]
-    wrong = []
-    for card in cards:
-        try:
-            if isinstance(card, ModelCard):
-                verify(card)
-                console.print(f"{card.path()}: sha256 as on its card")
-            else:
-                console.print("\n".join(store.verify_plugin(card)))
-        except UserError as error:
-            wrong.append(str(error))
-    if len(wrong) > 1:
-        console.print("\n".join(wrong[:-1]))
+    checked = list(_verified(names))
+    good = [line for model in checked if model["ok"] for line in model["lines"]]
+    wrong = [line for model in checked if not model["ok"] for line in model["lines"]]
+    report(as_json, {"ok": not wrong, "models": checked}, good + wrong[:-1])
     if wrong:
         raise UserError(wrong[-1])
 
 
-def _megabytes(size: int | None) -> str:
-    return "" if size is None else f"{size / 1e6:.1f}"
+def _verified(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """For each of the models: its name, whether it is as on its card, and lines that say so."""
+    from lpff_ray.models import store
+    from lpff_ray.models.cards import ModelCard, PluginCard, load_cards, load_plugins
+    from lpff_ray.models.cards import verify as verify_card
+
+    embedded, plugins = load_cards(), load_plugins()
+    cards: list[ModelCard | PluginCard]
+    if names:
+        cards = [embedded[name] if name in embedded else store.plugin(name) for name in names]
+    else:
+        cards = [*embedded.values(), *(card for card in plugins.values() if store.is_stored(card))]
+    for card in cards:
+        try:
+            if isinstance(card, ModelCard):
+                verify_card(card)
+                lines = [f"{card.path()}: sha256 as on its card"]
+            else:
+                lines = store.verify_plugin(card)
+            yield {"name": card.name, "ok": True, "lines": lines}
+        except UserError as error:
+            yield {"name": card.name, "ok": False, "lines": [str(error)]}

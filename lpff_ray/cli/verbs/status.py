@@ -1,89 +1,77 @@
-"""How far a run is, in words and small tables."""
+"""`lpff-ray status`."""
 
 from __future__ import annotations
 
-import polars as pl
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
 from rich.table import Table
 
-from lpff_ray.monitoring.console import counted
-from lpff_ray.tables.read import quarantine, segments, videos
+from lpff_ray.cli.options import as_json, option, out
+from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.verb import Verb
+from lpff_ray.monitoring.wording import counted
 
-MOST_FAILURES = 20
+if TYPE_CHECKING:
+    from lpff_ray.tables.failure_causes import FailureCause
+    from lpff_ray.tables.status import RunStatus
+
+MOST_PROBLEMS = 20
 
 
-def describe(out: str) -> list[Table | str]:
-    """Counts by status, rates, where the time went, and what failed. Raises UserError if `out` holds no run."""
-    listed, mined, given_up = videos(out), segments(out), quarantine(out)
-    planned = int(listed["segments"].sum())
-    done = int(listed["segments_done"].sum())
-    counts = listed.group_by("status").len().sort("status")
-    parts: list[Table | str] = [
-        f"{out}: {done} of {planned} segments mined, {len(given_up)} in quarantine; "
-        + ", ".join(f"{counted(count, 'video')} {status}" for status, count in counts.iter_rows())
-    ]
-    seconds = float(mined["seconds_total"].sum() or 0.0)
-    frames, faces = int(mined["frames_looked_at"].sum()), int(mined["faces"].sum())
-    if seconds > 0:
-        parts.append(
-            f"{faces} faces in {frames} frames ({int(mined['frames_missing'].sum())} frames missing, "
-            f"{int(mined['faces_rejected'].sum())} faces below the gates); {frames / seconds:.1f} frames/s per thread"
-        )
-        parts.append(_stages(mined, seconds, frames, faces))
-    failures = pl.concat(
-        [
-            listed.filter(pl.col("status").is_in(["unreadable", "not_media"])).select(
-                "uri", pl.col("status").alias("what"), pl.col("reason").alias("why")
-            ),
-            _incomplete(listed),
-            given_up.select(
-                "uri",
-                pl.format("{} at {}", "segment_id", "stage").alias("what"),
-                pl.format("{}: {}", "kind", "message").alias("why"),
-            ),
-        ]
+@click.command(cls=Verb)
+@out
+@option("--failures", is_flag=True, help="Also show what failed by cause, the most frequent first.")
+@as_json
+def status(out: str, failures: bool, as_json: bool) -> None:
+    """How far a run is, how fast it was, what failed."""
+    from lpff_ray.tables.failure_causes import failure_causes
+    from lpff_ray.tables.status import status as status_of
+
+    found = status_of(out)
+    causes = failure_causes(out) if failures else []
+    result = found.to_dict()
+    if failures:
+        result["failures"] = [asdict(cause) for cause in causes]
+    report(as_json, result, [*_shown(found), *(_causes(out, causes) if failures else ())])
+
+
+def _shown(status: RunStatus) -> Iterator[Shown]:
+    yield (
+        f"{status.out}: {status.segments_done} of {status.segments_planned} segments mined, "
+        f"{status.quarantined} in quarantine; "
+        + ", ".join(f"{counted(count, 'video')} {name}" for name, count in status.videos.items())
     )
-    if len(failures):
-        parts.append(_failures(failures))
-    return parts
-
-
-def _stages(mined: pl.DataFrame, seconds: float, frames: int, faces: int) -> Table:
-    table = Table("stage", "seconds", "share", "ms per frame", "ms per face", title="Where the time went")
-    for name in mined.columns:
-        spent = float(mined[name].sum() or 0.0) if name.startswith("seconds_") else 0.0
-        if spent:
-            table.add_row(
-                name.removeprefix("seconds_"),
-                f"{spent:.1f}",
-                f"{spent / seconds:.0%}",
-                f"{1e3 * spent / max(frames, 1):.2f}",
-                f"{1e3 * spent / max(faces, 1):.2f}",
-            )
-    return table
-
-
-def _incomplete(listed: pl.DataFrame) -> pl.DataFrame:
-    """Videos that were mined but not whole: damaged inside, or cut off."""
-    mined, missing = pl.col("frames_looked_at"), pl.col("frames_missing")
-    damaged = pl.format("{} of {} frames missing", missing, mined + missing)
-    return listed.filter((missing > 0) | ((pl.col("status") == "done") & (pl.col("reason") != ""))).select(
-        "uri",
-        pl.when(missing > 0).then(damaged).otherwise(pl.lit("incomplete")).alias("what"),
-        pl.when(pl.col("reason") == "")
-        .then(pl.lit("damaged: these frames can not be decoded"))
-        .otherwise("reason")
-        .alias("why"),
-    )
-
-
-def _failures(failures: pl.DataFrame) -> Table:
-    table = Table("source", "what", "why", title="What failed")
-    for row in failures.head(MOST_FAILURES).iter_rows():
-        table.add_row(*row)
-    if len(failures) > MOST_FAILURES:
-        table.add_row(
-            "...",
-            f"{len(failures) - MOST_FAILURES} more",
-            "see lpff_ray.videos(OUT), lpff_ray.quarantine(OUT)",
+    if status.seconds > 0:
+        yield (
+            f"{status.faces} faces in {status.frames} frames ({status.frames_missing} frames missing, "
+            f"{status.faces_rejected} faces below the gates); {status.frames_per_second:.1f} frames/s per thread"
         )
-    return table
+        table = Table("stage", "seconds", "share", "ms per frame", "ms per face", title="Where the time went")
+        for stage in status.stages:
+            figures = f"{stage.ms_per_frame:.2f}", f"{stage.ms_per_face:.2f}"
+            table.add_row(stage.stage, f"{stage.seconds:.1f}", f"{stage.share:.0%}", *figures)
+        yield table
+    if status.problems:
+        table = Table("source", "what", "why", title="What failed")
+        for problem in status.problems[:MOST_PROBLEMS]:
+            table.add_row(problem.uri, problem.what, problem.why)
+        if len(status.problems) > MOST_PROBLEMS:
+            more = len(status.problems) - MOST_PROBLEMS
+            table.add_row("...", f"{more} more", "see lpff_ray.videos(OUT), lpff_ray.quarantine(OUT)")
+        yield table
+
+
+def _causes(out: str, causes: list[FailureCause]) -> Iterator[Shown]:
+    """Two or three lines a cause: a table would break long messages and paths."""
+    if not causes:
+        yield "no attempt failed, as far as the logs reach"
+    for cause in causes:
+        where = f"{cause.stage}: {cause.kind}: {cause.message}"
+        yield f"{counted(cause.count, 'failure')} of {counted(cause.items, 'segment')}: {where}"
+        yield f"    {cause.quarantined} of them given up; for example {cause.uri or 'a source that is not known'}"
+        if cause.log:
+            what = "traceback" if cause.traceback else "details"
+            yield f"    {what}: {out.rstrip('/')}/{cause.log}"

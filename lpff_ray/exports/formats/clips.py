@@ -55,10 +55,12 @@ class Clips(ExportFormat):
     sound: keep the sound, copied as it is.
     """
 
-    min_frames: int = Field(default=2, ge=2)
-    copy_packets: bool = True
-    crf: int = Field(default=18, ge=0, le=51)
-    sound: bool = True
+    min_frames: int = Field(
+        default=2, ge=2, description="fewest frames of a track; shorter ones are left out"
+    )
+    copy_packets: bool = Field(default=True, description="copy the video's own packets where that is exact")
+    crf: int = Field(default=18, ge=0, le=51, description="x264's quality of clips encoded anew, 0 is best")
+    sound: bool = Field(default=True, description="keep the sound, copied as it is")
 
     name: ClassVar[str] = "clips"
 

@@ -30,8 +30,8 @@ class ControlNet(FaceFormat):
     size: of the pictures, pixels. captions: file or fsspec URI of a user's captions, see `prompts.captions_for`.
     """
 
-    size: int = Field(default=512, ge=64, le=2048)
-    captions: str = ""
+    size: int = Field(default=512, ge=64, le=2048, description="side of the pictures, pixels")
+    captions: str = Field(default="", description="file or fsspec URI of your own captions")
 
     name: ClassVar[str] = "controlnet"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", "landmarks", *PROMPT_COLUMNS)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, faces_of, read_made
 from lpff_ray.exports.lists.bins import selected_bin
@@ -49,7 +50,7 @@ class EfhqTables(ExportFormat):
     by_bin: a table per clip and soft bin, in a folder per bin, as after EFHQ's review of its bins by hand.
     """
 
-    by_bin: bool = False
+    by_bin: bool = Field(default=False, description="a table per clip and bin, in a folder per bin")
 
     name: ClassVar[str] = "efhq"
     columns: ClassVar[tuple[str, ...]] = (

@@ -49,11 +49,18 @@ class Eg3d(FaceFormat):
     FFHQ's. zip: `dataset.zip`, no folder.
     """
 
-    size: Literal[256, 512] = 512
-    mirror: bool = True
-    start: int = Field(default=0, ge=0)
-    base: str = ""
-    zip: bool = False
+    size: Literal[256, 512] = Field(default=512, description="side of the crops, pixels")
+    mirror: bool = Field(
+        default=True, description="also the mirror image of each picture, with the number after it"
+    )
+    start: int = Field(
+        default=0, ge=0, description="number of the first picture; with a base, the one after its highest"
+    )
+    base: str = Field(
+        default="",
+        description="a data set (folder, zip or dataset.json) whose labels stand before the new ones",
+    )
+    zip: bool = Field(default=False, description="one dataset.zip, or a folder")
 
     name: ClassVar[str] = "eg3d"
     columns: ClassVar[Sequence[str]] = COLUMNS

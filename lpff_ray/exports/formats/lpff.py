@@ -41,9 +41,15 @@ class Lpff(FaceFormat):
     first picture in the lists.
     """
 
-    realign: int = Field(2400, ge=0, le=4096)
-    eg3d_start: int = Field(AFTER_FFHQ_EG3D, ge=0)
-    stylegan_start: int = Field(AFTER_FFHQ_STYLEGAN, ge=0)
+    realign: int = Field(
+        2400, ge=0, le=4096, description="side of the pictures in realign2400/, pixels; 0 leaves them out"
+    )
+    eg3d_start: int = Field(
+        AFTER_FFHQ_EG3D, ge=0, description="number of the first picture in EG3D's list; FFHQ's end before it"
+    )
+    stylegan_start: int = Field(
+        AFTER_FFHQ_STYLEGAN, ge=0, description="number of the first picture in StyleGAN's list"
+    )
 
     name: ClassVar[str] = "lpff"
     columns: ClassVar[Sequence[str]] = (*COLUMNS, "face_index")

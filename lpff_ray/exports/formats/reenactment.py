@@ -84,13 +84,22 @@ class Reenactment(ExportFormat):
     min_size: least longer side of that union, pixels.
     """
 
-    size: int = Field(default=256, ge=16, le=2048)
-    image: Literal["png", "mp4"] = "png"
-    min_frames: int = Field(default=64, ge=2)
-    max_frames: int = Field(default=1024, ge=2)
-    min_overlap: float = Field(default=0.25, ge=0, lt=1)
-    increase: float = Field(default=0.1, ge=0, le=2)
-    min_size: int = Field(default=128, ge=1)
+    size: int = Field(default=256, ge=16, le=2048, description="side of the pictures, pixels")
+    image: Literal["png", "mp4"] = Field(default="png", description="pictures, or a video per clip")
+    min_frames: int = Field(
+        default=64, ge=2, description="fewest frames of a clip; shorter ones are left out"
+    )
+    max_frames: int = Field(default=1024, ge=2, description="most frames of a clip; longer ones are split")
+    min_overlap: float = Field(
+        default=0.25, ge=0, lt=1, description="IoU with the clip's first box below which a new clip begins"
+    )
+    increase: float = Field(
+        default=0.1,
+        ge=0,
+        le=2,
+        description="margin around the boxes on each side, in units of their longer side",
+    )
+    min_size: int = Field(default=128, ge=1, description="least longer side of a clip's boxes, pixels")
 
     name: ClassVar[str] = "reenactment"
 

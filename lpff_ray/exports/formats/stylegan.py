@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, read_made
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
@@ -28,9 +29,9 @@ class StyleGan(FaceFormat):
     size: of the crops, pixels. image: "png" | "jpg". zip: `dataset.zip` instead of a folder.
     """
 
-    size: Literal[512, 1024] = 1024
-    image: Literal["png", "jpg"] = "png"
-    zip: bool = False
+    size: Literal[512, 1024] = Field(default=1024, description="side of the crops, pixels")
+    image: Literal["png", "jpg"] = Field(default="png", description="how the crops are stored")
+    zip: bool = Field(default=False, description="one dataset.zip, or a folder")
 
     name: ClassVar[str] = "stylegan"
     columns: ClassVar[Sequence[str]] = ("keypoints",)

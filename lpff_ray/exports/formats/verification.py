@@ -41,9 +41,11 @@ class Verification(FaceFormat):
     two frames of one video in which a person is compared with themselves.
     """
 
-    pairs: int = Field(default=20_000, ge=2)
-    seed: int = Field(default=0, ge=0)
-    gap_s: float = Field(default=1.0, ge=0)
+    pairs: int = Field(default=20_000, ge=2, description="most pairs in a list, both kinds together")
+    seed: int = Field(default=0, ge=0, description="seed of the draw")
+    gap_s: float = Field(
+        default=1.0, ge=0, description="least seconds between two frames of one video that make a pair"
+    )
 
     name: ClassVar[str] = "verification"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", "track_id", "face_index", "pose_bin", "embedding")

@@ -56,11 +56,13 @@ class WebDataset(FaceFormat):
     shuffle: order faces by a hash of their face_id and not by rank; readers shuffle only within a few shards.
     """
 
-    size: int = Field(default=512, ge=16, le=4096)
-    image: Literal["jpg", "png"] = "jpg"
-    shard_size: int = Field(default=1000, ge=1)
-    label: Literal["none", "identity", "bin"] = "none"
-    shuffle: bool = True
+    size: int = Field(default=512, ge=16, le=4096, description="side of the crops, pixels")
+    image: Literal["jpg", "png"] = Field(default="jpg", description="how the crops are stored")
+    shard_size: int = Field(default=1000, ge=1, description="most faces in a shard")
+    label: Literal["none", "identity", "bin"] = Field(
+        default="none", description="what the class in .cls stands for"
+    )
+    shuffle: bool = Field(default=True, description="order faces by a hash of their face_id, or by rank")
 
     name: ClassVar[str] = "webdataset"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", *_MEASURED)
