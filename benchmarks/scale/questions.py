@@ -28,7 +28,8 @@ from lpff_ray.config import MineConfig
 from lpff_ray.plan.video import Video
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.compact import compact
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "questions.md"
 _QUESTION = re.compile(

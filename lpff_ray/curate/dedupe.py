@@ -23,7 +23,7 @@ from lpff_ray.monitoring.wording import counted
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device
 from lpff_ray.tables import curated, read, schema
-from lpff_ray.tables.run import open_run_folder
+from lpff_ray.tables.run_folder import open_run_folder
 
 SAME_VIDEO, OTHER_VIDEO = "same_video", "other_video"  # the rules by which a face is a duplicate
 

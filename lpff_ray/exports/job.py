@@ -34,7 +34,7 @@ from lpff_ray.run.pool import Policy, PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated
-from lpff_ray.tables.run import open_run_folder, run_record
+from lpff_ray.tables.run_folder import open_run_folder, run_record
 from lpff_ray.types import Stage
 
 ATTEMPTS = 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from lpff_ray.tables import parts, read, schema
-from lpff_ray.tables.run import COMPACTED_FILE, TABLES, compacted, open_run_folder
+from lpff_ray.tables.run_folder import COMPACTED_FILE, TABLES, compacted, open_run_folder
 
 FACES_PER_FILE = 200_000
 # Small groups: everything about one face reads one group of landmarks and embeddings (0.02 s; 0.2 s with 20,000 rows),

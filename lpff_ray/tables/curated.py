@@ -11,7 +11,7 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
-from lpff_ray.tables.run import TABLES, open_run_folder, run_record
+from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
 
 SELECTIONS = "selections"
 DEDUPE_RECORD = f"{TABLES}/dedupe.json"

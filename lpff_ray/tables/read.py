@@ -8,8 +8,8 @@ import polars as pl
 
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
-from lpff_ray.tables.run import (
-    COMPACTED_MEND,
+from lpff_ray.tables.run_folder import (
+    COMPACTED_REMEDY,
     TABLES,
     compacted,
     compacted_tables,
@@ -125,7 +125,7 @@ def _row_order(segment_id: str) -> tuple[str, ...]:
 def _whole(folder: Folder, name: str) -> Any:
     """What Polars reads a compacted file from. Raises UserError if it has lost its end, as `parts.sources` does."""
     source = folder.source(name)
-    with folder.parsing(name, COMPACTED_MEND):
+    with folder.parsing(name, COMPACTED_REMEDY):
         pl.read_parquet_metadata(source)
     return source
 

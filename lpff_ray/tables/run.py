@@ -1,4 +1,4 @@
-"""The output folder of a run: its `run.json`, its parts, its compacted tables."""
+"""The output folder of a run opened for writing: its `run.json`, its plan, its parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import polars as pl
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.measure.columns import EMBEDDING_WIDTH
 from lpff_ray.measure.registry import EMBEDDINGS, MEASURES
 from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
@@ -18,15 +17,16 @@ from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
-from lpff_ray.types import CropUnit
-
-RUN_FILE = "run.json"
-PLAN_FILE = "plan.parquet"
-PLAN_MEND = "remove it and run `mine` again with all sources"
-TABLES = "tables"
-COMPACTED_FILE = f"{TABLES}/compacted.json"
-# Its parts are gone: only a copy of the file, or mining, brings it back.
-COMPACTED_MEND = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
+from lpff_ray.tables.run_folder import (
+    COMPACTED_FILE,
+    PLAN_FILE,
+    RUN_FILE,
+    compacted,
+    compacted_tables,
+    parsed_run_file,
+    read_plan,
+    schema_of,
+)
 
 
 class Run:
@@ -43,10 +43,10 @@ class Run:
         self.folder = Folder(out)
         self.config = config
         self._description = _description(config)
-        self.faces_schema = _faces_schema(self._description)
+        self.faces_schema = schema_of(self._description)
         self.folder.check_writable()
         text = self.folder.read(RUN_FILE)
-        self._found = None if text is None else _parse_run_file(self.folder, text)
+        self._found = None if text is None else parsed_run_file(self.folder, text)
         if self._found is not None and self._differences() and self._holds_rows():
             raise UserError(self._differences())
 
@@ -144,81 +144,6 @@ class Run:
         source = ["uri", "clip_id", "start_s", "end_s", "crop", "crop_unit"]
         table = table.unique(source, keep="last", maintain_order=True)
         self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
-
-
-def read_plan(folder: Folder) -> pl.DataFrame | None:
-    """The plan of a run, with the columns of `schema.PLAN`; None if there is none yet.
-
-    Runs of older releases do not say what a crop's numbers count: there they are fractions if none exceeds 1.
-    Raises UserError if it is damaged.
-    """
-    plan = folder.table(PLAN_FILE, PLAN_MEND)
-    if plan is None or "crop_unit" in plan.columns:
-        return plan
-    crop = pl.col("crop")
-    unit = (
-        pl.when(crop.arr.max() <= 1)
-        .then(pl.lit(str(CropUnit.FRACTION)))
-        .otherwise(pl.lit(str(CropUnit.PIXEL)))
-    )
-    return plan.with_columns(pl.when(crop.is_not_null()).then(unit).alias("crop_unit")).select(
-        list(schema.PLAN)
-    )
-
-
-def faces_schema(folder: Folder) -> pl.Schema:
-    """The columns of this run's faces table, as its `run.json` says: no model, and no other package, is asked."""
-    return _faces_schema(run_record(folder))
-
-
-def _faces_schema(record: dict[str, Any]) -> pl.Schema:
-    further = {name: schema.named_type(kind) for name, kind in record.get("measured_columns", {}).items()}
-    return schema.faces(record.get("embedding_width", EMBEDDING_WIDTH), further)
-
-
-def run_record(folder: Folder) -> dict[str, Any]:
-    """What `run.json` holds, nothing if there is none. Raises UserError if it is damaged, or of a newer version."""
-    text = folder.read(RUN_FILE)
-    return {} if text is None else _parse_run_file(folder, text)
-
-
-def open_run_folder(out: str) -> Folder:
-    """The folder of an existing run. Raises UserError if `out` holds none, or one of a newer version."""
-    folder = Folder(out)
-    text = folder.read(RUN_FILE)
-    if text is None:
-        raise UserError(f"{out}: no run here ({RUN_FILE} is missing); give the --out folder of a `mine` run")
-    _parse_run_file(folder, text)
-    return folder
-
-
-def compacted(folder: Folder) -> dict[str, Any]:
-    """What `compact` has gathered: file names by table, and the ids of the segments in them."""
-    found = folder.json(COMPACTED_FILE, COMPACTED_MEND)
-    return {"tables": {}, "segment_ids": []} if found is None else dict(found)
-
-
-def compacted_tables(folder: Folder, gathered: dict[str, Any], kind: str) -> list[pl.DataFrame]:
-    """The tables of one kind among what `compact` has `gathered`. Raises UserError if one is damaged."""
-    tables = []
-    for name in gathered["tables"].get(kind, []):
-        with folder.parsing(f"{TABLES}/{name}", COMPACTED_MEND):
-            tables.append(pl.read_parquet(folder.source(f"{TABLES}/{name}")))
-    return tables
-
-
-def _parse_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-        version = found["schema_version"]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{folder.root}/{RUN_FILE}: damaged; restore it or use another --out") from None
-    if version > schema.SCHEMA_VERSION:
-        raise UserError(
-            f"{folder.root}: made by a newer lpff_ray (table version {version}, this release reads up to "
-            f"{schema.SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
-        )
-    return dict(found)
 
 
 def _description(config: MineConfig) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import polars as pl
 from lpff_ray.config import MineConfig
 from lpff_ray.measure.pose_bins import bin_of
 from lpff_ray.tables import curated, parts, schema
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
 
 GOOD = {
     "det_score": 0.95,

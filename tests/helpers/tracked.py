@@ -17,7 +17,8 @@ from lpff_ray.plan.planner import plan_videos
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import write_selection
 from lpff_ray.tables.parts import commit_part
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
 from lpff_ray.tables.schema import parquet_bytes
 
 SELECTION = "some"
