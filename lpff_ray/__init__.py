@@ -65,7 +65,7 @@ __all__ = [
     "videos",
 ]
 
-_PLACES = {
+_MODULES = {
     "lpff_ray.config": ("MineConfig",),
     "lpff_ray.curate.config": ("DedupeConfig",),
     "lpff_ray.curate.dedupe": ("DedupeSummary", "dedupe"),
@@ -87,7 +87,7 @@ _PLACES = {
     "lpff_ray.tables.status": ("RunStatus", "status"),
 }
 """Public names by the module that has them."""
-_TARGETS = {name: (module, name) for module, names in _PLACES.items() for name in names} | {
+_TARGETS = {name: (module, name) for module, names in _MODULES.items() for name in names} | {
     "evaluate": ("lpff_ray.exports.evaluation.verification", "evaluate_verification"),
     "failures": ("lpff_ray.tables.failures", "read_failures"),
 }

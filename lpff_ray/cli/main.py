@@ -41,7 +41,7 @@ def _version() -> str:
 
 app = VerbGroup(
     "lpff-ray",
-    places=VERBS,
+    targets=VERBS,
     help="Mine faces with pose, quality and identity out of large video collections.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

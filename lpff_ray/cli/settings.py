@@ -7,7 +7,7 @@ value, its default and its range are shown, and its choices are checked. The opt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -41,24 +41,42 @@ def setting_options(
     only: Collection[str] = (),
     but: Collection[str] = (),
     flags: Mapping[str, str] | None = None,
+    choices: Callable[[str], Sequence[str]] | None = None,
 ) -> list[Option]:
     """An option for each field of `model`.
 
     section: heading in the help. only: fields wanted, all if empty; but: fields left out. flags: how an option is
-    written where it is not `--field-name`, by field, as in {"zip": "--zip/--folder"}.
+    written where it is not `--field-name`, by field, as in {"zip": "--zip/--folder"}. choices: the names that a field
+    takes, where its type does not say them, such as those of a registry; none where it takes no names.
     """
     return [
         setting_option(
-            name, field, section, default=default_text(field.default), flag=(flags or {}).get(name, "")
+            name,
+            field,
+            section,
+            default=default_text(field.default),
+            flag=(flags or {}).get(name, ""),
+            choices=choices(name) if choices else (),
         )
         for name, field in model.model_fields.items()
         if (not only or name in only) and name not in but
     ]
 
 
-def setting_option(name: str, field: FieldInfo, section: str, *, default: str = "", flag: str = "") -> Option:
-    """The option of one field. default: what the help says it is, "" for nothing."""
+def setting_option(
+    name: str,
+    field: FieldInfo,
+    section: str,
+    *,
+    default: str = "",
+    flag: str = "",
+    choices: Sequence[str] = (),
+) -> Option:
+    """The option of one field. default: what the help says it is, "" for nothing. flag, choices: see above."""
     kind = _kind(field.annotation)
+    if choices:
+        chosen = click.Choice(list(choices))
+        kind = CommaList(chosen) if isinstance(kind, CommaList) else chosen
     option = f"--{name.replace('_', '-')}"
     if kind is click.BOOL:
         flag = flag or f"{option}/--no-{option[2:]}"
@@ -100,7 +118,7 @@ def _help(field: FieldInfo, kind: click.ParamType, default: str) -> str:
     """What a field is, its choices, its default and its range: "Lowest score kept.  [default: 0.5; 0<=x<=1]"."""
     description = " ".join((field.description or "").split())
     sentences = [description[:1].upper() + description[1:]] if description else []
-    choices = _choices(field.annotation)
+    choices = _choices(field.annotation, kind)
     if choices:
         sentences.append(f"{'Some' if isinstance(kind, CommaList) else 'One'} of {', '.join(choices)}")
     text = " ".join(sentence if sentence.endswith(".") else f"{sentence}." for sentence in sentences)
@@ -109,10 +127,13 @@ def _help(field: FieldInfo, kind: click.ParamType, default: str) -> str:
     return f"{text}  [{'; '.join(facts)}]" if facts else text
 
 
-def _choices(annotation: Any) -> Sequence[str]:
+def _choices(annotation: Any, kind: click.ParamType) -> Sequence[str]:
+    item = kind.item if isinstance(kind, CommaList) else kind
+    if isinstance(item, click.Choice):
+        return [str(choice) for choice in item.choices]
     if get_origin(annotation) is Literal:
         return [str(choice) for choice in get_args(annotation)]
-    return next(filter(None, map(_choices, get_args(annotation))), [])
+    return []
 
 
 def _range(field: FieldInfo) -> str:

@@ -111,25 +111,25 @@ class Verb(click.Command):
 class VerbGroup(click.Group):
     """A group of verbs; with no verb after its name it shows its help, as bad usage.
 
-    places: `module:attribute` of each verb by name. It is imported when it is asked for.
+    targets: `module:attribute` of each verb by name. It is imported when it is asked for.
     """
 
     context_class = HelpContext
 
-    def __init__(self, *args: Any, places: Mapping[str, str] | None = None, **attributes: Any) -> None:
+    def __init__(self, *args: Any, targets: Mapping[str, str] | None = None, **attributes: Any) -> None:
         attributes |= {"invoke_without_command": True, "callback": _help_if_no_verb}
         super().__init__(*args, **attributes)
         self.short_help = self.short_help or _first_sentence(self.help)
-        self._places = dict(places or {})
+        self._targets = dict(targets or {})
         self.params += _logging_options()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self._places, *self.commands]
+        return [*self._targets, *self.commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._places:
+        if cmd_name not in self._targets:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = self._places[cmd_name].partition(":")
+        module, _, attribute = self._targets[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 

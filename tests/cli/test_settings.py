@@ -10,7 +10,10 @@ from click.testing import CliRunner
 from pydantic import BaseModel, Field
 
 from lpff_ray.cli.settings import setting_options
-from lpff_ray.cli.verb import Verb
+from lpff_ray.cli.verb import Option, Verb
+
+CHOICES = {"detector": ["ours", "new"], "voters": ["ours", "new"]}
+"""As a registry has them."""
 
 
 class Settings(BaseModel):
@@ -26,11 +29,16 @@ class Settings(BaseModel):
     mirror: bool = Field(default=True, description="mirror images too")
     zip: bool = Field(default=False, description="one zip")
     base: str = ""
+    detector: str = Field(default="ours", description="what finds faces")
+    voters: tuple[str, ...] = Field(default=(), description="what votes")
 
 
-@click.command(
-    cls=Verb, settings=lambda ctx: setting_options(Settings, "Section", flags={"zip": "--zip/--folder"})
-)
+def options(ctx: click.Context) -> list[Option]:
+    flags = {"zip": "--zip/--folder"}
+    return setting_options(Settings, "Section", flags=flags, choices=lambda name: CHOICES.get(name, []))
+
+
+@click.command(cls=Verb, settings=options)
 @click.pass_context
 def verb(ctx: click.Context, **settings: Any) -> None:
     """What the options make of it."""
@@ -58,6 +66,7 @@ def given(*arguments: str) -> dict[str, Any]:
         (["--no-mirror", "--zip"], {"mirror": False, "zip": True}),
         (["--mirror", "--folder"], {"mirror": True, "zip": False}),
         (["--base", "some=thing"], {"base": "some=thing"}),
+        (["--detector", "new", "--voters", "new,ours"], {"detector": "new", "voters": ["new", "ours"]}),
     ],
 )
 def test_only_what_was_given_is_set(arguments: list[str], settings: dict[str, Any]) -> None:
@@ -69,6 +78,7 @@ def test_only_what_was_given_is_set(arguments: list[str], settings: dict[str, An
     ("arguments", "message"),
     [
         (["--decoder", "ffmpeg"], "'ffmpeg' is not one of 'auto', 'pyav'"),
+        (["--detector", "other"], "'other' is not one of 'ours', 'new'"),
         (["--votes", "a,c"], "'c' is not one of 'a', 'b'"),
         (["--every-nth", "x"], "'x' is not a valid integer"),
         (["--densities", "0.1,x"], "'x' is not a valid float"),
@@ -93,6 +103,8 @@ def test_a_value_of_another_kind_is_refused(arguments: list[str], message: str) 
         "--mirror / --no-mirror Mirror images too. [default: --mirror]",
         "--zip / --folder One zip. [default: --folder]",
         "--base TEXT",
+        "--detector NAME What finds faces. One of ours, new. [default: ours]",
+        "--voters NAME,... What votes. Some of ours, new. [default: none]",
     ],
 )
 def test_the_help_says_what_the_field_does(line: str) -> None:

@@ -51,10 +51,10 @@ class _Export(Verb):
 
 def _named(arguments: Sequence[str]) -> str:
     """The format that the command line names; "" for none."""
-    for place, argument in enumerate(arguments):
+    for index, argument in enumerate(arguments):
         option, equals, value = argument.partition("=")
         if option == "--format":
-            return value if equals else "".join(arguments[place + 1 : place + 2])
+            return value if equals else "".join(arguments[index + 1 : index + 2])
     return ""
 
 

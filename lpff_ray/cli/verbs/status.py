@@ -35,10 +35,10 @@ def status(out: str, failures: bool, as_json: bool) -> None:
     result = found.to_dict()
     if failures:
         result["failures"] = [asdict(cause) for cause in causes]
-    report(as_json, result, [*_shown(found), *(_causes(out, causes) if failures else ())])
+    report(as_json, result, [*_shown(found, failures), *(_causes(out, causes) if failures else ())])
 
 
-def _shown(status: RunStatus) -> Iterator[Shown]:
+def _shown(status: RunStatus, with_causes: bool) -> Iterator[Shown]:
     yield (
         f"{status.out}: {status.segments_done} of {status.segments_planned} segments mined, "
         f"{status.quarantined} in quarantine; "
@@ -54,6 +54,8 @@ def _shown(status: RunStatus) -> Iterator[Shown]:
             figures = f"{stage.ms_per_frame:.2f}", f"{stage.ms_per_face:.2f}"
             table.add_row(stage.stage, f"{stage.seconds:.1f}", f"{stage.share:.0%}", *figures)
         yield table
+    if status.quarantined and not with_causes:
+        yield f"what failed by cause: lpff-ray status {status.out} --failures"
     if status.problems:
         table = Table("source", "what", "why", title="What failed")
         for problem in status.problems[:MOST_PROBLEMS]:
