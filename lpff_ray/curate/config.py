@@ -4,54 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lpff_ray.config import read_toml, validated
+from lpff_ray.config import validated
 from lpff_ray.errors import UserError
+from lpff_ray.measure.embeddings import Distances
+from lpff_ray.measure.registry import EMBEDDINGS
+from lpff_ray.storage.toml import read_toml
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What distances between embeddings mean: they differ from network to network.
-
-    identity: of two tracks of one person. duplicate: of two faces that are nearly the same picture. stitch: of the
-    faces on either side of a segment's border. unclear: what an unclear track costs (`DedupeConfig.unclear_cost`).
-    """
-
-    identity: float
-    duplicate: float
-    stitch: float
-    unclear: float
-
-
-# Measured by benchmarks/accuracy/identities.py, which shows what other values cost.
-# identity: tracks of one person in two clips are 0.09 apart, means of five photos of one person in LFW up to 0.20;
-# clear tracks of two people 0.29 and more in the clips, 0.34 in LFW. From 0.31 on it merges people. It is a weak
-# network, worst among people who look alike to it: a larger collection needs an ArcFace plug-in, not another threshold.
-# A folder of single photos, whose noise no track averages away, finds few of its pairs at 0.25 and most at 0.34.
-# unclear: single faces of two people come as near as 0.25 (1 of 1,000 pairs in AFLW) past 60 degrees of yaw, where
-# frontal ones stay beyond 0.34: two tracks without any clear face have to be within 0.15.
-# duplicate: a frame and its copy are up to 0.17 apart in h264 at crf 33, 0.13 at 60% of the size.
-# stitch: 1 of 200 steps within tracks looked at 5 times a second exceeds 0.28, and 98% of pairs of people.
-DLIB_SCALE = Scale(identity=0.25, duplicate=0.2, stitch=0.3, unclear=0.02)
-# A guess, since the weights are a plug-in that nobody has measured here: it asks for a cosine of 0.45 between tracks,
-# on the careful side of what the network's users report. Measure it on labelled clips of your own first.
-ARCFACE_SCALE = Scale(identity=1.05, duplicate=0.6, stitch=0.9, unclear=0.2)
-
-
-def scale_of(embedding: str) -> Scale:
-    """The scale of a run's `embedding` setting."""
-    return ARCFACE_SCALE if embedding.startswith("arcface") else DLIB_SCALE
+def distances_of(embedding: str) -> Distances:
+    """What distances mean for a run's `embedding` setting. Raises UserError if no installed package has it."""
+    return EMBEDDINGS.load(embedding).distances
 
 
 class DedupeConfig(BaseModel):
     """Everything that decides which faces are one person and which are duplicates.
 
-    Distances are Euclidean between embeddings of unit length; None takes what fits the run's embedding (`scale_of`).
+    Distances are Euclidean between embeddings of unit length; None takes what fits the run's embedding
+    (`distances_of`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,24 +34,35 @@ class DedupeConfig(BaseModel):
         default=None,
         gt=0,
         lt=1.4,
-        description="mean distance between the tracks of two clusters that are one person",
+        description="mean distance between the tracks of one person (dlib-resnet: 0.25, ArcFace: 1.05)",
     )
     unclear_cost: float | None = Field(
         default=None,
         ge=0,
         lt=2,
-        description="taken off the squared distance allowed, for each track without a clear face",
+        description="taken off the squared distance allowed, for each track without a clear face "
+        "(dlib-resnet: 0.02, ArcFace: 0.2)",
     )
-    duplicate_distance: float | None = Field(default=None, gt=0, lt=2, description="between two duplicates")
-    duplicate_degrees: float = Field(default=4.0, gt=0, le=60, description="rotation between two duplicates")
+    duplicate_distance: float | None = Field(
+        default=None,
+        gt=0,
+        lt=2,
+        description="distance between the embeddings of two duplicates (dlib-resnet: 0.2, ArcFace: 0.6)",
+    )
+    duplicate_degrees: float = Field(
+        default=4.0, gt=0, le=60, description="rotation between two duplicates, degrees"
+    )
     duplicate_bits: int = Field(
-        default=10, ge=0, le=32, description="of 64 that differ in the perceptual hash"
+        default=10,
+        ge=0,
+        le=32,
+        description="bits of 64 in which the perceptual hashes of two duplicates differ",
     )
     duplicate_expression: float = Field(
         default=1.0,
         gt=0,
         le=100,
-        description="of mouth, eyes and brows between two duplicates; 1 just shows, 100 is anything",
+        description="how far mouth, eyes and brows of two duplicates differ: 1 just shows, 100 is anything",
     )
     clip_agreement: float = Field(
         default=0.7,
@@ -89,7 +74,7 @@ class DedupeConfig(BaseModel):
 
     def resolved(self, embedding: str) -> DedupeConfig:
         """With every distance filled in for a run's `embedding` setting."""
-        scale = scale_of(embedding)
+        scale = distances_of(embedding)
         defaults = {
             "identity_distance": scale.identity,
             "unclear_cost": scale.unclear,

@@ -8,22 +8,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.config import DedupeConfig, as_json, scale_of
+from lpff_ray.curate.config import DedupeConfig, as_json, distances_of
 from lpff_ray.curate.duplicates.clips import ClipPair, repeated
 from lpff_ray.curate.duplicates.faces import keepers
 from lpff_ray.curate.faces import CLEAR, COLUMNS, Faces, faces_of
 from lpff_ray.curate.identity.identities import cluster, named, spreads
 from lpff_ray.curate.identity.tracks import Tracks, tracks_of
 from lpff_ray.curate.neighbours.pooled import search_on
-from lpff_ray.curate.neighbours.search import MapJobs
+from lpff_ray.curate.neighbours.search import MapTasks
 from lpff_ray.errors import UserError
 from lpff_ray.models.runtimes import torch_device
-from lpff_ray.monitoring.console import counted
 from lpff_ray.monitoring.progress import Phase
+from lpff_ray.monitoring.wording import counted
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device
 from lpff_ray.tables import curated, read, schema
-from lpff_ray.tables.run import open_run_folder
+from lpff_ray.tables.run_folder import open_run_folder
 
 SAME_VIDEO, OTHER_VIDEO = "same_video", "other_video"  # the rules by which a face is a duplicate
 
@@ -119,7 +119,7 @@ def dedupe(
             ) from error
         phase.advance()
     with work_pool(executor, address=address, workers=workers, device=device) as pool:
-        found = tell_apart(faces, settings, embedding, before, device=here, map_jobs=search_on(pool))
+        found = tell_apart(faces, settings, embedding, before, device=here, map_tasks=search_on(pool))
     clips = _with_uris(
         found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect()
     )
@@ -130,7 +130,7 @@ def dedupe(
         ("identities", found.identities),
         ("dedupe", found.marks),
     ):
-        folder.commit(curated.table_file(name), curated.parquet(table))
+        folder.commit(curated.table_file(name), schema.parquet_bytes(table))
     return DedupeSummary(
         out=folder.root,
         faces=len(found.marks),
@@ -151,7 +151,7 @@ def tell_apart(
     before: pl.DataFrame | None = None,
     *,
     device: str = "cpu",
-    map_jobs: MapJobs | None = None,
+    map_tasks: MapTasks | None = None,
 ) -> Curated:
     """The tables that belong to faces (a table with `faces.COLUMNS`, its rows in any order).
 
@@ -166,13 +166,18 @@ def tell_apart(
             video_duplicates=schema.frame({}, schema.VIDEO_DUPLICATES),
         )
     with Phase("dedupe", 4, "steps: tracks, identities, duplicates, clips") as phase:
-        tracks = tracks_of(faces, scale_of(embedding).stitch)
+        tracks = tracks_of(faces, distances_of(embedding).stitch)
         phase.advance()
         assert config.identity_distance is not None
         assert config.unclear_cost is not None
         costs = config.unclear_cost * (1 - np.minimum(tracks.clarity.astype(np.float64) / CLEAR, 1))
         person = cluster(
-            tracks.embedding, costs, tracks.apart, config.identity_distance, device=device, map_jobs=map_jobs
+            tracks.embedding,
+            costs,
+            tracks.apart,
+            config.identity_distance,
+            device=device,
+            map_tasks=map_tasks,
         )
         person = np.unique(person, return_inverse=True)[1]
         label = person[tracks.of_face]

@@ -27,7 +27,7 @@ from lpff_ray.curate.selection.rules import (
 from lpff_ray.curate.selection.sampling import BEST, MOST_TURNED, best_of_each, draws, splits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated, schema
-from lpff_ray.tables.run import TABLES, open_run_folder, run_record
+from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
 
 _FRONTAL, _CONFUSED = "frontal", "confused"
 

@@ -37,6 +37,16 @@ other does, and is believed where others deliver less than was asked for. Why de
 `objection` finds nothing: docs/evidence/decoding.md#decord."""
 
 
+class _VideoDecoders(Registry[type[FrameSource]]):
+    """What `--decoder` takes: "auto", and every decoder that is not for photos alone."""
+
+    def names(self) -> list[str]:
+        return [AUTO, *(name for name in DECODERS if name not in ORDER[MediaKind.PHOTO])]
+
+
+VIDEO_DECODERS = _VideoDecoders(DECODERS.kind, DECODERS.group, {})
+
+
 def last_resort(kind: str = MediaKind.VIDEO) -> str:
     """The decoder that has the last word on this kind of media."""
     return ORDER[MediaKind(kind)][-1]

@@ -17,7 +17,7 @@ from lpff_ray.plan.content import content_id, content_of
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.local_copy import local_copy
 from lpff_ray.storage.opening import opened
-from lpff_ray.tables.run import open_run_folder, read_plan
+from lpff_ray.tables.run_folder import open_run_folder, read_plan
 from lpff_ray.types import Stage, VideoStatus
 
 

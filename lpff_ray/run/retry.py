@@ -19,7 +19,7 @@ All executors take the same steps, so that a segment's fate does not depend on w
 from __future__ import annotations
 
 from lpff_ray.decode.frame_source import NS
-from lpff_ray.decode.registry import alternative_to, last_resort
+from lpff_ray.decode.registry import AUTO, alternative_to, last_resort
 from lpff_ray.errors import Failure
 from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
@@ -45,7 +45,7 @@ def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]
         return [Lease(lease.item, attempt, used)] if attempt == 3 else []
     if lease.item.video.kind == MediaKind.PHOTO:
         return []
-    if failure.stage == Stage.OPEN and (attempt > 3 or used in ("", last_resort())):
+    if failure.stage == Stage.OPEN and (attempt > 3 or used in ("", AUTO, last_resort())):
         return []
     if attempt == 3:
         return [Lease(lease.item, attempt, alternative_to(used))]

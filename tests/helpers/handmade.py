@@ -11,7 +11,8 @@ import polars as pl
 from lpff_ray.config import MineConfig
 from lpff_ray.measure.pose_bins import bin_of
 from lpff_ray.tables import curated, parts, schema
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
 
 GOOD = {
     "det_score": 0.95,
@@ -76,11 +77,11 @@ def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
     ]
     place = Path(out, TABLES, "dedupe.parquet")
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(curated.parquet(table.select(columns)))
+    place.write_bytes(schema.parquet_bytes(table.select(columns)))
 
 
 def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:
     """Write review marks: face, decision, bin."""
     columns = dict(zip(("face_id", "decision", "bin"), zip(*marks, strict=True), strict=True))
     table = schema.frame({name: list(values) for name, values in columns.items()}, schema.REVIEW)
-    Path(out, curated.REVIEW_FILE).write_bytes(curated.parquet(table))
+    Path(out, curated.REVIEW_FILE).write_bytes(schema.parquet_bytes(table))

@@ -15,11 +15,10 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.plan.crop import Box, Crop, PixelBox
-from lpff_ray.plan.manifest import read_manifest
+from lpff_ray.plan.manifest import Source, read_manifest
 from lpff_ray.plan.planner import plan_videos
-from lpff_ray.plan.sources import Source
 from lpff_ray.plan.video import Video
-from lpff_ray.tables.run import PLAN_FILE
+from lpff_ray.tables.run_folder import PLAN_FILE
 from lpff_ray.types import CropUnit, MediaKind, VideoStatus
 
 FRACTION, PIXEL = CropUnit.FRACTION, CropUnit.PIXEL

@@ -11,10 +11,10 @@ from PIL import Image
 
 from lpff_ray.config import MineConfig
 from lpff_ray.plan.estimate import estimate
+from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.sampling import wanted_indices
 from lpff_ray.plan.segment import Segment
-from lpff_ray.plan.sources import Source
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,11 @@ from PIL import Image
 
 from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.plan.crop import Crop
+from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.sampling import wanted_indices
 from lpff_ray.plan.segment import Segment, segments
-from lpff_ray.plan.sources import Source, expand
+from lpff_ray.plan.sources import expand
 
 
 @pytest.fixture(scope="module")

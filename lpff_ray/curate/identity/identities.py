@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.neighbours.search import MapJobs, pairs_within
+from lpff_ray.curate.neighbours.search import MapTasks, pairs_within
 
 # Pairs that are looked at together, about. In a crowded place the dendrogram is cut at a smaller radius first: average
 # linkage is monotone (what it joins within a small radius it also joins on the way to a larger one), so the outcome is
@@ -54,13 +54,13 @@ def cluster(
     radius: float,
     *,
     device: str = "cpu",
-    map_jobs: MapJobs | None = None,
+    map_tasks: MapTasks | None = None,
 ) -> NDArray[np.int64]:
     """Cluster rows of float32 [n, d] of unit length; returns for every row the first row of its cluster, int64 [n].
 
     costs: float64 [n] >= 0, added to the squared distance of every pair that a row is in. apart: int64 [k, 2], rows
     that never share a cluster. radius: largest root of the mean of |a - b|^2 + cost of a + cost of b over the pairs
-    between two clusters that are joined, below the square root of 2. device, map_jobs: see `neighbours.pairs_within`.
+    between two clusters that are joined, below the square root of 2. device, map_tasks: see `neighbours.pairs_within`.
 
     Unweighted average linkage (UPGMA, Sokal and Michener 1958) on squared distances, best pair first; of equal ones
     that of the lower rows. Its update is reducible, so all pairs of clusters that are each other's nearest can be
@@ -75,7 +75,7 @@ def cluster(
         higher = _reach(means, radius)
         level = higher if higher > level else radius
         # Means scaled to unit length are never farther apart than their clusters: no pair is missed.
-        near = pairs_within(means, level, device=device, map_jobs=map_jobs)
+        near = pairs_within(means, level, device=device, map_tasks=map_tasks)
         _join(state, label, heads[near.first], heads[near.second], level**2)
     return label
 

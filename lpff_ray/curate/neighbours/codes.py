@@ -1,4 +1,5 @@
-"""Short codes that stand for vectors in a first comparison: they let pairs pass that are too far apart, but miss none.
+"""Short codes that stand for vectors in a first, cheap comparison. Some pairs that are too far apart pass it; no near
+pair ever fails it.
 
 Leading axes. Vectors z are made of the components p of x along the principal axes of all x, and the length of what is
 left, |x - p|. As lengths differ by no more than vectors do, |z_x - z_y| <= |x - y|.
@@ -36,7 +37,7 @@ def coded(
     spread = sum(in_threads(lambda part: ((part - mean).T @ (part - mean)).double(), parts, "cpu"))
     (found,) = in_threads(torch.linalg.eigh, [spread], "cpu")
     axes = found.eigenvectors.flip(1)[:, :_AXES].float()
-    leading = list(in_threads(lambda part: _along(part - mean, axes), parts, "cpu"))
+    leading = in_threads(lambda part: _along(part - mean, axes), parts, "cpu")
     step = max(*(float(part.abs().max()) for part in leading), radius) / _LEVELS
     codes = [(part / step).round().to(torch.int8) for part in leading]
     error = max(float(lengths(part - code * step).max()) for part, code in zip(leading, codes, strict=True))
@@ -49,8 +50,8 @@ def _along(vectors: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
     return torch.cat([along, lengths(vectors - along @ axes.T)[:, None]], dim=1)
 
 
-def inquiring(codes: torch.Tensor, limit: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Codes to multiply with `answering` ones, and the least product, int64 [n], of those within the limit.
+def query_codes(codes: torch.Tensor, limit: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes to multiply with `target_codes`, and the least product, int64 [n], of those within the limit.
 
     |x - y|^2 <= limit if x.y - |y|^2 / 2 >= (|x|^2 - limit) / 2: y brings half of its square along, as two digits.
     """
@@ -58,8 +59,8 @@ def inquiring(codes: torch.Tensor, limit: float) -> tuple[torch.Tensor, torch.Te
     return torch.cat([codes, digits], dim=1), ((_squares(codes) - limit) / 2).floor().long()
 
 
-def answering(codes: torch.Tensor) -> torch.Tensor:
-    """See `inquiring`. A half square beyond two digits is taken for a smaller one, which lets more pairs pass."""
+def target_codes(codes: torch.Tensor) -> torch.Tensor:
+    """See `query_codes`. A half square beyond two digits is taken for a smaller one, which lets more pairs pass."""
     half = (_squares(codes) // 2).clamp(max=_LEVELS * _LEVELS)
     digits = torch.stack([half // _LEVELS, half % _LEVELS], dim=1)
     return torch.cat([codes, -digits.to(torch.int8)], dim=1)
@@ -69,12 +70,12 @@ def _squares(codes: torch.Tensor) -> torch.Tensor:
     return codes.long().square().sum(1)
 
 
-def candidates(
+def possible_pairs(
     left: torch.Tensor, least: torch.Tensor, right: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Places in `left` and `right` of pairs whose product reaches `least` of the left one."""
+    """Rows of `left` and rows of `right`, int64 [m] each: pairs whose product reaches `least` of the left one."""
     products = _products(left, right)
-    # Few rows have any: one look at each row's largest product is faster than one at every product.
+    # Few rows have any: comparing each row's largest product first is faster than comparing every product.
     rows = torch.nonzero(products.amax(1) >= least)[:, 0]
     a, b = torch.nonzero(products[rows] >= least[rows, None], as_tuple=True)
     return rows[a], b

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from lpff_ray.curate.neighbours.search import Block, Job, MapJobs, Neighbours, solve
+from lpff_ray.curate.neighbours.search import Block, MapTasks, Neighbours, SearchTask, solve
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.run.lease import GivenUp, Lease
 from lpff_ray.run.pool import Policy, WorkPool
@@ -21,19 +21,19 @@ class SearchWorker:
     def __init__(self, blocks: Shared[Block], device: str) -> None:
         self._blocks, self._device = blocks, device
 
-    def run(self, lease: Lease[Job]) -> Neighbours:
+    def run(self, lease: Lease[SearchTask]) -> Neighbours:
         """The task's pairs, in no particular order."""
         task = lease.item
         return solve(task, self._blocks[task.first], self._blocks[task.second], self._device)
 
 
-def search_on(pool: WorkPool) -> MapJobs:
+def search_on(pool: WorkPool) -> MapTasks:
     """What `pairs_within` takes to have its tasks done by a pool."""
     return functools.partial(solve_on, pool)
 
 
 def solve_on(
-    pool: WorkPool, blocks: Sequence[Block], tasks: Sequence[Job], device: str = "cpu"
+    pool: WorkPool, blocks: Sequence[Block], tasks: Sequence[SearchTask], device: str = "cpu"
 ) -> Iterator[Neighbours]:
     """Do the tasks on the pool and yield their answers as they come.
 
@@ -50,22 +50,26 @@ def solve_on(
         raise KeyboardInterrupt
 
 
-def name_of(task: Job) -> str:
+def search_task_name(task: SearchTask) -> str:
     """What the pool calls a task."""
     return f"blocks {task.first} and {task.second}"
 
 
-def next_leases(lease: Lease[Job], failure: Failure) -> list[Lease[Job]]:
+def search_retries(lease: Lease[SearchTask], failure: Failure) -> list[Lease[SearchTask]]:
     """The same again, a few times: a task has nothing that could be done otherwise."""
     return [Lease(lease.item, lease.attempt + 1)] if lease.attempt < ATTEMPTS else []
 
 
-def never(task: Job) -> bool:
-    """Tasks do not wear a worker out."""
+def never_counts(task: SearchTask) -> bool:
+    """Search tasks do not count towards the recycling of a worker."""
     return False
 
 
-POLICY: Policy[Job] = Policy(
-    worker="searcher", items="comparisons", name_of=name_of, retry=next_leases, counts=never
+POLICY: Policy[SearchTask] = Policy(
+    worker="searcher",
+    items="comparisons",
+    name_of=search_task_name,
+    retry=search_retries,
+    counts=never_counts,
 )
 """How a pool treats search tasks."""

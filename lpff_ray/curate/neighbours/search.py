@@ -10,19 +10,20 @@ neighbour beyond it (generalised hyperplanes: Uhlmann 1991; Brin, VLDB 1995). Fo
     gap_j(x) = score_i(x) - score_j(x),    score_i(x) = x . c_i - |c_i|^2 / 2,
 
 so that cells i and j need not be compared if their smallest gaps add up to more than radius |c_i - c_j|. Faces of
-tracks and of people seen often are told apart by this. Single photos of many people are not: they lie around one
-place, hardly farther from strangers than from themselves, and most cells have to be compared.
+tracks, and of people seen often, fall into cells that need no comparison. Single photos of many people do not: they lie
+around one point, hardly farther from strangers than from themselves, and most cells have to be compared.
 
-Codes. For those, vectors are shortened and rounded to 8 bits, and their codes are compared first (see `codes`).
+Codes. There, vectors are shortened and rounded to 8 bits, and their codes are compared first (see `codes`).
 
-The work is cut into blocks (groups of cells) and jobs (pairs of blocks): `partition` makes them, `solve` does a job,
-`gather` puts the answers together. `pairs_within` does all jobs in this process, `cluster.neighbours` has Ray do them.
+The work is divided into blocks (groups of cells) and search tasks (pairs of blocks): `partition` makes them, `solve`
+does one task, `gather` joins the answers. `pairs_within` does all tasks in this process or hands them to a worker pool
+(`pooled.search_on`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, pairwise
 
@@ -30,7 +31,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lpff_ray.curate.neighbours.codes import SLACK, answering, candidates, coded, inquiring, lengths, padded
+from lpff_ray.curate.neighbours.codes import (
+    SLACK,
+    coded,
+    lengths,
+    padded,
+    possible_pairs,
+    query_codes,
+    target_codes,
+)
 from lpff_ray.curate.neighbours.threads import in_threads
 
 Floats = NDArray[np.float32]
@@ -72,7 +81,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Job:
+class SearchTask:
     """Two blocks, by number, first <= second, whose cells are to be searched for pairs within `radius`.
 
     near: bool [cells of first, cells of second], which cells have to be compared; of two cells of one block, once.
@@ -86,28 +95,28 @@ class Job:
     limit: float
 
 
-MapJobs = Callable[[Sequence[Block], Sequence[Job], str], Iterable[Neighbours]]
-"""Does all jobs, given blocks, jobs and a device, and yields their answers in any order."""
+MapTasks = Callable[[Sequence[Block], Sequence[SearchTask], str], Iterable[Neighbours]]
+"""Does all tasks, given blocks, tasks and a device, and gives their answers in any order."""
 
 
 def pairs_within(
-    vectors: Floats, radius: float, *, device: str = "cpu", map_jobs: MapJobs | None = None
+    vectors: Floats, radius: float, *, device: str = "cpu", map_tasks: MapTasks | None = None
 ) -> Neighbours:
     """All pairs of rows at most `radius` apart (Euclidean).
 
-    vectors: float32 [n, d], unit length. device: a torch device. map_jobs: who does the jobs, this process by default.
-    Beside the vectors it holds a copy of them, some 100 MiB, and 80 bytes per pair found (20 in the end): the caller
-    chooses a radius at which that is little, or takes the jobs' answers one by one. Raises ValueError unless the
-    vectors have unit length.
+    vectors: float32 [n, d], unit length. device: a torch device. map_tasks: does the tasks (`pooled.search_on`); this
+    process by default. Beside the vectors it holds a copy of them, some 100 MiB, and 80 bytes per pair found (20 in the
+    end): the caller chooses a radius at which that is little, or takes the tasks' answers one by one. Raises ValueError
+    unless the vectors have unit length.
     """
-    blocks, jobs = partition(vectors, radius, device=device)
-    return gather((map_jobs or solve_here)(blocks, jobs, device), len(vectors))
+    blocks, tasks = partition(vectors, radius, device=device)
+    return gather((map_tasks or solve_here)(blocks, tasks, device), len(vectors))
 
 
 def partition(
     vectors: Floats, radius: float, *, block_rows: int = BLOCK_ROWS, device: str = "cpu"
-) -> tuple[list[Block], list[Job]]:
-    """Blocks of about `block_rows` vectors, and the jobs whose answers together are all pairs within `radius`.
+) -> tuple[list[Block], list[SearchTask]]:
+    """Blocks of about `block_rows` vectors, and the tasks whose answers together are all pairs within `radius`.
 
     Raises ValueError unless the vectors have unit length.
     """
@@ -137,48 +146,50 @@ def partition(
         begin, end = starts[span.start], starts[span.stop]
         inside = order[begin:end]
         blocks.append(Block(inside, rows[inside], codes[inside], starts[span.start : span.stop + 1] - begin))
-    jobs = [
-        Job(a, b, near[spans[a], spans[b]], radius, limit)
+    tasks = [
+        SearchTask(a, b, near[spans[a], spans[b]], radius, limit)
         for a, b in combinations_with_replacement(range(len(spans)), 2)
     ]
-    return blocks, [job for job in jobs if job.near.any()]
+    return blocks, [task for task in tasks if task.near.any()]
 
 
-def solve_here(blocks: Sequence[Block], jobs: Sequence[Job], device: str = "cpu") -> Iterator[Neighbours]:
-    """Do the jobs in this process."""
-    return in_threads(lambda job: solve(job, blocks[job.first], blocks[job.second], device), jobs, device)
+def solve_here(blocks: Sequence[Block], tasks: Sequence[SearchTask], device: str = "cpu") -> list[Neighbours]:
+    """Do the tasks in this process."""
+    return in_threads(
+        lambda task: solve(task, blocks[task.first], blocks[task.second], device), tasks, device
+    )
 
 
-def solve(job: Job, first: Block, second: Block, device: str = "cpu") -> Neighbours:
-    """The job's pairs, of a vector in `first` and one in `second`, in no particular order."""
+def solve(task: SearchTask, first: Block, second: Block, device: str = "cpu") -> Neighbours:
+    """The task's pairs, of a vector in `first` and one in `second`, in no particular order."""
     here, there, left, right = (
         torch.from_numpy(rows).to(device)
         for rows in (first.vectors, second.vectors, first.codes, second.codes)
     )
-    left, least = inquiring(left, job.limit)
-    right = answering(right)
+    left, least = query_codes(left, task.limit)
+    right = target_codes(right)
     sizes = np.diff(first.starts)
     tile = _TILE if device == "cpu" else _DEVICE_TILE
     found = []
     for cell, (begin, end) in enumerate(pairwise(second.starts.tolist())):
-        places = torch.from_numpy(np.flatnonzero(np.repeat(job.near[:, cell], sizes))).to(device)
+        compared = torch.from_numpy(np.flatnonzero(np.repeat(task.near[:, cell], sizes))).to(device)
         width = min(padded(end - begin), _WIDEST)
         possible = [
             (some[a], b + at)
             for at in range(begin, end, width)
-            for some in places.split(padded(tile // width))
+            for some in compared.split(padded(tile // width))
             for a, b in [
-                candidates(left.index_select(0, some), least[some], right[at : min(at + width, end)])
+                possible_pairs(left.index_select(0, some), least[some], right[at : min(at + width, end)])
             ]
         ]
         if not possible:
             continue
         one, other = (torch.cat(column) for column in zip(*possible, strict=True))
-        if job.first == job.second:
+        if task.first == task.second:
             once = one < other
             one, other = one[once], other[once]
         distance = _distances(here, there, one, other)
-        close = distance <= job.radius
+        close = distance <= task.radius
         found.append((one[close], other[close], distance[close]))
     if not found:
         return gather([], 0)
@@ -188,7 +199,7 @@ def solve(job: Job, first: Block, second: Block, device: str = "cpu") -> Neighbo
 
 
 def gather(answers: Iterable[Neighbours], rows: int) -> Neighbours:
-    """The answers of all jobs over `rows` vectors as one, sorted."""
+    """The answers of all tasks over `rows` vectors as one, sorted."""
     found = [Neighbours(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)), *answers]
     first = np.concatenate([answer.first for answer in found])
     second = np.concatenate([answer.second for answer in found])
@@ -216,7 +227,7 @@ def _assign(vectors: torch.Tensor, centres: torch.Tensor) -> Integers:
     """Each vector's cell, int64 [n]."""
     parts = vectors.split(max(1, _PRODUCTS // len(centres)))
     device = centres.device
-    best = list(in_threads(lambda part: _scores(part.to(device), centres).argmax(1), parts, device.type))
+    best = in_threads(lambda part: _scores(part.to(device), centres).argmax(1), parts, device.type)
     return np.asarray(torch.cat(best).cpu().numpy())
 
 
@@ -231,7 +242,7 @@ def _smallest_gaps(vectors: torch.Tensor, order: Integers, starts: Integers, cen
             smallest = torch.minimum(smallest, (scores[:, cell, None] - scores).amin(0))
         return np.asarray(smallest.cpu().numpy())
 
-    return np.stack(list(in_threads(of_cell, range(len(centres)), centres.device.type)))
+    return np.stack(in_threads(of_cell, range(len(centres)), centres.device.type))
 
 
 def _scores(vectors: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,8 @@
-"""Threads that do not get into each other's way."""
+"""Tensor work spread over threads without oversubscribing the CPU, and torch's thread count as it was afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,19 +12,21 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def in_threads(function: Callable[[Item], Answer], items: Sequence[Item], device: str) -> Iterator[Answer]:
-    """The answers for all items, in order; on a CPU from as many threads as torch would use, each with one of torch's.
+def in_threads(function: Callable[[Item], Answer], items: Sequence[Item], device: str) -> list[Answer]:
+    """The answers for all items, in order.
 
-    OpenMP's own threads spin while they wait for each other, after every small product: with other programs on both
-    cores, the same search took 77 s in place of 3.
+    On a CPU from as many threads as torch would use, each with one of torch's own; on another device one by one.
+
+    OpenMP's threads spin while they wait for each other after every small product: with other programs on both cores,
+    the same search took 77 s in place of 3. `torch.set_num_threads` is a setting of the whole process, so it is put
+    back before this returns or raises: a caller who stops half way through could not see to that.
     """
-    threads = torch.get_num_threads()
     if device != "cpu":
-        yield from map(function, items)
-        return
+        return [function(item) for item in items]
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(function, items)
+            return list(pool.map(function, items))
     finally:
         torch.set_num_threads(threads)

@@ -23,7 +23,7 @@ from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.dataset_json import read_dataset_json
 from lpff_ray.tables.read import scan
-from lpff_ray.tables.run import RUN_FILE
+from lpff_ray.tables.run_folder import RUN_FILE
 
 STAND_IN = "ffhq_like_gaussian"
 # Of the normal distributions that pi-GAN (CelebA) and GRAM (FFHQ) draw their cameras from, in radians.

@@ -6,7 +6,7 @@ import polars as pl
 
 from lpff_ray.curate.selection.rules import Rules
 from lpff_ray.errors import UserError
-from lpff_ray.monitoring.console import counted
+from lpff_ray.monitoring.wording import counted
 from lpff_ray.tables import curated
 from lpff_ray.tables.read import scan
 

@@ -1,4 +1,4 @@
-"""Poses before and after a selection: as text for a terminal, as a picture beside it."""
+"""Poses before and after a selection: as shares, and as a picture beside it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from rich.table import Table
 
 _LIMITS = {"yaw": 105.0, "pitch": 75.0}
-_BAR = 16
 _LOOKS: tuple[dict[str, Any], ...] = (
     {"fill": True, "color": "#c8c8c8"},
     {"color": "#1a6fb0", "linewidth": 1.5},
@@ -41,18 +39,12 @@ def stages(before: pl.DataFrame, after: pl.DataFrame) -> list[Stage]:
     return found
 
 
-def printed(before: pl.DataFrame, after: pl.DataFrame) -> Table:
-    """Yaw at every stage in steps of 15 degrees, as shares and bars."""
+def yaw_shares(
+    before: pl.DataFrame, after: pl.DataFrame
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Edges of steps of 15 degrees, float64 [steps + 1]; by stage the share of the faces in each, float64 [steps]."""
     edges = np.arange(-_LIMITS["yaw"], _LIMITS["yaw"] + 1, 15.0)
-    found = stages(before, after)
-    parts = np.array([shares(faces["yaw"], times, edges) for _, faces, times in found])
-    longest = float(parts.max()) or 1.0
-    headers = [header for name, _, _ in found for header in (name, "")]
-    table = Table("yaw", *headers, title="Share of the faces by yaw (> 0: faces image-left)")
-    for low, high, row in zip(edges[:-1], edges[1:], parts.T, strict=True):
-        cells = [text for part in row for text in (f"{part:6.1%}", "█" * round(_BAR * part / longest))]
-        table.add_row(f"{low:4.0f} .. {high:4.0f}", *cells)
-    return table
+    return edges, {name: shares(faces["yaw"], times, edges) for name, faces, times in stages(before, after)}
 
 
 def picture(before: pl.DataFrame, after: pl.DataFrame, title: str) -> bytes:

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lpff_ray.config import read_toml, validated
+from lpff_ray.config import validated
 from lpff_ray.curate.config import read_table
 from lpff_ray.errors import UserError
+from lpff_ray.storage.toml import read_toml
 
 PRESETS = Path(__file__).with_name("presets")
-Share = Field(default=None, ge=0, le=1)
 
 
 class Rules(BaseModel):
@@ -23,28 +23,39 @@ class Rules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: str = ""
-    duplicates: bool = Field(default=False, description="also faces that repeat another one")
-    min_det_score: float | None = Share
-    min_area: float | None = Field(default=None, ge=0, description="square pixels of the face's box")
-    min_sharpness: float | None = Share
-    min_iqa: float | None = Field(default=None, ge=0, le=100, description="lowest iqa kept")
+    duplicates: bool = Field(default=False, description="select faces too that repeat another one")
+    min_det_score: float | None = Field(default=None, ge=0, le=1, description="lowest detection score kept")
+    min_area: float | None = Field(
+        default=None, ge=0, description="least area of the face's box, square pixels (65536: 256 x 256)"
+    )
+    min_sharpness: float | None = Field(default=None, ge=0, le=1, description="least sharpness kept")
+    min_iqa: float | None = Field(
+        default=None, ge=0, le=100, description="lowest iqa kept, in place of a share"
+    )
     min_iqa_quantile: float | None = Field(
-        default=None, ge=0, le=1, description="without min_iqa: share of the faces of least iqa that goes"
+        default=None,
+        ge=0,
+        le=1,
+        description="without min_iqa: share of the faces that is left out, those of least iqa",
     )
     min_hyperiqa: float | None = Field(
         default=None, ge=0, le=100, description="lowest iqa kept of a run mined with iqa = hyperiqa"
     )
-    max_pose_spread: float | None = Field(default=None, ge=0, le=180, description="degrees")
-    bins: Literal["pose_bin", "pose_bin_strict", "pose_bin_fine"] = "pose_bin"
+    max_pose_spread: float | None = Field(
+        default=None, ge=0, le=180, description="largest disagreement of the pose estimators, degrees"
+    )
+    bins: Literal["pose_bin", "pose_bin_strict", "pose_bin_fine"] = Field(
+        default="pose_bin", description="the column of the faces table that says a face's bin"
+    )
     test_share: float = Field(default=0.1, ge=0, le=1, description="share of identities that are for testing")
-    seed: int = Field(default=0, description="of the split, and of whatever is drawn")
+    seed: int = Field(default=0, description="seed of the split, and of what is drawn")
 
 
 class PerBinRules(Rules):
     """The most turned faces of every identity in every pose bin."""
 
     method: Literal["per_bin"]
-    with_frontal: bool = False
+    with_frontal: bool = Field(default=False, description="select frontal faces too")
     per_identity_bin: int = Field(default=10, ge=1, description="most faces of one identity in one bin")
 
 
@@ -52,11 +63,22 @@ class DensityRules(Rules):
     """Faces in poses that a reference has few of, and how often to repeat them."""
 
     method: Literal["density"]
-    reference: str = Field(default="ffhq_like_gaussian", description="its stand-in, or a file of cameras")
-    max_density: float = Field(default=0.4, gt=0, description="of the reference, per square radian")
-    per_identity_bin: int | None = Field(default=None, ge=1)
-    rebalance: Literal["with_reference", "alone", "none"] = "with_reference"
-    mirrored: bool = Field(default=True, description="mirror images are trained on too")
+    reference: str = Field(
+        default="ffhq_like_gaussian",
+        description="cameras that poses are to be rare among: ffhq_like_gaussian, or a file, folder or run",
+    )
+    max_density: float = Field(
+        default=0.4,
+        gt=0,
+        description="density in the reference, per square radian, that a pose has to be below",
+    )
+    per_identity_bin: int | None = Field(
+        default=None, ge=1, description="most faces of one identity in one bin"
+    )
+    rebalance: Literal["with_reference", "alone", "none"] = Field(
+        default="with_reference", description="whose density decides how often a face is repeated"
+    )
+    mirrored: bool = Field(default=True, description="count the mirror images too, which are trained on")
     copy_densities: tuple[float, ...] = Field(
         default=(0.1, 0.06, 0.04, 0.02, 0.01),
         description="falling densities per square radian; each that a face is not above adds a copy",
@@ -75,11 +97,16 @@ class UniformRules(Rules):
 
     method: Literal["uniform"]
     budget: int = Field(default=20_000, ge=1, description="most faces selected")
-    cell_degrees: float = Field(default=15.0, ge=1, le=90, description="side of a cell of yaw and pitch")
-    max_yaw: float = Field(default=90.0, gt=0, le=180, description="degrees; what lies past it is left out")
-    max_pitch: float = Field(default=60.0, gt=0, le=90, description="degrees; what lies past it is left out")
+    cell_degrees: float = Field(
+        default=15.0, ge=1, le=90, description="side of a cell of yaw and pitch, degrees"
+    )
+    max_yaw: float = Field(default=90.0, gt=0, le=180, description="largest |yaw| selected, degrees")
+    max_pitch: float = Field(default=60.0, gt=0, le=90, description="largest |pitch| selected, degrees")
     variety: float = Field(
-        default=0.5, ge=0, le=1, description="what the next face of an identity in a cell is worth: 1 as much"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="what the next face of an identity in a cell is worth beside the one before: 1 as much",
     )
     per_identity_bin: int | None = Field(
         default=None, ge=1, description="most faces of one identity in a cell"
@@ -98,9 +125,11 @@ class VerificationRules(Rules):
     """Frontal and extreme faces of people who can be compared with themselves."""
 
     method: Literal["verification"]
-    frontal_per_identity: int = Field(default=50, ge=1)
-    profile_per_identity_bin: int = Field(default=100, ge=1)
-    min_faces: int = Field(default=2, ge=2, description="usable faces that an identity must have")
+    frontal_per_identity: int = Field(default=50, ge=1, description="most frontal faces of one identity")
+    profile_per_identity_bin: int = Field(
+        default=100, ge=1, description="most faces of one identity in each other bin"
+    )
+    min_faces: int = Field(default=2, ge=2, description="fewest usable faces of an identity")
 
 
 AnyRules = PerBinRules | DensityRules | UniformRules | VerificationRules

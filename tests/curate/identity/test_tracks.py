@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from synthetic import joined, person, video
 
-from lpff_ray.curate.config import DLIB_SCALE
 from lpff_ray.curate.faces import faces_of
 from lpff_ray.curate.identity.tracks import Tracks, tracks_of
+from lpff_ray.measure.embeddings import DLIB
 
 
 def tracks(table: pl.DataFrame) -> Tracks:
-    return tracks_of(faces_of(table), DLIB_SCALE.stitch)
+    return tracks_of(faces_of(table), DLIB.distances.stitch)
 
 
 def lengths(table: pl.DataFrame) -> list[int]:

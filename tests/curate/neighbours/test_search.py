@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lpff_ray.curate.neighbours import codes
 from lpff_ray.curate.neighbours import search as neighbours
 from lpff_ray.curate.neighbours.search import Neighbours, gather, pairs_within, partition, solve_here
 
@@ -107,10 +106,10 @@ def test_order_of_rows_changes_nothing_but_their_numbers() -> None:
 def test_blocks_and_threads_change_nothing() -> None:
     rows = people(4500, seed=3)
     whole = pairs_within(rows, 0.2)
-    blocks, jobs = partition(rows, 0.2, block_rows=700)
+    blocks, tasks = partition(rows, 0.2, block_rows=700)
     assert len(blocks) > 5
     assert sum(len(block.rows) for block in blocks) == len(rows)
-    assert_identical(gather(solve_here(blocks, jobs[::-1]), len(rows)), whole)
+    assert_identical(gather(solve_here(blocks, tasks[::-1]), len(rows)), whole)
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -123,46 +122,21 @@ def test_few_pairs_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """What makes it fast: cells leave few pairs whose codes are compared, codes few whose distance is worked out."""
     rows = people(20_000, seed=4)
     compared = measured = 0
-    candidates = neighbours.candidates
+    possible_pairs = neighbours.possible_pairs
 
     def counted(
         left: torch.Tensor, least: torch.Tensor, right: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         nonlocal compared, measured
         compared += len(left) * len(right)
-        found = candidates(left, least, right)
+        found = possible_pairs(left, least, right)
         measured += len(found[0])
         return found
 
-    monkeypatch.setattr(neighbours, "candidates", counted)
+    monkeypatch.setattr(neighbours, "possible_pairs", counted)
     found = len(pairs_within(rows, 0.15).first)
     assert found <= measured < 10 * found
     assert found < compared < 0.5 * len(rows) ** 2 / 2
-
-
-@pytest.mark.parametrize("width", [3, 61, 62, 128, 512])
-def test_codes_never_miss_a_pair(width: int) -> None:
-    random = np.random.default_rng(width)
-    rows = random.normal(size=(300, width)) * np.exp(-np.arange(width) / 10) + random.normal(size=width)
-    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    wanted = np.linalg.norm(rows[:, None].astype(np.float64) - rows[None], axis=2)
-    for radius in np.quantile(wanted, [0.02, 0.2, 0.9]):
-        found, _, limit = codes.coded(rows, float(radius), 100)
-        left, least = codes.inquiring(torch.from_numpy(found), limit)
-        passed = np.zeros(wanted.shape, bool)
-        passed[codes.candidates(left, least, codes.answering(torch.from_numpy(found)))] = True
-        assert passed[wanted <= radius].all()
-        assert passed.mean() < 1
-
-
-def test_codes_are_multiplied_alike_in_eight_bits_and_in_floats(monkeypatch: pytest.MonkeyPatch) -> None:
-    random = np.random.default_rng(7)
-    left, right = (torch.from_numpy(random.integers(-127, 128, (size, 64), np.int8)) for size in (100, 70))
-    products = [codes._products(left, right)]
-    monkeypatch.setattr(codes, "_EIGHT_BIT", not codes._EIGHT_BIT)
-    products.append(codes._products(left, right))
-    assert torch.equal(products[0].long(), products[1].long())
-    assert torch.equal(products[0].long(), left.long() @ right.long().T)
 
 
 def test_identical_vectors_are_neighbours_at_no_distance(monkeypatch: pytest.MonkeyPatch) -> None:
