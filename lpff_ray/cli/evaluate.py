@@ -25,12 +25,12 @@ def verification(
     embedding: Annotated[
         str, typer.Option(help='"run", what the faces were mined with, or a plug-in, which embeds the crops.')
     ] = "run",
-    device: Annotated[str, typer.Option(help="Where a plug-in runs: cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where a plug-in runs: auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """ROC, AUC, EER and TAR at FAR on each pair list; writes DEST/evaluation.json and DEST/roc.png."""
-    from lpff_ray.exports.evaluation.verification import EVALUATION, PLOT, evaluate_verification
+    from lpff_ray.exports.evaluation.verification import EVALUATION, PLOT, evaluate
 
-    evaluation = evaluate_verification(dest, embedding, device)
+    evaluation = evaluate(dest, embedding, device)
     for part in _shown(evaluation):
         console.print(part)
     console.print(f"figures: {dest}/{EVALUATION}; curves: {dest}/{PLOT}")
