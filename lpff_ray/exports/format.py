@@ -92,7 +92,7 @@ class ExportFormat(BaseModel, ABC):
         `weight`, `copies`, `rank`, `reason`), and `index` = `rank`. An override must return at least `index`
         (int64, unique), `face_id`, `video_id`, `uri`, `frame_index` and `pts_ns`.
         """
-        return faces_of(run, selection, self.columns)
+        return selected_faces(run, selection, self.columns)
 
     @abstractmethod
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
@@ -148,7 +148,7 @@ class FaceFormat(ExportFormat):
                     yield files, provenance(row) | record
 
 
-def faces_of(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+def selected_faces(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Selected faces with some of their columns of the faces table; see ExportFormat.rows. `index` is the rank."""
     always = ("face_id", "video_id", "uri", "clip_id", "frame_index", "pts_ns")
     faces = read.scan(run).select(list(dict.fromkeys([*always, *columns])))

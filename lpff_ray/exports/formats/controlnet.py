@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, computed_field
 
-from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, faces_of
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, selected_faces
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
 from lpff_ray.exports.imaging.conditioning import draw_points
 from lpff_ray.exports.lists.prompts import COLUMNS as PROMPT_COLUMNS
@@ -44,7 +44,7 @@ class ControlNet(FaceFormat):
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces with their points and prompts. Raises UserError if the captions can not be used."""
-        faces = faces_of(run, selection, self.columns)
+        faces = selected_faces(run, selection, self.columns)
         captions = captions_for(faces, self.captions) if self.captions else [None] * len(faces)
         described = faces.select(PROMPT_COLUMNS).iter_rows(named=True)
         prompts = [prompt(face, caption) for face, caption in zip(described, captions, strict=True)]

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, faces_of, read_made
+from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, read_made, selected_faces
 from lpff_ray.exports.lists.bins import selected_bin
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
@@ -61,7 +61,7 @@ class EfhqTables(ExportFormat):
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """All selected faces, and the name of their clip, `clip`."""
-        faces = faces_of(run, selection, self.columns)
+        faces = selected_faces(run, selection, self.columns)
         videos = faces.select("video_id", "uri", "clip_id").unique().sort("video_id", "uri", "clip_id")
         return faces.with_columns(clip=pl.col("video_id").replace_strict(clip_names(videos.iter_rows())))
 

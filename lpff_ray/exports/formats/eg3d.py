@@ -25,8 +25,8 @@ from lpff_ray.exports.format import (
     OutputImage,
     Record,
     Row,
-    faces_of,
     read_made,
+    selected_faces,
 )
 from lpff_ray.exports.formats.stylegan import ZIP_FILE, picture_name
 from lpff_ray.exports.imaging.alignment import ffhq_crop, mirrored_transform, quad_transform
@@ -73,7 +73,7 @@ class Eg3d(FaceFormat):
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces. Raises UserError if `base` can not be read or appended to."""
-        faces = faces_of(run, selection, self.columns)
+        faces = selected_faces(run, selection, self.columns)
         if self.base:  # said now, and not after hours of cropping
             numbers = (eg3d_number(index, self.start, self.mirror) for index in faces["index"])
             names = (picture_name(n + half, "png") for n in numbers for half in range(1 + self.mirror))

@@ -25,8 +25,8 @@ from lpff_ray.exports.format import (
     OutputImage,
     Record,
     Row,
-    faces_of,
     read_made,
+    selected_faces,
 )
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
 from lpff_ray.exports.packing import tar_chunks
@@ -72,7 +72,7 @@ class WebDataset(FaceFormat):
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces. Raises UserError for a label that some of them do not have."""
-        faces = faces_of(run, selection, self.columns)
+        faces = selected_faces(run, selection, self.columns)
         column = {"none": None, "identity": "identity_id", "bin": "bin"}[self.label]
         if column and faces[column].null_count():
             raise UserError(f"{run}: label={self.label}: some selected faces have no {column}; select again")

@@ -49,7 +49,7 @@ def head_view(row: Mapping[str, Any]) -> HeadView:
     """
     yaw, pitch, roll = np.array([row["yaw"], row["pitch"], row["roll"]], np.float64)
     rotation = matrix_from_angles(yaw, pitch, roll)
-    five, pixels_per_cm, head = lay_head(row["keypoints"], row["landmarks"], rotation)
+    five, pixels_per_cm, head = fit_head(row["keypoints"], row["landmarks"], rotation)
     ffhq = face_quad(five)
     x = (ffhq[3] - ffhq[0]) / np.hypot(*(ffhq[3] - ffhq[0]))
     y = np.array([-x[1], x[0]])
@@ -61,7 +61,7 @@ def head_view(row: Mapping[str, Any]) -> HeadView:
     return HeadView(five, ffhq, eg3d, camera_label(levelled))
 
 
-def lay_head(
+def fit_head(
     keypoints: NDArray, landmarks: NDArray, rotation: NDArray
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
     """Lay the head model, turned by `rotation` [3, 3], on a face's points, under weak perspective.

@@ -15,7 +15,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.storage.uri import absolute, explain, opened
 
 COLUMNS = ("yaw", "pitch", "roll", "sharpness", "brightness")
-"""What `describe` reads of the faces table."""
+"""What `pose_phrase` reads of the faces table."""
 
 # Degrees. EFHQ's frontal bin ends at 45 of yaw and 30 of pitch; the words within are finer.
 FRONT, PROFILE, UP_DOWN, TILT = 15.0, 60.0, 15.0, 15.0
@@ -27,7 +27,7 @@ KEYS = ("face_id", "clip_id", "uri")
 """Columns of a captions file, the more exact one first."""
 
 
-def describe(face: Mapping[str, Any]) -> str:
+def pose_phrase(face: Mapping[str, Any]) -> str:
     """A phrase on pose, sharpness and light of a row of COLUMNS; nothing about the person."""
     yaw, pitch, roll = face["yaw"], face["pitch"], face["roll"]
     side = "image-left" if yaw > 0 else "image-right"
@@ -54,8 +54,8 @@ def describe(face: Mapping[str, Any]) -> str:
 
 
 def prompt(face: Mapping[str, Any], caption: str | None) -> str:
-    """The caption, or else "a portrait photo of a person", and what `describe` says of the face."""
-    return f"{(caption or 'a portrait photo of a person').strip().rstrip('.')}, {describe(face)}"
+    """The caption, or else "a portrait photo of a person", and what `pose_phrase` says of the face."""
+    return f"{(caption or 'a portrait photo of a person').strip().rstrip('.')}, {pose_phrase(face)}"
 
 
 def captions_for(faces: pl.DataFrame, place: str) -> list[str | None]:
