@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from lpff_ray.decode import Frame, read_frame_table
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record
-from lpff_ray.exports.imaging.encoding import encode
+from lpff_ray.exports.imaging.encoding import encode_image
 from lpff_ray.exports.imaging.mp4 import Mp4Writer, mean_fps
 from lpff_ray.exports.imaging.squares import face_boxes, longer_side, square_crop, steady_square, union_of
 from lpff_ray.exports.lists.bins import PROFILE_BINS
@@ -205,7 +205,7 @@ class _Clip(Stretch):
             picture = square_crop(frame.rgb, self._square, self._format.size)
         with self._video.timed("encode"):
             if self._format.image == "png":
-                self._pictures.append(encode(picture, "frame.png"))
+                self._pictures.append(encode_image(picture, "frame.png"))
                 return
             if self._writer is None:
                 size = self._format.size

@@ -1,4 +1,4 @@
-"""What can be said of a picture from what was measured on it, and captions that a user brings along."""
+"""What can be stated of an image from what was measured on it, and captions that a user brings along."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ COLUMNS = ("yaw", "pitch", "roll", "sharpness", "brightness")
 
 # Degrees. EFHQ's frontal bin ends at 45 of yaw and 30 of pitch; the words within are finer.
 FRONT, PROFILE, UP_DOWN, TILT = 15.0, 60.0, 15.0, 15.0
-# Of the table's 0..1 and 0..255: a twentieth of the faces of 22 real clips is less sharp than BLURRED; the quarters
-# at the ends of their brightness begin at 117 and 155.
+# Of the table's 0..1 and 0..255: only the ends of what real clips hold are named. Evidence:
+# docs/evidence/exports.md#prompt-words
 BLURRED, SHARP, DARK, BRIGHT = 0.6, 0.8, 80.0, 170.0
 
 KEYS = ("face_id", "clip_id", "uri")
