@@ -35,7 +35,7 @@ def unit_extra_s(unit: ExportUnit) -> float:
 
 
 def next_unit_leases(lease: Lease[ExportUnit], failure: Failure) -> list[Lease[ExportUnit]]:
-    """The lease that takes the place of one that failed; none: the unit is given up.
+    """The lease that follows one that failed; none: the unit is given up.
 
     A video that can not be opened or decoded would fail again: `opened_video` has tried every URI and decoder. What
     stopped its worker is tried with another decoder.

@@ -1,4 +1,4 @@
-"""ControlNet's tutorial dataset: a picture, the lines it is to follow, and a prompt.
+"""ControlNet's tutorial data set: an image, the lines it is to follow, and a prompt.
 
 Layout: `target/NAME.png` (FFHQ's crop), `source/NAME.png` (its landmarks drawn), `prompt.json` with a line {"source",
 "target", "prompt"} each, as `tutorial_dataset.py` of lllyasviel/ControlNet reads it and EFHQ fine-tunes with.
@@ -62,11 +62,11 @@ class ControlNet(FaceFormat):
         drawn = draw_points(
             crop_points(np.asarray(row["landmarks"], np.float64).reshape(68, 3), quad, self.size), self.size
         )
-        pictures: list[File] = [
+        images: list[File] = [
             OutputImage(f"target/{name}", ffhq_crop(frame, quad, self.size)),
             OutputImage(f"source/{name}", drawn),
         ]
-        return pictures, record
+        return images, record
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """prompt.json: one object a line, in the order of the selection."""

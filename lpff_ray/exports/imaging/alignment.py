@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 # NVlabs/ffhq-dataset, download_ffhq.py, recreate_aligned_images: the side of the crop in units of the distance between
-# the eyes and of that from eyes to mouth (halves of it: 2.0 and 1.8), and how far its centre lies below the eyes.
+# the eyes and of that from eyes to mouth (halves of it: 2.0 and 1.8), and how far its centre is below the eyes.
 EYE_TO_EYE, EYE_TO_MOUTH, BELOW_EYES = 2.0, 1.8, 0.1
 # Ibid.: how far padding, its blur and its minimum reach, as shares of the crop's side in frame pixels.
 BORDER, PADDING, BLUR = 0.1, 0.3, 0.02
@@ -114,9 +114,9 @@ def _padded(
         return region, quad
     left, top, right, bottom = (max(int(pad), round(side * PADDING)) for pad in (left, top, right, bottom))
     height, width = height + top + bottom, width + left + right
-    picture = cv2.copyMakeBorder(region, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+    image = cv2.copyMakeBorder(region, top, bottom, left, right, cv2.BORDER_REFLECT_101)
     quad = quad + np.array([left, top])
-    median = _median(picture[::4, ::4])
+    median = _median(image[::4, ::4])
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     depth_x = np.minimum(x / left, (width - 1 - x) / right)
     depth_y = np.minimum(y / top, (height - 1 - y) / bottom)
@@ -124,18 +124,18 @@ def _padded(
     for rows, columns in _shallow(quad, depth_x, depth_y):
         # 1 at the outer edge, 0 where the frame begins
         outside = 1 - np.minimum(depth_y[rows, None], depth_x[columns])
-        strip = picture[rows, columns].astype(np.float32)
-        strip = _mixed(strip, _blurred(picture, rows, columns, side * BLUR), outside * 3 + 1)
+        strip = image[rows, columns].astype(np.float32)
+        strip = _mixed(strip, _blurred(image, rows, columns, side * BLUR), outside * 3 + 1)
         if outside.max() > 0:
             strip = _mixed(strip, np.full_like(strip, median), outside)
         faded.append((rows, columns, cv2.convertScaleAbs(strip)))  # it rounds; nothing is negative
-    for rows, columns, strip in faded:  # not before: every blur is of the picture as it was
-        picture[rows, columns] = strip
-    return picture, quad
+    for rows, columns, strip in faded:  # not before: every blur is of the image as it was
+        image[rows, columns] = strip
+    return image, quad
 
 
 def _mixed(one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray) -> NDArray[np.float32]:
-    """Two pictures [h, w, 3], of the other as much as its share [h, w] says; it is clipped to 0..1."""
+    """Two images [h, w, 3], mixed: `share` [h, w] of the other; it is clipped to 0..1."""
     share = np.clip(share, 0, 1)
     return cv2.blendLinear(one, other, 1 - share, share)  # faster than NumPy
 
@@ -161,24 +161,24 @@ def _deep(depth: NDArray, start: int, stop: int) -> tuple[int, int]:
     return (int(deep[0]), int(deep[-1]) + 1) if len(deep) else (stop, stop)
 
 
-def _median(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The median colour [3] of a picture [h, w, 3]."""
+def _median(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The median colour [3] of an image [h, w, 3]."""
     # By histograms: np.median sorts.
-    half = picture[..., 0].size / 2
-    counts = [np.cumsum(np.bincount(picture[..., channel].ravel(), minlength=256)) for channel in range(3)]
+    half = image[..., 0].size / 2
+    counts = [np.cumsum(np.bincount(image[..., channel].ravel(), minlength=256)) for channel in range(3)]
     middle = [(np.searchsorted(count, half) + np.searchsorted(count, half, "right")) / 2 for count in counts]
     return np.array(middle, np.float32)
 
 
-def _blurred(picture: NDArray[np.uint8], rows: slice, columns: slice, sigma: float) -> NDArray[np.float32]:
-    """Those rows and columns of a Gaussian blur of the picture, made on one that is halved until little is lost.
+def _blurred(image: NDArray[np.uint8], rows: slice, columns: slice, sigma: float) -> NDArray[np.float32]:
+    """Those rows and columns of a Gaussian blur of the image, made on one that is halved until little is lost.
 
     Averaging and interpolation count towards the blur.
     """
     step = 2 ** max(int(np.log2(sigma / BLUR_SIGMA)), 0)
     reach = int(np.ceil(4 * sigma)) + 2 * step  # OpenCV's kernel for float32 ends there
     y0, x0 = (max(part.start - reach, 0) // step * step for part in (rows, columns))
-    around = picture[y0 : rows.stop + reach, x0 : columns.stop + reach]
+    around = image[y0 : rows.stop + reach, x0 : columns.stop + reach]
     height, width = around.shape[:2]
     small = cv2.copyMakeBorder(around, 0, -height % step, 0, -width % step, cv2.BORDER_REFLECT_101)
     tall = small.shape[0]
@@ -202,12 +202,12 @@ def _blurred(picture: NDArray[np.uint8], rows: slice, columns: slice, sigma: flo
 
 
 def _resampled(region: NDArray[np.uint8], quad: NDArray, size: int, finer: int) -> NDArray[np.uint8]:
-    """The quad's picture, interpolated at `finer` (1, 2, 4) times the size and brought down by Lanczos' filter."""
+    """The quad's image, interpolated at `finer` (1, 2, 4) times the size and brought down by Lanczos' filter."""
     matrix = quad_transform(quad, size * finer)
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV has pixel centres at whole numbers
     if finer == 1:
         return cv2.warpAffine(region, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    # Every finer-th column is a picture of its own, then so is every finer-th row: the filter is computed at the pixels
+    # Every finer-th column is an image of its own, then so is every finer-th row: the filter is computed at the pixels
     # that stay, and nowhere else: faster than Pillow's resize, and within a level of it.
     phases, edge = _lanczos(finer)
     unit, outside = np.ones(1, np.float32), cv2.BORDER_CONSTANT

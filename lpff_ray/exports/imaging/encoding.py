@@ -28,7 +28,7 @@ _SETTINGS = {
 def encode_image(pixels: NDArray[np.uint8], name: str) -> bytes:
     """Encode uint8 [h, w, 3] RGB or [h, w] gray as the ending of `name` says: .png or .jpg (quality 95, 4:4:4).
 
-    sRGB, without a profile, as the datasets' own pictures are. Raises ValueError for another ending.
+    sRGB, without a profile, as the data sets' own images are. Raises ValueError for another ending.
     """
     ending = PurePosixPath(name).suffix
     if ending not in _SETTINGS:

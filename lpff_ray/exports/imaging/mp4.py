@@ -103,7 +103,7 @@ def can_copy(table: FrameTable, first: int, last: int) -> bool:
     """Whether the packets of the frames first .. last, and no others, decode to exactly these frames.
 
     They must begin at a keyframe and follow each other in the file, with none between that belongs to a later frame (a
-    B-frame just before the end leans on one) or an earlier one (an open group of pictures).
+    B-frame just before the end refers to one) or an earlier one (an open group of pictures).
     """
     if table.irregular or not table.timed or not table.is_keyframe[first]:
         return False

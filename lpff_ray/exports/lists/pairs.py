@@ -2,7 +2,7 @@
 
 The protocol is EFHQ's (`3_align_sample/cli_face_verification.py`): three lists, half of each the same person,
 identities equally likely whatever the number of their faces. What differs: the lists are the same every time, no pair
-comes twice in either order, and a person's neighbouring frames, nearly the same picture, are no pair.
+comes twice in either order, and a person's neighbouring frames, nearly the same image, are no pair.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def pose_phrase(face: Mapping[str, Any]) -> str:
         words = [f"three-quarter view facing {side}"]
     else:
         words = [f"profile view facing {side}"]
-    if abs(yaw) < PROFILE:  # near 90 degrees of yaw, pitch and roll can not be told apart
+    if abs(yaw) < PROFILE:  # near 90 degrees of yaw, pitch and roll can not be distinguished
         if abs(pitch) >= UP_DOWN:
             words.append("looking up" if pitch > 0 else "looking down")
         if abs(roll) >= TILT:
@@ -58,14 +58,14 @@ def prompt(face: Mapping[str, Any], caption: str | None) -> str:
     return f"{(caption or 'a portrait photo of a person').strip().rstrip('.')}, {pose_phrase(face)}"
 
 
-def captions_for(faces: pl.DataFrame, place: str) -> list[str | None]:
+def captions_for(faces: pl.DataFrame, uri: str) -> list[str | None]:
     """A caption per face, or None, from a CSV or JSON-lines file or fsspec URI with `caption` and one or more of KEYS.
 
     Where several speak of a face the one with the more exact key counts. faces: `face_id`, `clip_id`, `uri`.
     Raises UserError if the file can not be read or speaks of none of the faces.
     """
     known: dict[str, dict[str, str]] = {key: {} for key in KEYS}
-    for row in _rows(place):
+    for row in _rows(uri):
         key = next((key for key in KEYS if row.get(key)), None)
         if key and row.get("caption"):
             value = absolute(str(row[key])) if key == "uri" else str(row[key])
@@ -76,33 +76,33 @@ def captions_for(faces: pl.DataFrame, place: str) -> list[str | None]:
     ]
     if len(found) and not any(found):
         raise UserError(
-            f"{place}: no caption of any selected face; it takes the columns caption and face_id, clip_id or uri, "
+            f"{uri}: no caption of any selected face; it takes the columns caption and face_id, clip_id or uri, "
             "with values as in the faces table"
         )
     return found
 
 
-def captions_hash(place: str) -> str:
+def captions_hash(uri: str) -> str:
     """What tells the content of a captions file from others. Raises UserError if it can not be read."""
-    return hashlib.sha256(_text(place).encode()).hexdigest()[:16]
+    return hashlib.sha256(_text(uri).encode()).hexdigest()[:16]
 
 
-def _text(place: str) -> str:
+def _text(uri: str) -> str:
     try:
-        with opened(absolute(place)) as (file, _):
+        with opened(absolute(uri)) as (file, _):
             return file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{place}: captions can not be read: {explain(error, place)}") from None
+        raise UserError(f"{uri}: captions can not be read: {explain(error, uri)}") from None
 
 
-def _rows(place: str) -> list[dict[str, Any]]:
-    text = _text(place)
-    if not place.endswith((".jsonl", ".json")):
+def _rows(uri: str) -> list[dict[str, Any]]:
+    text = _text(uri)
+    if not uri.endswith((".jsonl", ".json")):
         table = csv.DictReader(io.StringIO(text))
         columns = table.fieldnames or ()
         if "caption" not in columns or not set(KEYS).intersection(columns):
             raise UserError(
-                f"{place}: needs the columns caption and face_id, clip_id or uri, separated by commas; its first line "
+                f"{uri}: needs the columns caption and face_id, clip_id or uri, separated by commas; its first line "
                 f"has {', '.join(map(repr, columns)) or 'nothing'}"
             )
         return list(table)
@@ -115,8 +115,6 @@ def _rows(place: str) -> list[dict[str, Any]]:
         except ValueError:
             row = None
         if not isinstance(row, dict):
-            raise UserError(
-                f"{place}: line {number} is no JSON object; write one object a line, and no array"
-            )
+            raise UserError(f"{uri}: line {number} is no JSON object; write one object a line, and no array")
         rows.append(row)
     return rows
