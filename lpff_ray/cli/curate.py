@@ -46,6 +46,7 @@ def add(app: typer.Typer) -> None:
         device: Device = "auto",
     ) -> None:
         """Tell people apart over the whole run; mark near-duplicate faces and clips. Run again after mining more."""
+        from lpff_ray.cli.curate_output import dedupe_lines
         from lpff_ray.curate.config import load_dedupe_config
         from lpff_ray.curate.dedupe import dedupe as run_dedupe
 
@@ -63,7 +64,7 @@ def add(app: typer.Typer) -> None:
             address=address,
             device=device,
         )
-        console.print("\n".join(done.lines()))
+        console.print("\n".join(dedupe_lines(done)))
 
     app.command()(select)
 
@@ -72,7 +73,8 @@ def select(
     out: Out,
     preset: Annotated[str, typer.Option(help="efhq, lpff, uniform or verification.")] = "efhq",
     name: Annotated[
-        str | None, typer.Option(help="What to call the selection (default: the preset's name).")
+        str | None,
+        typer.Option(help="What to call the selection (default: the preset's name, or its method's)."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with a table `select`; flags win over it.")
@@ -129,20 +131,24 @@ def select(
         "test_share": test_share,
         "seed": seed,
     }
+    from lpff_ray.cli.curate_output import funnel_table, yaw_histogram
     from lpff_ray.curate.select import select as run_select
-    from lpff_ray.curate.selection import funnel, histograms
     from lpff_ray.curate.selection.empty import NothingSelected
+    from lpff_ray.curate.selection.rules import load_rules, preset_beneath
 
+    if name is None:
+        rules = load_rules(preset, settings, config)
+        name = preset_beneath(preset, rules) or rules.method
     try:
-        done = run_select(out, preset if name is None else name, preset, settings, config=config)
+        done = run_select(out, name, preset, settings, config=config)
     except NothingSelected as nothing:
-        console.print(funnel.printed(nothing.funnel))
+        console.print(funnel_table(nothing.funnel))
         raise
-    console.print(funnel.printed(done.funnel))
+    console.print(funnel_table(done.funnel))
     failing = ", ".join(f"{gate} {count}" for gate, count in done.rules["found"]["failing"].items() if count)
     if failing:
         console.print(f"fail a gate of quality, some more than one: {failing}")
-    console.print(histograms.printed(done.before, done.after))
+    console.print(yaw_histogram(done.before, done.after))
     most, usable = done.rules["rules"].get("budget"), done.rules["found"].get("usable")
     if usable is not None and usable <= most:
         console.print(

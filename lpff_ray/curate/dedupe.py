@@ -18,7 +18,6 @@ from lpff_ray.curate.neighbours.pooled import search_on
 from lpff_ray.curate.neighbours.search import MapTasks
 from lpff_ray.errors import UserError
 from lpff_ray.models.runtimes import torch_device
-from lpff_ray.monitoring.console import counted
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device
@@ -44,29 +43,6 @@ class DedupeSummary:
     duplicates: int
     across_videos: int
     near_duplicates: pl.DataFrame
-
-    def lines(self) -> list[str]:
-        """What to tell a person."""
-        if not self.faces:
-            return [f"no faces in {self.out}: nothing to tell apart"]
-        kept = self.faces - self.duplicates
-        return [
-            f"{counted(self.faces, 'face')} in {counted(self.tracks, 'track')}"
-            + (f", {self.stitched} of them joined across segment borders" if self.stitched else ""),
-            counted(self.identities, "identity", "identities")
-            + (f", {self.known} of them known before" if self.known else ""),
-            f"{counted(self.duplicates, 'duplicate')} of a better face, {self.across_videos} of them in another video; "
-            f"{kept} kept",
-            *(
-                f"{_name(row['uri'])} repeats {_name(row['duplicate_of_uri'])}: {row['overlap_s']:.1f} s, "
-                f"at {row['offset_s']:+.1f} s, {row['agreement']:.0%} of {row['faces']} faces agree"
-                for row in self.near_duplicates.iter_rows(named=True)
-            ),
-        ]
-
-
-def _name(uri: str | None) -> str:
-    return (uri or "?").rstrip("/").rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True)

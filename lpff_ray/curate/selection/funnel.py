@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import polars as pl
-from rich.table import Table
 
 
 class Funnel:
@@ -31,14 +30,3 @@ class Funnel:
     def line(self) -> str:
         """All counts in one line."""
         return ", ".join(f"{sum(counts.values())} {step}" for step, counts in self._steps)
-
-
-def printed(table: pl.DataFrame) -> Table:
-    """The funnel for a terminal, bins without their "profile_"."""
-    shown = Table(title="How many faces are left, by pose bin")
-    shown.add_column("after", no_wrap=True)
-    for name in table.columns[1:]:
-        shown.add_column(name.removeprefix("profile_"), justify="right")
-    for row in table.iter_rows():
-        shown.add_row(*(str(value) for value in row))
-    return shown
