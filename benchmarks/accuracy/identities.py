@@ -13,12 +13,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 import lpff_ray
-from lpff_ray.curate.config import DLIB_SCALE, DedupeConfig
-from lpff_ray.curate.dedupe import Curated, tell_apart
-from lpff_ray.curate.faces import CLEAR, COLUMNS, faces_of
-from lpff_ray.curate.identity.tracks import tracks_of
+from lpff_ray.curate.config import DedupeConfig
+from lpff_ray.curate.dedupe import DedupeTables, dedupe_faces
+from lpff_ray.curate.distances import embedding_distances
+from lpff_ray.curate.faces import CLEAR, COLUMNS, face_arrays
+from lpff_ray.curate.identity.tracks import whole_tracks
 
 DLIB = "dlib-resnet"
+DISTANCES = embedding_distances(DLIB)
 SAME = ("sadtalker_WDA_AlexandriaOcasioCortez_000", "video-retalking_3")  # one person
 PORTRAITS = (
     *("liveportrait_d10", "liveportrait_d11", "liveportrait_d12", "liveportrait_d13", "liveportrait_d14"),
@@ -58,7 +60,7 @@ def evaluate(data: Path) -> str:
 
 def distances(faces: pl.DataFrame) -> str:
     """How far tracks are from each other: one person's, clear ones of two people, unclear ones of two people."""
-    tracks = tracks_of(faces_of(faces), DLIB_SCALE.stitch)
+    tracks = whole_tracks(face_arrays(faces), DISTANCES.stitch)
     first = np.unique(tracks.of_face, return_index=True)[1]
     clip = faces["clip"].to_numpy()[first]
     best = pl.DataFrame({"track": tracks.of_face, "score": faces["det_score"]}).group_by("track").max()
@@ -88,7 +90,7 @@ def clip_sweep(faces: pl.DataFrame) -> str:
     """Merges and splits of people over `identity_distance`, clips."""
     lines = [
         f"`identity_distance` on {len(PORTRAITS)} portrait clips of {len(PORTRAITS) - 1} people and {len(SCENES)} "
-        f"scenes of several (default {DLIB_SCALE.identity}):",
+        f"scenes of several (default {DISTANCES.identity}):",
         "",
         "| distance | identities | portrait clips split | one person's two clips | people merged across clips |",
         "|---|---|---|---|---|",
@@ -144,10 +146,10 @@ def crop_sweep(crops: pl.DataFrame) -> str:
         away = np.linalg.norm(embedding[rows[i]] - embedding[rows[j]], axis=1)
         values = " | ".join(f"{value:.2f}" for value in np.quantile(away, [0.001, 0.01, 0.5]))
         lines.append(f"| {low} to {high} | {len(rows)} | {values} |")
-    costs = (0.0, DLIB_SCALE.unclear / 2, DLIB_SCALE.unclear, DLIB_SCALE.unclear * 1.5)
+    costs = (0.0, DISTANCES.unclear / 2, DISTANCES.unclear, DISTANCES.unclear * 1.5)
     lines += [
         "",
-        f"Crops that join another one, by `identity_distance` and `unclear_cost` (default {DLIB_SCALE.unclear}). A few "
+        f"Crops that join another one, by `identity_distance` and `unclear_cost` (default {DISTANCES.unclear}). A few "
         "are right: AFLW has some people twice.",
         "",
         "| distance | " + " | ".join(f"cost {cost:g}" for cost in costs) + " |",
@@ -245,8 +247,8 @@ def _as_photos(table: pl.DataFrame, *more: str) -> pl.DataFrame:
     return named.select(*COLUMNS, *more).sort("video_id")
 
 
-def _curated(table: pl.DataFrame, **settings: float) -> Curated:
-    return tell_apart(table, DedupeConfig(**settings).resolved(DLIB), DLIB)  # type: ignore[arg-type]
+def _curated(table: pl.DataFrame, **settings: float) -> DedupeTables:
+    return dedupe_faces(table, DedupeConfig(**settings).resolved(DLIB), DLIB)  # type: ignore[arg-type]
 
 
 def _told(table: pl.DataFrame, **settings: float) -> pl.DataFrame:

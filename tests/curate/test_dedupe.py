@@ -15,7 +15,7 @@ from synthetic import joined, video
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.curate.config import DedupeConfig
-from lpff_ray.curate.dedupe import Curated, tell_apart
+from lpff_ray.curate.dedupe import DedupeTables, dedupe_faces
 from lpff_ray.tables import schema
 from lpff_ray.tables.parts import commit_part
 from lpff_ray.tables.run import Run
@@ -24,8 +24,8 @@ DLIB = "dlib-resnet"
 CONFIG = DedupeConfig(duplicate_bits=20).resolved(DLIB)
 
 
-def told(table: pl.DataFrame, before: pl.DataFrame | None = None) -> Curated:
-    return tell_apart(table, CONFIG, DLIB, before)
+def told(table: pl.DataFrame, before: pl.DataFrame | None = None) -> DedupeTables:
+    return dedupe_faces(table, CONFIG, DLIB, before)
 
 
 @st.composite
@@ -45,7 +45,7 @@ def shot(cast: list[tuple[str, tuple[int, ...], int]], segment_frames: int = 10_
     )
 
 
-def people_of(found: Curated, cast: list[tuple[str, tuple[int, ...], int]]) -> dict[int, set[str]]:
+def people_of(found: DedupeTables, cast: list[tuple[str, tuple[int, ...], int]]) -> dict[int, set[str]]:
     """The identities that the faces of each true person got."""
     who = {(name, str(place)): number for name, people, _ in cast for place, number in enumerate(people)}
     identities: dict[int, set[str]] = {}
@@ -123,7 +123,7 @@ def test_a_crowd_of_unclear_faces_is_not_glued_together() -> None:
     assert len(clear.identities) == 1
     profiles = [table.with_columns(pl.lit(85.0, pl.Float32).alias("yaw")) for table in near]
     strict = CONFIG.model_copy(update={"identity_distance": 0.15})
-    assert len(tell_apart(joined(*profiles), strict, DLIB).identities) == 6
+    assert len(dedupe_faces(joined(*profiles), strict, DLIB).identities) == 6
 
 
 # --- a run's folder ----------------------------------------------------------------------------------------

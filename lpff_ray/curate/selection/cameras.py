@@ -27,7 +27,7 @@ from lpff_ray.tables.run import RUN_FILE
 
 GAUSSIAN_REFERENCE = "ffhq_like_gaussian"
 """The reference that ships: FFHQ's own cameras can not. A Gaussian, named so that nobody takes it for FFHQ."""
-# Of the normal distributions that pi-GAN (CelebA) and GRAM (FFHQ) draw their cameras from, in radians.
+# Standard deviations, radians. Source: docs/evidence/selection.md#the-gaussian-reference
 _GAUSSIAN_YAW, _GAUSSIAN_PITCH = 0.3, 0.155
 _GAUSSIAN_SIDE = 374  # squared, nearly the 139,914 pictures of EG3D's FFHQ
 

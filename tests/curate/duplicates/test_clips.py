@@ -8,14 +8,14 @@ import pytest
 from synthetic import joined, video
 
 from lpff_ray.curate.config import DedupeConfig
-from lpff_ray.curate.dedupe import tell_apart
+from lpff_ray.curate.dedupe import dedupe_faces
 from lpff_ray.curate.duplicates import clips
 
 CONFIG = DedupeConfig(duplicate_bits=20).resolved("dlib-resnet")
 
 
 def found(*videos: pl.DataFrame) -> list[tuple[str, str, float, float, int]]:
-    table = tell_apart(joined(*videos), CONFIG, "dlib-resnet").video_duplicates
+    table = dedupe_faces(joined(*videos), CONFIG, "dlib-resnet").video_duplicates
     assert (table["agreement"] >= CONFIG.clip_agreement).all()
     return table.select("video_id", "duplicate_of", "offset_s", "overlap_s", "faces").rows()
 

@@ -13,7 +13,7 @@ from synthetic import video
 
 import lpff_ray
 from lpff_ray.config import MineConfig
-from lpff_ray.curate.duplicates.expressions import KNOWN_YAW, MEASURES, expression
+from lpff_ray.curate.duplicates.expressions import KNOWN_YAW, MEASURES, expression_column
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.tables import schema
 from lpff_ray.tables.parts import commit_part
@@ -48,7 +48,7 @@ def landmarks(change: str | None = None, yaw: float = 0.0, size: float = 100.0) 
 
 def expressions(points: list[NDArray[np.float32] | None], yaw: float = 0.0) -> NDArray[np.float32]:
     columns = {"landmarks": points, "yaw": [yaw] * len(points)}
-    return schema.frame(columns, schema.FACES).select(expression())["expression"].to_numpy()
+    return schema.frame(columns, schema.FACES).select(expression_column())["expression"].to_numpy()
 
 
 @pytest.mark.parametrize("change", CHANGES)

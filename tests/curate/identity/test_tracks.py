@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from synthetic import joined, person, video
 
-from lpff_ray.curate.config import DLIB_SCALE
-from lpff_ray.curate.faces import faces_of
-from lpff_ray.curate.identity.tracks import Tracks, tracks_of
+from lpff_ray.curate.distances import embedding_distances
+from lpff_ray.curate.faces import face_arrays
+from lpff_ray.curate.identity.tracks import Tracks, whole_tracks
 
 
 def tracks(table: pl.DataFrame) -> Tracks:
-    return tracks_of(faces_of(table), DLIB_SCALE.stitch)
+    return whole_tracks(face_arrays(table), embedding_distances("dlib-resnet").stitch)
 
 
 def lengths(table: pl.DataFrame) -> list[int]:
@@ -93,7 +93,7 @@ def test_clear_faces_say_who_it_is() -> None:
     )
     found = tracks(turned)
     assert len(found.names) == 1
-    start = faces_of(table).embedding[0]
+    start = face_arrays(table).embedding[0]
     assert found.embedding[0] @ start > 0.98
     assert found.embedding[0] @ person(2) < 0.3
     assert found.clarity[0] == pytest.approx(0.8 * 0.95, abs=0.02)
