@@ -54,7 +54,7 @@ def select(
 ) -> SelectSummary:
     """Select faces of the run `out` and write `selections/NAME.{parquet,json,png}`, and NAME.txt if it repeats faces.
 
-    preset: a name of `rules.presets()`; config: a TOML file whose `[select]` table holds settings over it, or names
+    preset: a name out of `rules.presets()`; config: a TOML file whose `[select]` table holds settings over it, or names
     another `method`, also another package's, which then stands in place of the preset; overrides: settings over both.
     The same tables and rules give the same bytes, whatever the order of rows; an older NAME is replaced.
 

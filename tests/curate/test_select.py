@@ -21,10 +21,10 @@ def test_the_same_faces_give_the_same_bytes_in_any_order(tmp_path: Path, preset:
     shuffled = [faces[i] for i in np.random.default_rng(1).permutation(len(faces))]
     marks = [("f0001", "reject", None), ("f0002", "accept", "profile_left")]
     written = []
-    for place, rows, parts_of, said in (("x", faces, 1000, marks), ("y", shuffled, 37, marks[::-1])):
-        out = make_run(tmp_path / place, rows, parts_of)
-        dedupe(tmp_path / place, rows)
-        review(out, said)
+    for folder, rows, parts_of, given in (("x", faces, 1000, marks), ("y", shuffled, 37, marks[::-1])):
+        out = make_run(tmp_path / folder, rows, parts_of)
+        dedupe(tmp_path / folder, rows)
+        review(out, given)
         done = lpff_ray.select(out, "s", preset)
         assert len(done.table) > 20
         written.append({file: Path(out, file).read_bytes() for file in done.files})
@@ -96,6 +96,6 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, verb: str, file: str) 
     out = make_run(tmp_path, [face("a", "p", 50)])
     content = Path(out, file).read_bytes()
     Path(out, file).write_bytes(content[: len(content) // 2])
-    said = complaint(call(verb, out))
-    assert f"{out}/{file}: not a " in said
-    assert "damaged; remove it and run" in said
+    message = complaint(call(verb, out))
+    assert f"{out}/{file}: not a " in message
+    assert "damaged; remove it and run" in message

@@ -96,9 +96,9 @@ def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
         pl.col(name).cast(kind) if name in table.columns else pl.lit(None, kind).alias(name)
         for name, kind in schema.DEDUPE.items()
     ]
-    place = Path(out, TABLES, "dedupe.parquet")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(curated.parquet(table.select(columns)))
+    path = Path(out, TABLES, "dedupe.parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(curated.parquet(table.select(columns)))
 
 
 def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:

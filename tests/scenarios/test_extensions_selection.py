@@ -122,14 +122,14 @@ def test_the_command_line_selects_with_it(tmp_path: Path, site_packages: Path) -
 def test_its_mistakes_are_one_clear_line(tmp_path: Path) -> None:
     out = make_run(tmp_path / "run", FACES)
 
-    def said(**settings: Any) -> str:
+    def message(**settings: Any) -> str:
         return complaint(call("select", out, "--name", "mine", "--config", rules_file(tmp_path, **settings)))
 
-    assert "a larger within_degrees takes turned faces in" in said(method="portraits", within_degrees=0.1)
-    assert "method portraits has no such setting; it has bins, " in said(method="portraits", budget=3)
+    assert "a larger within_degrees takes turned faces in" in message(method="portraits", within_degrees=0.1)
+    assert "method portraits has no such setting; it has bins, " in message(method="portraits", budget=3)
     unknown = (
         "there is no such selection method; there are per_bin, density, uniform, verification, portraits"
     )
-    assert unknown in said(method="portrait")
-    assert "selection method 3: there is no such" in said(method=3)
+    assert unknown in message(method="portrait")
+    assert "selection method 3: there is no such" in message(method=3)
     assert not Path(out, "selections").exists()

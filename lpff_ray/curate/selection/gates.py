@@ -15,7 +15,7 @@ GATED = {
     "max_pose_spread": "pose_spread",
     "min_iqa": "iqa",
 }
-"""The column that each gate of quality looks at."""
+"""The column that each gate of quality compares."""
 
 
 def gate_levels(rules: Rules) -> dict[str, float]:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 _LIMITS = {"yaw": 105.0, "pitch": 75.0}
-_LOOKS: tuple[dict[str, Any], ...] = (
+_LINE_STYLES: tuple[dict[str, Any], ...] = (
     {"fill": True, "color": "#c8c8c8"},
     {"color": "#1a6fb0", "linewidth": 1.5},
     {"color": "#d9622b"},
@@ -59,9 +59,9 @@ def pose_histograms(before: pl.DataFrame, after: pl.DataFrame, title: str) -> by
     FigureCanvasAgg(figure)
     for axes, (angle, limit) in zip(figure.subplots(1, 2), _LIMITS.items(), strict=True):
         edges = np.arange(-limit, limit + 1, 5.0)
-        for (name, faces, times), look in zip(selection_stages(before, after), _LOOKS, strict=False):
+        for (name, faces, times), style in zip(selection_stages(before, after), _LINE_STYLES, strict=False):
             label = f"{name}: {int(times.sum())} {'faces' if name != 'rebalanced' else 'listed'}"
-            axes.stairs(100 * angle_shares(faces[angle], times, edges), edges, label=label, **look)
+            axes.stairs(100 * angle_shares(faces[angle], times, edges), edges, label=label, **style)
         axes.set_xlabel(f"{angle}, degrees")
         axes.set_ylabel("% per 5 degrees")
     handles, labels = figure.axes[0].get_legend_handles_labels()

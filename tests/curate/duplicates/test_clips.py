@@ -27,9 +27,9 @@ def renamed(table: pl.DataFrame, name: str, first: int = 0, last: int = 10_000) 
     noise = np.random.default_rng(5).normal(size=(len(kept), 128)) * 0.004
     embedding = kept["embedding"].to_numpy() + noise
     embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
-    place = pl.col("face_id").str.split(":").list.get(2)
+    position = pl.col("face_id").str.split(":").list.get(2)
     return kept.with_columns(
-        pl.format("{}:{}:{}", pl.lit(name), pl.col("frame_index") - start, place).alias("face_id"),
+        pl.format("{}:{}:{}", pl.lit(name), pl.col("frame_index") - start, position).alias("face_id"),
         pl.col("frame_index") - start,
         pl.col("pts_ns") - start * 40_000_000,
         pl.lit(name).alias("video_id"),

@@ -123,17 +123,19 @@ def test_duplicates_of_a_real_clip_make_the_same_face(shared_data: Path, tmp_pat
 
 
 def different(out: str) -> int:
-    """Duplicates that look another way than the face they repeat, as an audit by eye drew the line."""
+    """Duplicates with another expression than the face that they repeat, by limits drawn from an audit by eye."""
     faces = lpff_ray.scan(out).select("face_id", "yaw", "landmarks").collect()
     shape = dict(zip(faces["face_id"], faces["landmarks"].to_numpy()[..., :2], strict=True))
     marks = lpff_ray.dedupe_marks(out).join(faces.select("face_id", "yaw"), on="face_id")
     repeats = marks.filter(~pl.col("keep") & (pl.col("yaw").abs() < 30))
     pairs = repeats.select("face_id", "duplicate_of").iter_rows()
-    away = np.array([np.abs(looks(shape[face]) - looks(shape[other])) for face, other in pairs])
+    away = np.array(
+        [np.abs(measures_by_eye(shape[face]) - measures_by_eye(shape[other])) for face, other in pairs]
+    )
     return int((away > [0.10, 0.12, 0.06, 0.06]).any(axis=1).sum())
 
 
-def looks(points: NDArray[np.float32]) -> NDArray[np.float64]:
+def measures_by_eye(points: NDArray[np.float32]) -> NDArray[np.float64]:
     """Inner-lip gap, mouth width, gaps of the lids, in the picture, over the distance between the eyes' middles."""
     unit = np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0))
     ends = np.array([[62, 66], [48, 54], [37, 41], [43, 47]])

@@ -49,7 +49,7 @@ def test_best_is_kept_and_nothing_repeats_a_repeat(seed: int, block: int, sparse
     faces = replace(faces, expression=makes)
     identity = np.where(np.array([face.endswith(":0") for face in faces.ids["face_id"]]), 0, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "_BLOCK", block)  # however the work is cut
+        patch.setattr(duplicates, "_BLOCK", block)  # however the work is divided
         patch.setattr(duplicates, "_SPARSE", sparse)  # pair by pair, or as matrices
         keeper = keepers(faces, identity, CONFIG)
     is_kept = keeper == np.arange(len(keeper))

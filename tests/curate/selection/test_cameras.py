@@ -93,7 +93,7 @@ def test_the_stand_in_is_symmetric_and_as_wide_as_it_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("gone.npz", None, "no such file"),
         ("torn.npz", b"PK torn", "needed are theta and phi"),
@@ -104,10 +104,10 @@ def test_the_stand_in_is_symmetric_and_as_wide_as_it_says() -> None:
         ("kde.pkl", b"\x80", "cameras are read from a run, a data set"),
     ],
 )
-def test_a_wrong_reference_is_named(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+def test_a_wrong_reference_is_named(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=f"{name}: .*{said}"):
+    with pytest.raises(UserError, match=f"{name}: .*{message}"):
         reference_cameras(str(tmp_path / name))
 
 

@@ -22,7 +22,7 @@ def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("preset", "changes", "settings", "said"),
+    ("preset", "changes", "settings", "message"),
     [
         # Frontal faces pass every gate: what counts is what took the profiles.
         (
@@ -53,23 +53,23 @@ def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> N
     ],
 )
 def test_an_empty_selection_names_the_gate_to_loosen(
-    tmp_path: Path, preset: str, changes: dict[str, Any], settings: dict[str, Any], said: str
+    tmp_path: Path, preset: str, changes: dict[str, Any], settings: dict[str, Any], message: str
 ) -> None:
     profiles = [face(f"p{i}", "a", 60.0, **changes) for i in range(3)]
     frontal = [face(f"f{i}", "b", 0.0) for i in range(5)] if preset in ("efhq", "lpff") else []
     with pytest.raises(UserError) as empty:
         lpff_ray.select(make_run(tmp_path, profiles + frontal), "s", preset, settings)
-    assert said in str(empty.value)
+    assert message in str(empty.value)
 
 
 @pytest.mark.parametrize(
-    ("preset", "said"),
+    ("preset", "message"),
     [("efhq", "--with-frontal"), ("lpff", "--max-density"), ("verification", "min_faces")],
 )
-def test_an_empty_selection_says_if_the_poses_are_to_blame(tmp_path: Path, preset: str, said: str) -> None:
+def test_an_empty_selection_says_if_the_poses_are_to_blame(tmp_path: Path, preset: str, message: str) -> None:
     out = make_run(tmp_path, [face("f", "a", 0.0)])
     shown = call("select", out, "--preset", preset)
-    assert said in complaint(shown)
+    assert message in complaint(shown)
     assert "How many faces are left" in shown.stdout
     for step in ("not duplicate", "quality", "pose"):
         assert step in shown.stdout
