@@ -65,7 +65,7 @@ setup() {
     fi
     say "installing lpff_ray${extras:+ with extras $extras} and what it needs; the first time takes some minutes"
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$repo${extras:+[$extras]}" ||
-        die "pip could not install; see its message above, mend it and run the same command again"
+        die "pip could not install; see its message above; then run the same command again"
     printf '%s\n' "$made" >"$venv/.made-$extras"
 }
 

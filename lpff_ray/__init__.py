@@ -3,30 +3,55 @@
 import lpff_ray
 lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
+
+The work: `mine`, `dedupe`, `select`, `export`, `evaluate`, `compact`; of pictures in memory: `analyze`. How far it is:
+`status`. The tables: `scan` (the faces), `videos`, `segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`,
+`video_duplicates`, `selection`, `selection_rules`. Each is imported when it is first used, so that reading a table
+needs no decoder and no model.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lpff_ray.config import MineConfig
     from lpff_ray.curate.config import DedupeConfig
-    from lpff_ray.curate.dedupe import dedupe
-    from lpff_ray.curate.select import select
+    from lpff_ray.curate.dedupe import DedupeSummary, dedupe
+    from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
-    from lpff_ray.run.analyze import analyze
-    from lpff_ray.run.mine import mine
+    from lpff_ray.exports.evaluation.verification import evaluate_verification as evaluate
+    from lpff_ray.exports.job import ExportSummary, export
+    from lpff_ray.run.analyze import Analyzer, analyze
+    from lpff_ray.run.mine import MineSummary, mine
+    from lpff_ray.tables.compact import Compaction, compact
     from lpff_ray.tables.curated import dedupe_marks, identities, selection, selection_rules, video_duplicates
+    from lpff_ray.tables.failure_causes import FailureCause, failure_causes
+    from lpff_ray.tables.failures import read_failures as failures
     from lpff_ray.tables.read import quarantine, scan, segments, videos
+    from lpff_ray.tables.status import RunStatus, status
 
 __all__ = [
+    "Analyzer",
+    "Compaction",
     "DedupeConfig",
+    "DedupeSummary",
+    "ExportSummary",
+    "FailureCause",
     "MineConfig",
+    "MineSummary",
+    "RunStatus",
+    "SelectSummary",
     "UserError",
     "analyze",
+    "compact",
     "dedupe",
     "dedupe_marks",
+    "evaluate",
+    "export",
+    "failure_causes",
+    "failures",
     "identities",
     "mine",
     "quarantine",
@@ -35,34 +60,46 @@ __all__ = [
     "select",
     "selection",
     "selection_rules",
+    "status",
     "video_duplicates",
     "videos",
 ]
 
-_HOMES = {
-    "DedupeConfig": "lpff_ray.curate.config",
-    "MineConfig": "lpff_ray.config",
-    "UserError": "lpff_ray.errors",
-    "analyze": "lpff_ray.run.analyze",
-    "dedupe": "lpff_ray.curate.dedupe",
-    "dedupe_marks": "lpff_ray.tables.curated",
-    "identities": "lpff_ray.tables.curated",
-    "mine": "lpff_ray.run.mine",
-    "quarantine": "lpff_ray.tables.read",
-    "scan": "lpff_ray.tables.read",
-    "segments": "lpff_ray.tables.read",
-    "select": "lpff_ray.curate.select",
-    "selection": "lpff_ray.tables.curated",
-    "selection_rules": "lpff_ray.tables.curated",
-    "video_duplicates": "lpff_ray.tables.curated",
-    "videos": "lpff_ray.tables.read",
+_MODULES = {
+    "lpff_ray.config": ("MineConfig",),
+    "lpff_ray.curate.config": ("DedupeConfig",),
+    "lpff_ray.curate.dedupe": ("DedupeSummary", "dedupe"),
+    "lpff_ray.curate.select": ("SelectSummary", "select"),
+    "lpff_ray.errors": ("UserError",),
+    "lpff_ray.exports.job": ("ExportSummary", "export"),
+    "lpff_ray.run.analyze": ("Analyzer", "analyze"),
+    "lpff_ray.run.mine": ("MineSummary", "mine"),
+    "lpff_ray.tables.compact": ("Compaction", "compact"),
+    "lpff_ray.tables.curated": (
+        "dedupe_marks",
+        "identities",
+        "selection",
+        "selection_rules",
+        "video_duplicates",
+    ),
+    "lpff_ray.tables.failure_causes": ("FailureCause", "failure_causes"),
+    "lpff_ray.tables.read": ("quarantine", "scan", "segments", "videos"),
+    "lpff_ray.tables.status": ("RunStatus", "status"),
+}
+"""Public names by the module that has them."""
+_TARGETS = {name: (module, name) for module, names in _MODULES.items() for name in names} | {
+    "evaluate": ("lpff_ray.exports.evaluation.verification", "evaluate_verification"),
+    "failures": ("lpff_ray.tables.failures", "read_failures"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: reading a table must not wait for torch and the decoders."""
-    if name not in _HOMES:
+    """Import a public name when it is first used."""
+    if name not in _TARGETS:
         raise AttributeError(f"module 'lpff_ray' has no attribute {name!r}")
-    from importlib import import_module
+    module, attribute = _TARGETS[name]
+    return getattr(import_module(module), attribute)
 
-    return getattr(import_module(_HOMES[name]), name)
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from lpff_ray.decode.registry import AUTO, VIDEO_DECODERS
 from lpff_ray.errors import UserError
+from lpff_ray.measure.registry import DETECTORS, EMBEDDINGS, ESTIMATORS, IMAGE_QUALITY, MEASURES
+from lpff_ray.registry import Registry
+from lpff_ray.storage.toml import read_toml
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
-PoseVote = Literal["fsanet", "3ddfa_v2", "6drepnet"]
-Embedding = Literal["dlib-resnet", "arcface-r50", "arcface-r100", "arcface-w600k"]
 Model = TypeVar("Model", bound=BaseModel)
+
+
+_REGISTRIES: dict[str, Registry[Any]] = {
+    "decoder": VIDEO_DECODERS,
+    "detector": DETECTORS,
+    "pose_votes": ESTIMATORS,
+    "embedding": EMBEDDINGS,
+    "iqa": IMAGE_QUALITY,
+    "measures": MEASURES,
+}
+_LATER: dict[str, Any] = {"measures": []}
 
 
 class MineConfig(BaseModel):
@@ -32,17 +46,30 @@ class MineConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    every: int | None = Field(default=None, ge=1, description="look at every Nth frame")
+    every: int | None = Field(
+        default=None, ge=1, description="look at every Nth frame (without every and fps: at all)"
+    )
     fps: float | None = Field(default=None, gt=0, description="look at this many frames per second")
-    segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, in seconds")
-    min_face_px: float = Field(default=64.0, ge=12, description="shorter side of the smallest face kept")
+    segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, seconds")
+    min_face_px: float = Field(
+        default=64.0, ge=12, description="shorter side of the smallest face kept, pixels"
+    )
     min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
-    decoder: str = Field(default="auto", pattern="^(auto|decord|pyav)$")
-    focal_factor: float = Field(default=1.0, gt=0, description="focal length over the frame's longer side")
-    detector: Literal["blazeface", "yunet"] = Field(default="blazeface", description="what finds the faces")
-    pose_votes: tuple[PoseVote, ...] = Field(default=(), description="plug-ins that vote on the pose")
-    embedding: Embedding = Field(default="dlib-resnet", description="what tells identities apart")
-    iqa: Literal["embedded", "hyperiqa"] = Field(default="embedded", description="what judges image quality")
+    decoder: Annotated[str, VIDEO_DECODERS] = Field(
+        default=AUTO, description="what reads videos; auto tries them in turn"
+    )
+    focal_factor: float = Field(
+        default=1.0, gt=0, description="focal length of the camera over the frame's longer side"
+    )
+    detector: Annotated[str, DETECTORS] = Field(default="blazeface", description="what finds the faces")
+    pose_votes: tuple[Annotated[str, ESTIMATORS], ...] = Field(
+        default=(), description="optional models that vote on the pose beside the built-in ones"
+    )
+    embedding: Annotated[str, EMBEDDINGS] = Field(
+        default="dlib-resnet", description="what tells identities apart"
+    )
+    iqa: Annotated[str, IMAGE_QUALITY] = Field(default="embedded", description="what measures image quality")
+    measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")
 
     @model_validator(mode="after")
     def _one_sampling_rule(self) -> MineConfig:
@@ -50,26 +77,46 @@ class MineConfig(BaseModel):
             raise ValueError("give either 'every' or 'fps', not both")
         return self
 
-    @field_validator("pose_votes")
+    @field_validator("decoder", "detector", "embedding", "iqa")
     @classmethod
-    def _in_one_order(cls, votes: tuple[PoseVote, ...]) -> tuple[PoseVote, ...]:
+    def _known(cls, name: str, info: ValidationInfo) -> str:
+        known = _REGISTRIES[str(info.field_name)].names()
+        if name not in known:
+            raise ValueError(f"there is no {name!r}; choose from {', '.join(known)}")
+        return name
+
+    @field_validator("pose_votes", "measures")
+    @classmethod
+    def _in_one_order(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         """The same estimators in another order are the same configuration."""
-        return tuple(name for name in get_args(PoseVote) if name in votes)
+        known = _REGISTRIES[str(info.field_name)].names()
+        for name in names:
+            if name not in known:
+                raise ValueError(
+                    f"there is no {name!r}; choose from {', '.join(known) or 'none: none is installed'}"
+                )
+        return tuple(name for name in known if name in names)
+
+    @property
+    def model_names(self) -> set[str]:
+        """Names of everything that may have a card in the model store."""
+        return {self.detector, *self.pose_votes, self.embedding, self.iqa, *self.measures}
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings as plain values, as `run.json` holds them.
+
+        Settings that came with a later release are left out where they say what was so before, so that an older run is
+        still the same run.
+        """
+        settings = self.model_dump(mode="json")
+        return {
+            name: value for name, value in settings.items() if name not in _LATER or value != _LATER[name]
+        }
 
     def hash(self) -> str:
         """Hex digest of the configuration: equal if and only if every setting is equal."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file. Raises UserError if it is no such, or there is none."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path}: not a readable TOML file: {error}") from None
 
 
 def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:

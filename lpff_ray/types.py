@@ -36,6 +36,13 @@ class MediaKind(_Word):
     PHOTO = "photo"
 
 
+class CropUnit(_Word):
+    """What the four numbers of a crop count."""
+
+    FRACTION = "fraction"
+    PIXEL = "pixel"
+
+
 class VideoStatus(_Word):
     """Where a source of a run stands. The plan knows the first four, mining makes the others of PLANNED."""
 

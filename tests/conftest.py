@@ -12,7 +12,7 @@ import pytest
 from clips import CLIPS, DEMO_EVERY, write_audio_only, write_clip, write_empty_video
 
 import lpff_ray
-from lpff_ray.cli.demo import DemoClip, make_clip
+from lpff_ray.cli.demo_clip import DemoClip, make_clip
 from lpff_ray.config import MineConfig
 
 # A shell starts background jobs deaf to Ctrl-C, and they hand that down to what tests interrupt.

@@ -78,12 +78,12 @@ def test_no_import_breaks_a_wall() -> None:
 @pytest.mark.parametrize(
     ("path", "source", "allowed"),
     [
-        ("lpff_ray/run/engine.py", "import ray", False),
-        ("lpff_ray/run/engine.py", "from cluster.session import fit", False),
-        ("lpff_ray/run/engine.py", "def f():\n    from actors import miner", False),
-        ("lpff_ray/run/engine.py", "if TYPE_CHECKING:\n    import ray.actor", False),
-        ("lpff_ray/run/engine.py", "import importlib\nimportlib.import_module('ray')", False),
-        ("lpff_ray/run/engine.py", "import numpy", True),
+        ("lpff_ray/run/miner.py", "import ray", False),
+        ("lpff_ray/run/miner.py", "from cluster.session import fit", False),
+        ("lpff_ray/run/miner.py", "def f():\n    from actors import miner", False),
+        ("lpff_ray/run/miner.py", "if TYPE_CHECKING:\n    import ray.actor", False),
+        ("lpff_ray/run/miner.py", "import importlib\nimportlib.import_module('ray')", False),
+        ("lpff_ray/run/miner.py", "import numpy", True),
         ("lpff_ray/measure/pose.py", "from ..plan import Video", True),
         ("lpff_ray/measure/pose.py", "from ... import cluster", False),
         ("lpff_ray/cli/main.py", "def f():\n    from cluster.executor import ray_executor", True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from other_package import install
 
 from lpff_ray.errors import UserError
 from lpff_ray.registry import Registry
@@ -14,14 +15,12 @@ from lpff_ray.types import PoseBin
 @pytest.fixture
 def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package with entry points in the group `lpff_ray.test_things`."""
-    (tmp_path / "other_package.py").write_text("class Thing:\n    made_by = 'other'\n")
-    info = tmp_path / "other_package-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-package\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[lpff_ray.test_things]\nthing = other_package:Thing\nstring = other_package:Thing\nbad = nowhere:Thing\n"
+    install(
+        tmp_path / "site",
+        monkeypatch,
+        {"other": "class Thing:\n    made_by = 'other'\n"},
+        {"lpff_ray.test_things": "thing = other:Thing\nstring = other:Thing\nbad = nowhere:Thing"},
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
 
 

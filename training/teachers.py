@@ -7,14 +7,17 @@ The first two are the product's own plug-ins. Rotations are head to camera; fram
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lpff_ray.geometry.head_model import five_points
 from lpff_ray.geometry.transforms import apply, crop_transform, invert, sample, scale_of
 from lpff_ray.measure.landmarks import FaceMesh
-from lpff_ray.measure.pose import fit_mesh, five_points
-from lpff_ray.measure.pose_votes import DDFA_FACTORS, load_voter
+from lpff_ray.measure.pose import fit_mesh
+from lpff_ray.measure.pose_votes import DDFA_FACTORS
+from lpff_ray.measure.registry import ESTIMATORS
 from lpff_ray.models.cards import load_cards, load_plugins
 from lpff_ray.models.optional.ddfa import Ddfa
 
@@ -25,7 +28,7 @@ class PluginTeacher:
     def __init__(self, name: str, folder: Path) -> None:
         """folder: where the files of the plug-in's card are."""
         paths = [folder / file.name for file in load_plugins()[name].files]
-        self._vote = load_voter(name, paths, "cpu")
+        self._vote: Any = ESTIMATORS.load(name)("cpu", paths)
 
     def __call__(self, image: NDArray[np.uint8], centre: NDArray, side: float) -> NDArray[np.float64]:
         """Rotation [3, 3] of the face whose BlazeFace box has this centre and side (pixels) in an RGB image."""

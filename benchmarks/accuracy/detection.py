@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.config import MineConfig
-from lpff_ray.measure.detection.blazeface import Detections
-from lpff_ray.measure.measurer import load_detector
+from lpff_ray.measure.detection.blazeface import load_blazeface
+from lpff_ray.measure.detections import Detections
 
 Setting = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # puts a picture somewhere
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
@@ -87,7 +86,7 @@ def scored(
     pose: Path, folder: str, share: int, setting: Setting | None, min_face_px: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Labelled |yaw| in degrees and the best score in the middle of one photo in `share` of a folder, [n] each."""
-    detector = load_detector(MineConfig(min_face_px=min_face_px), "cpu")
+    detector = load_blazeface("cpu", min_face_px, 0.5)
     with (pose / f"{folder}.csv").open() as file:
         rows = list(csv.DictReader(file))[::share]
     best = []
@@ -110,7 +109,7 @@ def clips(data: Path) -> str:
     """What is found in clips that show no face, and in a crowd."""
     lines = ["| clip | frames | faces per frame | best `det_score` |", "|---|---|---|---|"]
     for name, (every, least) in CLIPS.items():
-        detector = load_detector(MineConfig(min_face_px=least), "cpu")
+        detector = load_blazeface("cpu", least, 0.5)
         found = [detector.detect([frame])[0].scores for frame in frames(data / "videos" / name, every)]
         best = max((float(scores.max(initial=0.0)) for scores in found), default=0.0)
         per_frame = np.mean([len(scores) for scores in found])

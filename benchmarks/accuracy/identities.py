@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 import lpff_ray
 from lpff_ray.curate.config import DedupeConfig
 from lpff_ray.curate.dedupe import DedupeTables, dedupe_faces
-from lpff_ray.curate.distances import embedding_distances
 from lpff_ray.curate.faces import CLEAR, COLUMNS, face_arrays
 from lpff_ray.curate.identity.tracks import whole_tracks
+from lpff_ray.measure.embeddings import DLIB as DLIB_EMBEDDING
 
+DISTANCES = DLIB_EMBEDDING.distances
 DLIB = "dlib-resnet"
-DISTANCES = embedding_distances(DLIB)
 SAME = ("sadtalker_WDA_AlexandriaOcasioCortez_000", "video-retalking_3")  # one person
 PORTRAITS = (
     *("liveportrait_d10", "liveportrait_d11", "liveportrait_d12", "liveportrait_d13", "liveportrait_d14"),

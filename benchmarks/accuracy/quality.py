@@ -1,7 +1,7 @@
 """How good sharpness and iqa are.
 
-Unseen faces are spoiled by known amounts (`quality_data.LEVELS`) and measured by the product's own `into_quality`, in
-the box that the product's detector found before they were spoiled.
+Unseen faces are spoiled by known amounts (`quality_data.LEVELS`) and measured by the product's own
+`image_quality.quality`, in the box that the product's detector found before they were spoiled.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from lpff_ray.measure import image_quality
 from lpff_ray.measure import image_quality as iqa
-from lpff_ray.measure.detection.blazeface import Detections
-from lpff_ray.measure.measurer import Measurements, into_quality
 from training.quality_data import LEVELS, Face, collect, ladder, resized
 
 MOST = 60  # faces of one set
@@ -50,12 +49,8 @@ def evaluate(data: Path) -> str:
 
 def measured(face: Face, box: NDArray | None = None) -> tuple[float, float]:
     """The product's iqa and sharpness."""
-    into = Measurements()
-    one = Detections(
-        (face.box if box is None else box)[None], np.ones(1, np.float32), np.zeros((1, 6, 2), np.float32)
-    )
-    into_quality(into, [face.window], one, [np.zeros((150, 150, 3), np.uint8)])
-    return into.columns["iqa"][0], into.columns["sharpness"][0]
+    found = image_quality.quality(face.window, face.box if box is None else box)
+    return found.iqa, found.sharpness
 
 
 def sets(faces: Sequence[Face]) -> dict[str, list[Face]]:

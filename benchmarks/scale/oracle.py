@@ -12,7 +12,7 @@ import lpff_ray
 from lpff_ray.curate.config import DedupeConfig
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.tables import curated
-from lpff_ray.tables.run import open_run_folder
+from lpff_ray.tables.run_folder import open_run_folder
 
 FACES = 20_000  # about, in whole identities drawn at random
 _COLUMNS = ("face_id", "yaw", "pitch", "roll", "iqa", "det_score", "face_px", "embedding", "phash")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.scale.synthetic import COPIES, STEP, TRUTH_FILE, Space, reencoded, table_of
 from lpff_ray.config import MineConfig
-from lpff_ray.plan.planner import Video
+from lpff_ray.plan.video import Video
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run import Run
 

@@ -25,10 +25,11 @@ from rich.table import Table
 
 import lpff_ray
 from lpff_ray.config import MineConfig
-from lpff_ray.plan.planner import Video
-from lpff_ray.tables import curated, parts, schema
+from lpff_ray.plan.video import Video
+from lpff_ray.tables import parts, schema
 from lpff_ray.tables.compact import compact
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "questions.md"
 _QUESTION = re.compile(
@@ -101,7 +102,7 @@ def synthetic_run(out: str, videos: int, faces_each: int, seed: int = 0) -> None
     table = pl.concat(marks).with_columns(
         pl.lit(None, schema.DEDUPE[name]).alias(name) for name in ("duplicate_of", "similarity", "rule")
     )
-    run.folder.commit(f"{TABLES}/dedupe.parquet", curated.parquet(table.select(schema.DEDUPE.names())))
+    run.folder.commit(f"{TABLES}/dedupe.parquet", schema.parquet_bytes(table.select(schema.DEDUPE.names())))
     compact(out)
 
 

@@ -17,7 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.plan.planner import Video
+from lpff_ray.measure.columns import EMBEDDING_WIDTH
+from lpff_ray.plan.video import Video
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run import Run
 
@@ -29,7 +30,7 @@ CAST = 3  # people per video
 VIDEO_FACES = 225  # on average
 COPIES = 0.02  # of the videos repeat another one
 _CHUNK = 50  # videos made at once
-_WIDTH = schema.EMBEDDING_WIDTH
+_WIDTH = EMBEDDING_WIDTH
 
 
 @dataclass(frozen=True)

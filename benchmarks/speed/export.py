@@ -12,9 +12,9 @@ import polars as pl
 import typer
 
 import lpff_ray
-from lpff_ray.cli.export import STAGES
+from lpff_ray.cli.verbs.export import STAGES
 from lpff_ray.exports.job import export
-from lpff_ray.exports.registry import make_product
+from lpff_ray.exports.registry import make_format
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import write_selection
@@ -46,10 +46,10 @@ def main(
             run = f"{place}/run"
             lpff_ray.mine(str(folder), run, lpff_ray.MineConfig(every=5))
         draw(run, crops)
-        product = make_product(format, {"size": size, "image": image})
+        export_format = make_format(format, {"size": size, "image": image})
         with patch.object(time, "perf_counter", clock):
             start = time.perf_counter()
-            summary = export(run, SELECTION, product, f"{place}/dest", workers=workers)
+            summary = export(run, SELECTION, export_format, f"{place}/dest", workers=workers)
             seconds = time.perf_counter() - start
     unit = "s of CPU" if cpu else "s"
     print(

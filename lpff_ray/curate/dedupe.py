@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from lpff_ray.curate.config import DedupeConfig, dedupe_record
+from lpff_ray.curate.config import DedupeConfig, dedupe_record, distances_of
 from lpff_ray.curate.dedupe_tables import (
     OTHER_VIDEO,
     DedupeTables,
@@ -20,10 +20,9 @@ from lpff_ray.curate.dedupe_tables import (
     video_duplicate_rows,
     with_uris,
 )
-from lpff_ray.curate.distances import embedding_distances
 from lpff_ray.curate.duplicates.clips import repeated_clips
 from lpff_ray.curate.duplicates.faces import keepers
-from lpff_ray.curate.faces import CLEAR, COLUMNS, face_arrays
+from lpff_ray.curate.faces import CLEAR, COLUMNS, NEEDED, face_arrays
 from lpff_ray.curate.identity.average_linkage import average_linkage
 from lpff_ray.curate.identity.names import identity_names
 from lpff_ray.curate.identity.tracks import whole_tracks
@@ -35,7 +34,7 @@ from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device
 from lpff_ray.tables import curated, read, schema
-from lpff_ray.tables.run import open_run_folder
+from lpff_ray.tables.run_folder import open_run_folder
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,10 @@ def dedupe(
         try:  # in batches, as of the landmarks only the expression is kept
             faces = mined.select(COLUMNS).collect(engine="streaming")
         except (pl.exceptions.ColumnNotFoundError, pl.exceptions.SchemaError) as error:
-            column = str(error).partition(",")[0]
-            raise UserError(
-                f"{out}: not the faces of this version of lpff-ray ({column}); mine again into a new folder"
-            ) from error
+            raise _too_old(out, str(error).partition(",")[0]) from error
+        missing = [name for name in NEEDED if faces[name].null_count()]
+        if missing:
+            raise _too_old(out, f"without {', '.join(missing)}")
         phase.advance()
     with work_pool(executor, address=address, workers=workers, device=device) as pool:
         found = dedupe_faces(
@@ -106,7 +105,7 @@ def dedupe(
         ("identities", found.identities),
         ("dedupe", found.marks),
     ):
-        folder.commit(curated.table_file(name), curated.parquet(table))
+        folder.commit(curated.table_file(name), schema.parquet_bytes(table))
     return DedupeSummary(
         out=folder.root,
         faces=len(found.marks),
@@ -117,6 +116,12 @@ def dedupe(
         duplicates=int((~found.marks["keep"]).sum()),
         across_videos=int((found.marks["rule"] == OTHER_VIDEO).sum()),
         near_duplicates=clips,
+    )
+
+
+def _too_old(out: str, why: str) -> UserError:
+    return UserError(
+        f"{out}: not the faces of this version of lpff-ray ({why}); mine again into a new folder"
     )
 
 
@@ -142,7 +147,7 @@ def dedupe_faces(
             video_duplicates=schema.frame({}, schema.VIDEO_DUPLICATES),
         )
     with Phase("dedupe", 4, "steps: tracks, identities, duplicates, clips") as phase:
-        tracks = whole_tracks(faces, embedding_distances(embedding).stitch)
+        tracks = whole_tracks(faces, distances_of(embedding).stitch)
         phase.advance()
         assert config.identity_distance is not None
         assert config.unclear_cost is not None

@@ -31,6 +31,8 @@ COLUMNS: tuple[str | pl.Expr, ...] = (
     "phash",
     expression_column(),
 )
+NEEDED = ("pts_ns", "segment_id", "track_id", "bbox", "embedding", "phash")
+"""Of these, what no face can be compared without. Readers fill what a run of an older version lacks with nulls."""
 # Pixels of a face's shorter side beyond which more pixels add no quality: EFHQ keeps faces of 256 x 256 and more; the
 # embedding network's crop shows the face about 128 pixels wide.
 BEST_PX, CLEAR_PX = 256.0, 128.0

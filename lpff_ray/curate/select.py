@@ -22,7 +22,7 @@ from lpff_ray.curate.selection.rules import load_rules, preset_beneath
 from lpff_ray.curate.selection.sampling import splits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated, schema
-from lpff_ray.tables.run import TABLES, open_run_folder, run_record
+from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,9 @@
-"""Frames by way of decord 0.6 (FFmpeg 4.1), where it can be believed.
+"""Frames by way of decord 0.6 (FFmpeg 4.1), where it can be relied on.
 
-decord counts frames instead of looking at their times, never says which frame it delivers, and does not
-tell damage. Measured on clips whose frames carry their number (tests/clips.py), it hands out a wrong frame
-without any error for
-
-- open GOPs (and mpeg4 with B-frames) whenever it has to seek: 2 or 3 frames off;
-- edit lists that hide frames: 10 hidden frames shift all before the first seek by 10;
-- MPEG-TS: it loses the first GOP, every frame is 12 off; AVI without times: 10 off after a seek;
-- damage that FFmpeg repairs, for which mpeg4 shows the frame before.
-
-It returns rubbish of 4 to 24 channels where FFmpeg's padded row happens to be a multiple of the width (48 or
-4 pixels), and can not open AV1. In mp4 and mov, closed GOPs are right at steady and variable frame rates and
-whatever the first time is, in sequence and sparse. There its 8-bit pixels equal PyAV's exactly (0 levels on
-all 23 real clips; 10-bit ones differ by 1.4 levels on average, 14 at most).
-
-So the rule is that decord reads only what `objection` finds nothing against and what its own index agrees
-with: there a frame's place is certain. Damage inside a picture stays unseen: of 100 damaged copies of two
-real mp4 clips (8 or 512 bytes overwritten), decord delivered damaged pictures in 75, PyAV (pyav_source) in 6.
+decord counts frames instead of looking at their times, never says which frame it delivers, and does not report damage.
+So it reads only what `DecordSource.objection` finds nothing against and what its own index agrees with: there a frame's
+position is certain. Damage inside a picture stays unseen. Where it goes wrong, and how often:
+docs/evidence/decoding.md#decord.
 """
 
 from __future__ import annotations
@@ -28,32 +15,85 @@ from typing import Any
 import av
 import numpy as np
 
+from lpff_ray.decode.container import codec_name, open_video, video_stream
 from lpff_ray.decode.display import IDENTITY, SQUARE, display_matrix, pixel_aspect
-from lpff_ray.decode.frames import (
-    Closing,
-    Frame,
-    FrameTable,
-    check_indices,
-    codec_name,
-    open_video,
-    read_frame_table,
-    video_stream,
-)
+from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.decode.pyav_source import MATRICES
 from lpff_ray.errors import segment_error
+from lpff_ray.types import Stage
 
-CONTAINERS = {"mov", "mp4"}  # every frame's place stands in the header, so a lost one is noticed
+CONTAINERS = {"mov", "mp4"}  # every frame's position stands in the header, so a lost one is noticed
 CODECS = {"h264", "hevc"}
-# After a seek decord decodes on to the next keyframe, whether asked or not, and keeps every picture: every 20th frame
-# of a 1080p clip with 250 frames between keyframes takes 3.8 GB in two threads, with PyAV 1.4. The pictures of one
-# group of frames must fit in this.
+# After a seek decord decodes on to the next keyframe, whether asked or not, and keeps every picture: those between two
+# keyframes must fit in this. Evidence: docs/evidence/decoding.md#memory.
 MOST_GROUP_BYTES = 512 << 20
 
 
-def objection(path: str, table: FrameTable) -> str:
-    """Why decord may not read this video, or "". Rests on the file alone; decodes one frame with PyAV."""
-    if importlib.util.find_spec("decord") is None:
-        return "decord is not installed"
+class DecordSource(FrameSource):
+    """A video read with decord.
+
+    Raises SegmentError: stage "open" if decord can not open the file or disagrees with the frame table, stage "decode"
+    when decord gives up.
+    """
+
+    name = "decord"
+
+    def __init__(self, path: str, threads: int = 1) -> None:
+        self.table: FrameTable = read_frame_table(path)
+        import decord  # takes 0.1 s and is absent on some platforms
+
+        self._errors: tuple[type[Exception], ...] = (decord.DECORDError, RuntimeError, AssertionError)
+        decord.logging.set_level(decord.logging.QUIET)
+        try:
+            self._reader: Any = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=threads)
+            shape = self._reader.next().shape
+        except self._errors as error:
+            raise segment_error(Stage.OPEN, error, self.name) from None
+        if len(shape) != 3 or shape[2] != 3:
+            raise segment_error(
+                Stage.OPEN, f"decord's picture has the shape {shape}", self.name, "Unreliable"
+            )
+        if not self._agrees():
+            raise segment_error(Stage.OPEN, "decord's frame index is another", self.name, "Unreliable")
+
+    @classmethod
+    def objection(cls, path: str) -> str:
+        """See FrameSource.objection. Decodes one frame, with PyAV."""
+        if importlib.util.find_spec("decord") is None:
+            return "decord is not installed"
+        return _objection(path, read_frame_table(path))
+
+    def _agrees(self) -> bool:
+        """Do decord's number of frames, keyframes and times (float32 seconds) equal the table's?"""
+        reader, table = self._reader, self.table
+        if len(reader) != len(table):
+            return False
+        if list(reader.get_key_indices()) != np.flatnonzero(table.is_keyframe).tolist():
+            return False
+        theirs = reader.get_frame_timestamp(np.arange(len(table)))[:, 0].astype(np.float64)
+        ours = (table.pts_ns - table.pts_ns[0]) / 1e9
+        return bool(np.allclose(theirs - theirs[0], ours, rtol=1e-6, atol=1e-3))
+
+    def close(self) -> None:
+        self._reader = None  # frees the FFmpeg contexts
+
+    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """See FrameSource.frames. One frame in memory at a time; decord decodes what lies between, too."""
+        for index in check_indices(indices, len(self.table)):
+            try:
+                # Checks the keyframe it lands on, which skip_frames does not; equally fast.
+                self._reader.seek_accurate(index)
+                rgb = self._reader.next().asnumpy()
+            except StopIteration:
+                return
+            except self._errors as error:
+                raise segment_error(Stage.DECODE, error, self.name) from None
+            yield Frame(index, int(self.table.pts_ns[index]), rgb)
+
+
+def _objection(path: str, table: FrameTable) -> str:
+    """Why decord may not read this video, or "": what is known of the file and its frames, and its first frame."""
     if table.irregular:
         return table.irregular
     keyframes = np.flatnonzero(table.is_keyframe)
@@ -86,60 +126,3 @@ def objection(path: str, table: FrameTable) -> str:
     except (av.FFmpegError, OSError) as error:
         return f"its first frame: {error}"
     return ""
-
-
-class DecordSource(Closing):
-    """A video read with decord.
-
-    Raises SegmentError: stage "open" if `objection` has one or decord can not open the file or disagrees
-    with the frame table, stage "decode" when decord gives up.
-    """
-
-    decoder = "decord"
-
-    def __init__(self, path: str, threads: int = 1) -> None:
-        self.table: FrameTable = read_frame_table(path)
-        reason = objection(path, self.table)
-        if reason:
-            message = f"decord can not be relied on here: {reason}"
-            raise segment_error("open", message, self.decoder, "Unreliable")
-        import decord  # takes 0.1 s and is absent on some platforms
-
-        self._errors: tuple[type[Exception], ...] = (decord.DECORDError, RuntimeError, AssertionError)
-        decord.logging.set_level(decord.logging.QUIET)
-        try:
-            self._reader: Any = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=threads)
-            shape = self._reader.next().shape
-        except self._errors as error:
-            raise segment_error("open", error, self.decoder) from None
-        if len(shape) != 3 or shape[2] != 3:
-            raise segment_error("open", f"decord's picture has the shape {shape}", self.decoder, "Unreliable")
-        if not self._agrees():
-            raise segment_error("open", "decord's frame index is another", self.decoder, "Unreliable")
-
-    def _agrees(self) -> bool:
-        """Do decord's number of frames, keyframes and times (float32 seconds) equal the table's?"""
-        reader, table = self._reader, self.table
-        if len(reader) != len(table):
-            return False
-        if list(reader.get_key_indices()) != np.flatnonzero(table.is_keyframe).tolist():
-            return False
-        theirs = reader.get_frame_timestamp(np.arange(len(table)))[:, 0].astype(np.float64)
-        ours = (table.pts_ns - table.pts_ns[0]) / 1e9
-        return bool(np.allclose(theirs - theirs[0], ours, rtol=1e-6, atol=1e-3))
-
-    def close(self) -> None:
-        self._reader = None  # frees the FFmpeg contexts
-
-    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
-        """See FrameSource.frames. One frame in memory at a time; decord decodes what lies between, too."""
-        for index in check_indices(indices, len(self.table)):
-            try:
-                # Checks the keyframe it lands on, which skip_frames does not; equally fast.
-                self._reader.seek_accurate(index)
-                rgb = self._reader.next().asnumpy()
-            except StopIteration:
-                return
-            except self._errors as error:
-                raise segment_error("decode", error, self.decoder) from None
-            yield Frame(index, int(self.table.pts_ns[index]), rgb)

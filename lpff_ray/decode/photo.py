@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from lpff_ray.decode.frames import Closing, Frame, FrameTable, check_indices
+from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
 from lpff_ray.errors import segment_error
+from lpff_ray.types import MediaKind, Stage
 
 # 600 MB as RGB. Pillow itself refuses from twice its MAX_IMAGE_PIXELS on, which a program may have changed.
 MAX_PIXELS = 200_000_000
@@ -77,22 +78,21 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     return converted
 
 
-class PhotoSource(Closing):
-    """A FrameSource of one photo. Raises SegmentError (stage "open") if it is not a readable photo."""
+class PhotoSource(FrameSource):
+    """A photo, read with Pillow. Raises SegmentError (stage "open") if it is not a readable photo."""
 
-    decoder = "photo"
+    name = "photo"
+    kinds = frozenset({MediaKind.PHOTO})
+    shortfall_is_final = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, threads: int = 1) -> None:
         self._path = path
         try:
             open_photo(path).close()
         except PILLOW_ERRORS as error:
-            raise segment_error("open", error, self.decoder) from None
+            raise segment_error(Stage.OPEN, error, self.name) from None
         zero = np.zeros(1, np.int64)
         self.table = FrameTable(zero, np.ones(1, bool), zero, zero, Fraction(1, 1000))
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
         """See FrameSource.frames."""
@@ -101,5 +101,5 @@ class PhotoSource(Closing):
                 with open_photo(self._path) as image:
                     rgb = to_rgb(image)
             except PILLOW_ERRORS as error:
-                raise segment_error("decode", error, self.decoder) from None
+                raise segment_error(Stage.DECODE, error, self.name) from None
             yield Frame(index, 0, rgb)

@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import av
 import av.container
 
+from lpff_ray.decode.container import codec_name, open_video, video_stream
 from lpff_ray.decode.display import IDENTITY, display_matrix, pixel_aspect, shown_size
-from lpff_ray.decode.frames import NS, FrameTable, codec_name, demux_table, open_video, video_stream
+from lpff_ray.decode.frame_source import NS, FrameTable
+from lpff_ray.decode.frame_table import demux_table
 from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, turned_size
+from lpff_ray.types import MediaKind
 
 PHOTO_NAMES = {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "avif", "heic", "heif"}
 VIDEO_NAMES = {
@@ -24,16 +27,16 @@ VIDEO_NAMES = {
 PHOTO_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
 # First bytes that belong to one kind of file only.
 MAGIC = {
-    b"\xff\xd8\xff": "photo",
-    b"\x89PNG\r\n\x1a\n": "photo",
-    b"II*\0": "photo",
-    b"MM\0*": "photo",
-    b"\x1aE\xdf\xa3": "video",  # Matroska, WebM
-    b"FLV\x01": "video",
-    b"0&\xb2u\x8ef\xcf\x11": "video",  # ASF, WMV
-    b"OggS": "video",
-    b"\0\0\x01\xba": "video",  # MPEG program stream
-    b"\0\0\x01\xb3": "video",  # MPEG video
+    b"\xff\xd8\xff": MediaKind.PHOTO,
+    b"\x89PNG\r\n\x1a\n": MediaKind.PHOTO,
+    b"II*\0": MediaKind.PHOTO,
+    b"MM\0*": MediaKind.PHOTO,
+    b"\x1aE\xdf\xa3": MediaKind.VIDEO,  # Matroska, WebM
+    b"FLV\x01": MediaKind.VIDEO,
+    b"0&\xb2u\x8ef\xcf\x11": MediaKind.VIDEO,  # ASF, WMV
+    b"OggS": MediaKind.VIDEO,
+    b"\0\0\x01\xba": MediaKind.VIDEO,  # MPEG program stream
+    b"\0\0\x01\xb3": MediaKind.VIDEO,  # MPEG video
 }
 PACKETS_TO_TRY = 100  # until one frame could be decoded
 
@@ -46,7 +49,7 @@ class Unreadable(Exception):
 class MediaInfo:
     """What a probe says of a file.
 
-    kind: "video" | "photo". container, codec: FFmpeg's names ("mov", "h264"), for photos Pillow's format.
+    container, codec: FFmpeg's names ("mov", "h264"), for photos Pillow's format.
     width, height: pixels as shown: after rotation metadata, and square. fps: frames per second on average.
     duration_s: seconds.
     frames_expected: frames to be shown, as the index says or as counted where there is no index.
@@ -57,7 +60,7 @@ class MediaInfo:
     reason: what is amiss with a file that can be mined all the same, "" if nothing is.
     """
 
-    kind: str
+    kind: MediaKind
     container: str
     codec: str
     width: int
@@ -70,22 +73,22 @@ class MediaInfo:
     reason: str = ""
 
 
-def looks_like_media(head: bytes, name: str) -> str:
-    """Tell "video", "photo" or "" (neither) by a file's first 600 bytes, then by its name's ending."""
+def looks_like_media(head: bytes, name: str) -> MediaKind | Literal[""]:
+    """Tell a MediaKind, or "" (neither), by a file's first 600 bytes, then by its name's ending."""
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
             return kind
     if head[:4] == b"RIFF":
-        return {b"WEBP": "photo", b"AVI ": "video"}.get(head[8:12], "")
+        return {b"WEBP": MediaKind.PHOTO, b"AVI ": MediaKind.VIDEO}.get(head[8:12], "")
     if head[4:8] == b"ftyp":
-        return "photo" if head[8:12] in PHOTO_BRANDS else "video"
+        return MediaKind.PHOTO if head[8:12] in PHOTO_BRANDS else MediaKind.VIDEO
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
-        return "photo"
+        return MediaKind.PHOTO
     for packet, first in ((188, 0), (192, 4)):  # MPEG-TS, M2TS
         if head[first : first + 3 * packet : packet] == b"GGG":
-            return "video"
+            return MediaKind.VIDEO
     ending = name.rsplit(".", 1)[-1].lower() if "." in name else ""
-    return "video" if ending in VIDEO_NAMES else "photo" if ending in PHOTO_NAMES else ""
+    return MediaKind.VIDEO if ending in VIDEO_NAMES else MediaKind.PHOTO if ending in PHOTO_NAMES else ""
 
 
 def probe(opened: str | BinaryIO, name: str) -> MediaInfo:
@@ -105,7 +108,7 @@ def probe(opened: str | BinaryIO, name: str) -> MediaInfo:
     kind = looks_like_media(head, name)
     if not kind:
         raise Unreadable("neither a video nor a photo")
-    return _probe_photo(opened, name) if kind == "photo" else _probe_video(opened, head)
+    return _probe_photo(opened, name) if kind == MediaKind.PHOTO else _probe_video(opened, head)
 
 
 def _probe_photo(opened: str | BinaryIO, name: str) -> MediaInfo:
@@ -118,7 +121,7 @@ def _probe_photo(opened: str | BinaryIO, name: str) -> MediaInfo:
             raise Unreadable("HEIC photos can not be read: convert them to JPEG") from None
         reason = "damaged, or not a photo" if "cannot identify" in str(error) else str(error)
         raise Unreadable(f"the photo can not be read: {reason}") from None
-    return MediaInfo("photo", image_format, image_format, width, height, 0.0, 0.0, 1, 0, (0,))
+    return MediaInfo(MediaKind.PHOTO, image_format, image_format, width, height, 0.0, 0.0, 1, 0, (0,))
 
 
 def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:
@@ -179,7 +182,7 @@ def _from_index(container: av.container.InputContainer, stream: av.VideoStream) 
     stream.codec_context.thread_count = 1
     width, height = _shown_size(stream, chain([first], packets))
     return MediaInfo(
-        kind="video",
+        kind=MediaKind.VIDEO,
         container=container.format.name.split(",")[0],
         codec=codec,
         width=width,
@@ -201,7 +204,7 @@ def _from_table(
     span = (int(table.pts_ns[-1]) - int(table.pts_ns[0])) / NS
     fps = (len(table) - 1) / span if span else 0.0
     return MediaInfo(
-        kind="video",
+        kind=MediaKind.VIDEO,
         container=container,
         codec=codec,
         width=width,

@@ -8,9 +8,8 @@ left out. What no decoder can see is damage that happens to be a valid bitstream
 
 Colours become RGB by the matrix and the range that the stream states, BT.601 and limited range where it states none,
 as FFmpeg does it whatever the picture's size (players take untagged HD for BT.709; but what PyAV, OpenCV, decord and
-most published data sets made of an untagged clip is this). Pixels equal those of FFmpeg's own filter graph and
-decord's, and lie within 3 levels of the standards' formulas (1.1 too dark on average: swscale's fast way rounds
-down; its exact one takes 4 times as long). Transfer curves and primaries are taken for sRGB's: HDR is not tone-mapped.
+most published data sets made of an untagged clip is this). How near that comes to the standards' formulas:
+docs/evidence/decoding.md#colour. Transfer curves and primaries are taken for sRGB's: HDR is not tone-mapped.
 """
 
 from __future__ import annotations
@@ -25,18 +24,12 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from lpff_ray.decode.container import codec_name, open_video, video_stream
 from lpff_ray.decode.display import SQUARE, display_matrix, pixel_aspect, shown_size, turn
-from lpff_ray.decode.frames import (
-    Closing,
-    Frame,
-    FrameTable,
-    check_indices,
-    codec_name,
-    open_video,
-    read_frame_table,
-    video_stream,
-)
+from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.errors import segment_error
+from lpff_ray.types import Stage
 
 # Codecs whose FFmpeg decoder heeds `skip_frame` from packet to packet and whose unreferenced frames are
 # unreferenced for good (an HEVC one may still serve a higher temporal layer).
@@ -50,19 +43,17 @@ MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
 SEEK_AHEAD = 12
 
 
-class PyavSource(Closing):
-    """A video read with PyAV. Raises SegmentError (stage "open") if it can not be opened.
+class PyavSource(FrameSource):
+    """A video read with PyAV. Raises SegmentError (stage "open") if it can not be opened."""
 
-    threads: decoding threads of FFmpeg; the frames do not depend on it.
-    """
-
-    decoder = "pyav"
+    name = "pyav"
+    shortfall_is_final = True  # a frame that it leaves out is damaged
 
     def __init__(self, path: str, threads: int = 1) -> None:
         self.table: FrameTable = read_frame_table(path)
         self._path = path
         self._threads = threads
-        self._reformatter = VideoReformatter()  # keeps its tables from frame to frame: 4 times faster
+        self._reformatter = VideoReformatter()  # keeps its tables from frame to frame, which is faster
         self._opened: tuple[av.container.InputContainer, av.VideoStream] | None = None
         self._at_start = True  # nothing was read yet
         self._index_of = {int(tick): index for index, tick in enumerate(self.table.ticks)}
@@ -80,19 +71,19 @@ class PyavSource(Closing):
     def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
         """See FrameSource.frames."""
         wanted = check_indices(indices, len(self.table))
-        place = 0
-        while place < len(wanted):
-            start = self.table.keyframe_at_or_before(wanted[place]) if self.table.timed else 0
-            for index, picture in self._decode(start, frozenset(wanted[place:])):
-                while place < len(wanted) and wanted[place] < index:
-                    place += 1  # passed by: it can not be decoded
-                if place == len(wanted):
+        position = 0
+        while position < len(wanted):
+            start = self.table.keyframe_at_or_before(wanted[position]) if self.table.timed else 0
+            for index, picture in self._decode(start, frozenset(wanted[position:])):
+                while position < len(wanted) and wanted[position] < index:
+                    position += 1  # passed by: it can not be decoded
+                if position == len(wanted):
                     return
-                if wanted[place] == index:
+                if wanted[position] == index:
                     yield Frame(index, int(self.table.pts_ns[index]), self._rgb(picture))
-                    place += 1
+                    position += 1
                     # Asked only after a delivery, so that a file that can not be seeked in ends, too.
-                    if place == len(wanted) or self._seek_pays(index, wanted[place]):
+                    if position == len(wanted) or self._seek_pays(index, wanted[position]):
                         break
             else:
                 return
@@ -108,11 +99,11 @@ class PyavSource(Closing):
         try:
             container = open_video(self._path)
         except (av.FFmpegError, OSError) as error:
-            raise segment_error("open", error, self.decoder) from None
+            raise segment_error(Stage.OPEN, error, self.name) from None
         stream = video_stream(container)
         if stream is None:
             container.close()
-            raise segment_error("open", "no video stream", self.decoder, "NoVideo")
+            raise segment_error(Stage.OPEN, "no video stream", self.name, "NoVideo")
         stream.codec_context.thread_count = self._threads
         stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"
         stream.codec_context.options = {"err_detect": "explode"}
@@ -170,7 +161,7 @@ class PyavSource(Closing):
             while held:
                 yield from self._sound(held.popleft(), damage)
         except (av.FFmpegError, OSError) as error:
-            raise segment_error("decode", error, self.decoder) from None
+            raise segment_error(Stage.DECODE, error, self.name) from None
 
     def _sound(
         self, found: tuple[int, av.VideoFrame], damage: _Damage
@@ -183,13 +174,13 @@ class PyavSource(Closing):
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         """All pictures of the table that FFmpeg puts out, sound or not, with their index."""
         counted = -1
-        place = 0
+        position = 0  # in decoding order, of the packet read last
         for stream, packet in self._packets(start):
             index = self._index(packet)
             if index is not None and packet.size:
-                place = int(self.table.decode_order[index])
+                position = int(self.table.decode_order[index])
                 if packet.is_keyframe:
-                    damage.reach_keyframe(place, index)
+                    damage.reach_keyframe(position, index)
                 if self._threads == 1 and codec_name(stream) in SKIPPABLE:
                     # A frame that nobody asked for and nothing leans on need not be decoded at all.
                     stream.codec_context.skip_frame = "DEFAULT" if index in wanted else "NONREF"
@@ -197,7 +188,7 @@ class PyavSource(Closing):
                 pictures = packet.decode()
             except av.FFmpegError:
                 # Frame threads report an error up to one packet each too late.
-                damage.begin(place - self._threads + 1)
+                damage.begin(position - self._threads + 1)
                 continue
             for picture in pictures:
                 assert isinstance(picture, av.VideoFrame)
@@ -209,8 +200,8 @@ class PyavSource(Closing):
     def _index_of_picture(self, picture: av.VideoFrame) -> int | None:
         """None for a picture that carries no time although its packet did.
 
-        Its place can not be told by its predecessor's, since frames that nobody asked for are skipped, nor by its dts,
-        which most decoders copy from the packet read last: better none than another.
+        Its position can not be told by its predecessor's, since frames that nobody asked for are skipped, nor by its
+        dts, which most decoders copy from the packet read last: better none than another.
         """
         return None if picture.pts is None else self._index_of.get(picture.pts)
 
@@ -219,7 +210,7 @@ class PyavSource(Closing):
             message = (
                 f"colour matrix {picture.colorspace} of ITU-T H.273 is unknown here: re-encode as BT.709"
             )
-            raise segment_error("decode", message, self.decoder, "Colour")
+            raise segment_error(Stage.DECODE, message, self.name, "Colour")
         matrix = display_matrix(picture)
         scaled: dict[str, Any] = {}
         if self._aspect != SQUARE:
@@ -229,7 +220,7 @@ class PyavSource(Closing):
         try:
             converted = self._reformatter.reformat(picture, format="rgb24", threads=1, **scaled).to_ndarray()
         except (av.FFmpegError, ValueError) as error:
-            raise segment_error("decode", error, self.decoder) from None
+            raise segment_error(Stage.DECODE, error, self.name) from None
         return np.ascontiguousarray(turn(converted.astype(np.uint8, copy=False), matrix))
 
 
@@ -241,22 +232,24 @@ class _Damage:
     """
 
     def __init__(self) -> None:
-        self._spans: list[tuple[int, int, int]] = []  # first place, place and frame index of the keyframe
+        self._spans: list[
+            tuple[int, int, int]
+        ] = []  # first position, position and frame index of the keyframe
         self._open_since: int | None = None
 
-    def begin(self, place: int) -> None:
-        if self._open_since is None or place < self._open_since:
-            self._open_since = place
+    def begin(self, position: int) -> None:
+        if self._open_since is None or position < self._open_since:
+            self._open_since = position
 
-    def reach_keyframe(self, place: int, index: int) -> None:
+    def reach_keyframe(self, position: int, index: int) -> None:
         if self._open_since is not None:
-            self._spans.append((self._open_since, place, index))
+            self._spans.append((self._open_since, position, index))
             self._open_since = None
 
-    def covers(self, place: int, index: int) -> bool:
-        if self._open_since is not None and place >= self._open_since:
+    def covers(self, position: int, index: int) -> bool:
+        if self._open_since is not None and position >= self._open_since:
             return True
         return any(
-            first <= place and (place < key_place or index < key_index)
-            for first, key_place, key_index in self._spans
+            first <= position and (position < key_position or index < key_index)
+            for first, key_position, key_index in self._spans
         )

@@ -1,7 +1,7 @@
 """What a format is to the export: which faces it wants, what it makes of a video, and its index files.
 
-A format is a subclass of FrameProduct (something per face, cut out of its frame) or of Product (anything else), and
-one line in `formats.py`. Its fields are its options: `--size 512` or `--set key=value` of the command line fill them,
+A format is a subclass of FaceFormat (something per face, cut out of its frame) or of ExportFormat (anything else), and
+one line in `registry.py`. Its fields are its options: `--size 512` or `--set key=value` of the command line fill them,
 and pydantic checks them. The export does the rest: it plans and spreads the units of work, opens and decodes videos,
 encodes pictures, commits files, resumes, and writes PROVENANCE.jsonl.
 """
@@ -24,23 +24,23 @@ from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import read
 
 Row = dict[str, Any]
-"""One row of `Product.rows`. Columns of arrays are NumPy arrays: `bbox` float32 [4], `keypoints` float32 [5, 2]."""
+"""One row of `ExportFormat.rows`; its arrays are NumPy arrays: `bbox` float32 [4], `keypoints` float32 [5, 2]."""
 
 Record = dict[str, Any]
-"""What a product says of one thing that it made (a crop, say): plain JSON values, handed on to `finish`.
+"""What a format says of one thing that it made (a crop, say): plain JSON values, handed on to `finish`.
 
-index: int, its place in the product; no two records share one.
+index: int, its place in the data set; no two records share one.
 transform: for PROVENANCE.jsonl, from frame pixels to pixels of every one of the files made: [2, 3] affine, as lists.
     Left out where there is none.
 transforms: instead of it, where the files differ: one for each of them, in their order.
 The export adds what PROVENANCE.jsonl needs besides, where it is not there yet: `face_id`, `video_id`, `uri`,
-`frame_index`, `pts_ns` (of FrameProducts; a Product's own `unit` gives them, as lists where one file holds many
+`frame_index`, `pts_ns` (of FaceFormats; a ExportFormat's own `unit` gives them, as lists where one file holds many
 frames), and, for all, `files`: the names of the files made.
 """
 
 
 @dataclass(frozen=True)
-class Made:
+class OutputFile:
     """One file. name: below DEST, parts joined by "/". content: chunks, for what may be larger than memory.
 
     Chunks are for `finish` alone: a generator of bytes, read once.
@@ -51,17 +51,17 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Picture:
+class OutputImage:
     """One picture, uint8 [h, w, 3] RGB or [h, w] gray; the export encodes it, as its name ends: .png or .jpg."""
 
     name: str
     pixels: NDArray[np.uint8]
 
 
-File = Made | Picture
+File = OutputFile | OutputImage
 
 
-class Product(BaseModel, ABC):
+class ExportFormat(BaseModel, ABC):
     """A format. Frozen, picklable (it travels through Ray), and the same result for the same rows, every time.
 
     name: as in --format.
@@ -99,12 +99,12 @@ class Product(BaseModel, ABC):
         """Make what comes of one video (of a piece of it, if `divisible`).
 
         video: None if not `needs_frames`. rows: its rows of `rows`, by frame_index, then index.
-        Yields what was made, file names unique over the whole product, and its record. What is yielded is committed at
+        Yields what was made, file names unique over the whole data set, and its record. What is yielded is committed at
         once. Raises SegmentError if the video can not be read: it is reported, and the other videos go on.
         """
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
-        """The files that speak of the whole product (dataset.json, lists), made when all units are done.
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
+        """The files that speak of the whole data set (dataset.json, lists), made when all units are done.
 
         made: where the units' files lie: DEST, or, if `packed`, the staging folder; for reading.
         records: of all units, by index. What is missing (a lost video) has no record. Called again when a run is
@@ -120,7 +120,7 @@ class Product(BaseModel, ABC):
         return []
 
 
-class FrameProduct(Product):
+class FaceFormat(ExportFormat):
     """A format that makes something of each face out of its frame. Frames are decoded once, in order."""
 
     divisible: ClassVar[bool] = True
@@ -135,7 +135,7 @@ class FrameProduct(Product):
         """
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
-        """See Product.unit. A frame that can not be decoded has no records; the export counts its faces as lost."""
+        """See ExportFormat.unit. A frame that can not be decoded has no records; its faces count as lost."""
         assert video is not None
         of_frame: dict[int, list[Row]] = {}
         for row in as_rows(rows):
@@ -149,7 +149,7 @@ class FrameProduct(Product):
 
 
 def faces_of(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """Selected faces with some of their columns of the faces table; see Product.rows. `index` is the rank."""
+    """Selected faces with some of their columns of the faces table; see ExportFormat.rows. `index` is the rank."""
     always = ("face_id", "video_id", "uri", "clip_id", "frame_index", "pts_ns")
     faces = read.scan(run).select(list(dict.fromkeys([*always, *columns])))
     chosen = selection.lazy().with_columns(index=pl.col("rank"))

@@ -15,25 +15,26 @@ from typing import Any
 
 import polars as pl
 
+from lpff_ray.decode.frame_source import NS
+from lpff_ray.decode.registry import last_resort
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.exports.format import Made, Product, Record
-from lpff_ray.exports.registry import make_product
+from lpff_ray.exports.format import ExportFormat, OutputFile, Record
+from lpff_ray.exports.registry import make_format
 from lpff_ray.exports.state import DONE_FILE, Done, Note, claimed, standing, unit_notes
-from lpff_ray.exports.units import Unit, UnitResult, plan_units
-from lpff_ray.exports.video import sources_of
-from lpff_ray.exports.worker import STAGED, STATE, Exporter
+from lpff_ray.exports.units import ExportUnit, UnitResult, plan_units
+from lpff_ray.exports.video import video_files_of
+from lpff_ray.exports.worker import STAGED, STATE, UnitExporter
 from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import Phase
-from lpff_ray.plan.planner import NS
 from lpff_ray.run.executors import AUTO, work_pool
 from lpff_ray.run.lease import GivenUp, Lease, Worker
 from lpff_ray.run.pool import Policy, PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated
-from lpff_ray.tables.run import open_run_folder, run_record
+from lpff_ray.tables.run_folder import open_run_folder, run_record
 from lpff_ray.types import Stage
 
 ATTEMPTS = 3
@@ -49,12 +50,12 @@ PROVENANCE = (
 class ExportSummary:
     """An export, as it stands after this run.
 
-    faces: that were to be made. made: that are in the product, made_before: of them, by earlier runs. lost: whose frame
-        could not be decoded. What is none of these was left out by the format, or its video failed.
+    faces: that were to be made. made: of them, in the data set now. made_before: of these, by earlier runs.
+    lost: whose frame could not be decoded. The rest was left out by the format, or its video failed.
     failures: why, by the URI of each video that could not be exported (missing, moved, damaged).
-    files, size_bytes: of the product, without what the export keeps for itself.
+    files, size_bytes: of the data set, without what the export keeps for itself.
     seconds: of work by stage, in this run, summed over the workers.
-    notes: what the format has to say of what it left out, see Product.notes.
+    notes: what the format has to say of what it left out, see ExportFormat.notes.
     unfinished: units of work that an interrupted run left; its index files are not made yet.
     """
 
@@ -75,7 +76,7 @@ class ExportSummary:
 def export(
     out: str,
     selection: str,
-    format: str | Product,
+    format: str | ExportFormat,
     dest: str,
     options: Mapping[str, Any] | None = None,
     *,
@@ -96,21 +97,27 @@ def export(
     Raises UserError if there is no such run, selection, format or option, if `dest` holds anything else than this
     export or another process exports to it, or if it can not be written; what was made until then stays.
     """
-    product = make_product(format, options or {}) if isinstance(format, str) else format
+    export_format = make_format(format, options or {}) if isinstance(format, str) else format
     chosen = curated.selection(out, selection)
-    rows = product.rows(out, chosen)
+    rows = export_format.rows(out, chosen)
     if not len(rows):
-        raise UserError(f"{out}: selection {selection!r} holds nothing to make {product.name} of")
+        raise UserError(f"{out}: selection {selection!r} holds nothing to make {export_format.name} of")
     folder = Folder(dest)
-    with claimed(folder, _description(out, selection, chosen, product)):
-        units = plan_units(product, rows, sources_of(out))
-        notes, done = standing(folder, product, {unit.unit_id for unit in units})
+    with claimed(folder, _description(out, selection, chosen, export_format)):
+        units = plan_units(export_format, rows, video_files_of(out))
+        notes, done = standing(folder, export_format, {unit.unit_id for unit in units})
         before = sum(_faces(record) for note in notes.values() for record in note["records"])
         left = [unit for unit in units if unit.unit_id not in notes]
         report, results, failures = PoolReport(), list[UnitResult](), dict[str, str]()
         if left:
             results, failures, report = make_units(
-                left, product, folder.root, executor=executor, address=address, workers=workers, limits=limits
+                left,
+                export_format,
+                folder.root,
+                executor=executor,
+                address=address,
+                workers=workers,
+                limits=limits,
             )
         notes |= unit_notes(folder, [result.unit_id for result in results])
         records = sorted(chain.from_iterable(note["records"] for note in notes.values()), key=_index)
@@ -118,8 +125,8 @@ def export(
         if done is None:
             done = _size(notes)
             if not report.interrupted:
-                done = _finish(folder, product, records, done, complete)
-        if complete and product.packed and not report.interrupted:
+                done = _finish(folder, export_format, records, done, complete)
+        if complete and export_format.packed and not report.interrupted:
             _unstage(folder)
         seconds = Counter[str]()
         for result in results:
@@ -134,15 +141,15 @@ def export(
             files=done.files,
             size_bytes=done.size_bytes,
             seconds=dict(seconds),
-            notes=() if report.interrupted else product.notes(chosen, rows, folder),
+            notes=() if report.interrupted else export_format.notes(chosen, rows, folder),
             unfinished=report.unfinished,
             interrupted=report.interrupted,
         )
 
 
 def make_units(
-    units: Sequence[Unit],
-    product: Product,
+    units: Sequence[ExportUnit],
+    export_format: ExportFormat,
     dest: str,
     *,
     executor: str = AUTO,
@@ -162,7 +169,7 @@ def make_units(
         Phase("exporting", sum(len(unit.rows) for unit in units), "faces") as progress,
     ):
         kept = FailureLog(state, name_of, uri_of)
-        make_worker = functools.partial(make_exporter, product, dest)
+        make_worker = functools.partial(make_unit_exporter, export_format, dest)
         ended = pool.map(units, make_worker, POLICY, Listeners(progress, kept))
         with closing(ended), closing(kept):
             for end in ended:
@@ -174,33 +181,33 @@ def make_units(
         return results, failures, pool.report
 
 
-def make_exporter(product: Product, dest: str, device: str) -> Worker:
+def make_unit_exporter(export_format: ExportFormat, dest: str, device: str) -> Worker:
     """A worker that makes units. Raises UserError if `dest` can not be opened."""
-    return Exporter(product, dest)
+    return UnitExporter(export_format, dest)
 
 
-def name_of(unit: Unit) -> str:
+def name_of(unit: ExportUnit) -> str:
     """What the pool calls a unit."""
     return unit.unit_id
 
 
-def uri_of(unit: Unit) -> str:
+def uri_of(unit: ExportUnit) -> str:
     """Where a unit's video was seen last."""
-    return unit.source.places[0]
+    return unit.source.uris[0]
 
 
-def seconds_of(unit: Unit) -> float:
+def seconds_of(unit: ExportUnit) -> float:
     """Seconds of video from a unit's first frame to its last."""
     times = unit.rows["pts_ns"].to_numpy()
     return float(times.max() - times.min()) / NS
 
 
-def extra_s(unit: Unit) -> float:
+def extra_s(unit: ExportUnit) -> float:
     """Seconds that a unit may take beside decoding."""
     return SECONDS_PER_ROW * len(unit.rows)
 
 
-def next_leases(lease: Lease[Unit], failure: Failure) -> list[Lease[Unit]]:
+def next_leases(lease: Lease[ExportUnit], failure: Failure) -> list[Lease[ExportUnit]]:
     """The lease that takes the place of one that failed; none: the unit is given up.
 
     A video that can not be opened or decoded would fail again: `opened_video` has tried every place and decoder. What
@@ -208,11 +215,11 @@ def next_leases(lease: Lease[Unit], failure: Failure) -> list[Lease[Unit]]:
     """
     if failure.stage in (Stage.OPEN, Stage.DECODE) or lease.attempt == ATTEMPTS:
         return []
-    decoder = "pyav" if failure.kind in ("Timeout", "ActorDied") else lease.decoder
+    decoder = last_resort() if failure.kind in ("Timeout", "ActorDied") else lease.decoder
     return [Lease(lease.item, lease.attempt + 1, decoder)]
 
 
-POLICY: Policy[Unit] = Policy(
+POLICY: Policy[ExportUnit] = Policy(
     worker="exporter",
     items="units",
     name_of=name_of,
@@ -223,12 +230,12 @@ POLICY: Policy[Unit] = Policy(
 """How a pool treats units of an export."""
 
 
-def _description(out: str, name: str, chosen: pl.DataFrame, product: Product) -> dict[str, Any]:
+def _description(out: str, name: str, chosen: pl.DataFrame, export_format: ExportFormat) -> dict[str, Any]:
     """What DEST must be an export of, for its files to go with those of this one."""
     run = run_record(open_run_folder(out))
     return {
-        "format": product.name,
-        **product.model_dump(mode="json"),
+        "format": export_format.name,
+        **export_format.model_dump(mode="json"),
         "selection": name,
         "selection_sha256": hashlib.sha256(chosen.write_ndjson().encode()).hexdigest()[:16],
         "run_config_hash": run.get("config_hash", ""),
@@ -248,17 +255,21 @@ def _size(notes: Mapping[str, Note]) -> Done:
     return Done(files, sum(note["size_bytes"] for note in notes.values()))
 
 
-def _finish(folder: Folder, product: Product, records: list[Record], of_units: Done, complete: bool) -> Done:
-    """Make the index files; returns the whole product.
+def _finish(
+    folder: Folder, export_format: ExportFormat, records: list[Record], of_units: Done, complete: bool
+) -> Done:
+    """Make the index files; returns the whole data set.
 
     complete: nothing will be added to it, so that it need not be done again.
     """
     _sweep(folder)
-    made = Folder(f"{folder.root}/{STAGED}") if product.packed else folder
-    done = Done() if product.packed else of_units
-    packing = Phase("packing", of_units.size_bytes >> 20, "MB") if product.packed else nullcontext()
+    made = Folder(f"{folder.root}/{STAGED}") if export_format.packed else folder
+    done = Done() if export_format.packed else of_units
+    packing = Phase("packing", of_units.size_bytes >> 20, "MB") if export_format.packed else nullcontext()
     with packing as progress:
-        for file in chain(product.finish(made, records), [Made(PROVENANCE_FILE, _lines(records))]):
+        for file in chain(
+            export_format.finish(made, records), [OutputFile(PROVENANCE_FILE, _lines(records))]
+        ):
             done.files += 1
             done.index.append(file.name)
             if isinstance(file.content, bytes):

@@ -3,7 +3,7 @@
     .lpff_ray/lock                empty; locked by the process that exports
     .lpff_ray/export.json         what is exported here, and how
     .lpff_ray/units/UNIT.json     what a finished unit has said; committed after the unit's files
-    .lpff_ray/staged/             the units' files of a product that is packed, until it is
+    .lpff_ray/staged/             the units' files of a format that is packed, until it is
     .lpff_ray/done.json           the index files, and how large the whole is; committed last
 
 A mark holds only as long as the files that it speaks of are there.
@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import Product
+from lpff_ray.exports.format import ExportFormat
 from lpff_ray.exports.worker import STAGED, STATE, UNITS
+from lpff_ray.storage.failures import explain, storage_failures
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.lock import locked
-from lpff_ray.storage.uri import explain, storage_failures
 
 LOCK_FILE = f"{STATE}/lock"
 EXPORT_FILE = f"{STATE}/export.json"
@@ -37,7 +37,7 @@ Note = dict[str, Any]
 
 @dataclass
 class Done:
-    """A whole product. files, size_bytes: how large it is. index: names of the files that `finish` made."""
+    """A whole data set. files, size_bytes: how large it is. index: names of the files that `finish` made."""
 
     files: int = 0
     size_bytes: int = 0
@@ -83,10 +83,12 @@ def _compare(folder: Folder, found: Mapping[str, Any], wanted: Mapping[str, Any]
         )
 
 
-def standing(folder: Folder, product: Product, units: Collection[str]) -> tuple[dict[str, Note], Done | None]:
+def standing(
+    folder: Folder, export_format: ExportFormat, units: Collection[str]
+) -> tuple[dict[str, Note], Done | None]:
     """What earlier runs made and is still there: notes by unit, and the mark that all is done, None if it is not.
 
-    units: ids of those that the product consists of. Notes that can not be read, and notes and the mark of what has
+    units: ids of those that the data set consists of. Notes that can not be read, and notes and the mark of what has
     lost files, are removed: that is to be made again. Raises UserError if the mark is damaged.
     """
     mark = _done(folder)
@@ -95,8 +97,8 @@ def standing(folder: Folder, product: Product, units: Collection[str]) -> tuple[
     present = _present(folder)
     lost = [name for name, note in notes.items() if not note]
     whole = mark is not None and len(notes) - len(lost) == len(units) and present.issuperset(mark.index)
-    if not (whole and product.packed):  # once packed, the units' files are rightly gone
-        place = f"{STAGED}/" if product.packed else ""
+    if not (whole and export_format.packed):  # once packed, the units' files are rightly gone
+        place = f"{STAGED}/" if export_format.packed else ""
         for name, note in notes.items():
             files = [file for record in note.get("records", ()) for file in record["files"]]
             if not present.issuperset(f"{place}{file}" for file in files):

@@ -9,22 +9,22 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from lpff_ray.exports.format import Product
-from lpff_ray.exports.video import Source
+from lpff_ray.exports.format import ExportFormat
+from lpff_ray.exports.video import VideoFile
 
 ROWS_PER_UNIT = 256
-"""Of a divisible product: large enough that opening the video does not count, small enough that many can share it."""
+"""Of a divisible format: large enough that opening the video does not count, small enough that many can share it."""
 
 
 @dataclass(frozen=True)
-class Unit:
+class ExportUnit:
     """The faces of one video, or of a piece of it, that one worker makes.
 
-    unit_id: `{video_id}-{first frame}-{last frame}`. rows: as of Product.rows.
+    unit_id: `{video_id}-{first frame}-{last frame}`. rows: as of ExportFormat.rows.
     """
 
     unit_id: str
-    source: Source
+    source: VideoFile
     rows: pl.DataFrame
 
 
@@ -43,7 +43,9 @@ class UnitResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def plan_units(product: Product, rows: pl.DataFrame, sources: Mapping[str, Source]) -> list[Unit]:
+def plan_units(
+    export_format: ExportFormat, rows: pl.DataFrame, sources: Mapping[str, VideoFile]
+) -> list[ExportUnit]:
     """Cut the rows into units, videos in the order of their ids, the rows of each by frame.
 
     Depends on the rows alone, so that a repeated run finds the same units.
@@ -53,10 +55,10 @@ def plan_units(product: Product, rows: pl.DataFrame, sources: Mapping[str, Sourc
         "video_id", maintain_order=True
     ):
         name = str(video_id)
-        source = sources.get(name) or Source(video_id=name, places=(of_video["uri"][0],), kind="video")
-        for piece in _pieces(of_video) if product.divisible else [of_video]:
+        source = sources.get(name) or VideoFile(video_id=name, uris=(of_video["uri"][0],), kind="video")
+        for piece in _pieces(of_video) if export_format.divisible else [of_video]:
             first, last = piece["frame_index"][0], piece["frame_index"][-1]
-            units.append(Unit(f"{name}-{first}-{last}", source, piece))
+            units.append(ExportUnit(f"{name}-{first}-{last}", source, piece))
     return units
 
 

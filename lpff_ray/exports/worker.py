@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from lpff_ray.errors import segment_error
-from lpff_ray.exports.format import Picture, Product, Record
+from lpff_ray.exports.format import ExportFormat, OutputImage, Record
 from lpff_ray.exports.imaging.encoding import encode
-from lpff_ray.exports.units import Unit, UnitResult
+from lpff_ray.exports.units import ExportUnit, UnitResult
 from lpff_ray.exports.video import OpenedVideo, opened_video
 from lpff_ray.run.lease import Lease
 from lpff_ray.storage.folder import Folder
@@ -29,17 +29,17 @@ UNITS = f"{STATE}/units"
 STAGED = f"{STATE}/staged"
 
 
-class Exporter:
-    """Makes units of a product in DEST. Threads may share one."""
+class UnitExporter:
+    """Makes units of a data set in DEST. Threads may share one."""
 
-    def __init__(self, product: Product, dest: str) -> None:
+    def __init__(self, export_format: ExportFormat, dest: str) -> None:
         """Raises UserError if `dest` can not be opened."""
-        self.product = product
+        self.export_format = export_format
         self.folder = Folder(dest)
-        self.files = Folder(f"{self.folder.root}/{STAGED}") if product.packed else self.folder
+        self.files = Folder(f"{self.folder.root}/{STAGED}") if export_format.packed else self.folder
         self.tool = _tool()
 
-    def run(self, lease: Lease[Unit]) -> UnitResult:
+    def run(self, lease: Lease[ExportUnit]) -> UnitResult:
         """Make a unit; its record is committed last, so that one with a record is whole.
 
         Raises SegmentError if the video can not be read, UserError for what concerns the whole export, such as a full
@@ -50,7 +50,7 @@ class Exporter:
         try:
             with ExitStack() as stack:
                 video = None
-                if self.product.needs_frames:
+                if self.export_format.needs_frames:
                     video = stack.enter_context(opened_video(unit.source, lease.decoder or "auto"))
                 seconds = defaultdict(float) if video is None else video.seconds
                 seconds["open"] += time.perf_counter() - start
@@ -63,16 +63,18 @@ class Exporter:
         return UnitResult(unit.unit_id, made, lost, files, record["size_bytes"], dict(seconds))
 
     def _make(
-        self, unit: Unit, video: OpenedVideo | None, seconds: dict[str, float]
+        self, unit: ExportUnit, video: OpenedVideo | None, seconds: dict[str, float]
     ) -> tuple[dict[str, Any], int]:
         """Commit a unit's files; returns its record and how many files there are."""
         records: list[Record] = []
         size = 0
         with self.files.batch() as put:
-            for files, record in self.product.unit(video, unit.rows):
+            for files, record in self.export_format.unit(video, unit.rows):
                 for file in files:
                     start = time.perf_counter()
-                    content = encode(file.pixels, file.name) if isinstance(file, Picture) else file.content
+                    content = (
+                        encode(file.pixels, file.name) if isinstance(file, OutputImage) else file.content
+                    )
                     encoded = time.perf_counter()
                     assert isinstance(content, bytes), f"{file.name}: chunks are for `finish` alone"
                     put(file.name, content)

@@ -1,81 +1,67 @@
-"""The aligned face chip and its identity embedding."""
+"""The identity embeddings that ship with the package or its model store, as measures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.geometry.transforms import apply, sample, similarity_from_points
-from lpff_ray.measure.tracking import DLIB_LIKENESS, Likeness
+from lpff_ray.measure.chips import arcface_chip
+from lpff_ray.measure.columns import EMBEDDING_WIDTH, embedding
+from lpff_ray.measure.contract import CropMeasure, FaceBatch, Values
 from lpff_ray.models.cards import load_cards
-from lpff_ray.models.networks.dlib_resnet import EMBEDDING_SIZE
-from lpff_ray.models.optional.arcface import SIDE as ARCFACE_CHIP
 from lpff_ray.models.optional.arcface import load_arcface
 from lpff_ray.models.runtimes import EmbeddingModel
 from lpff_ray.models.store import plugin, plugin_files
 
-CHIP = 150
-# Where the eyes and the middle of the mouth go in the chip, as shares of its side. Measured on 10 people x 10 photos of
-# LFW: AUC 0.9997 with this alignment against 0.9980 with dlib's own five-point chip.
-CHIP_POINTS = np.array([[0.315, 0.36], [0.685, 0.36], [0.5, 0.72]])
-# Where the nose's tip then is at the front, and how far the chip follows it to the side, up and down. A face that turns
-# would leave the chip with its nose ahead. Front against side views of one person get an AUC of 0.948 / 0.939 past 40 /
-# 50 degrees of yaw, 0.867 / 0.827 without; and LFW 0.980 of true pairs where 1 in 1,000 false ones is accepted, 0.962
-# without (a search over a few values on 100 photos and 5 tracks; neighbours do as well).
-NOSE_PLACE, NOSE_PULL = np.array([0.5, 0.577]), np.array([0.5, 0.6])
+
+class DlibEmbedding(CropMeasure):
+    """dlib's ResNet, the mean of a chip's and its mirror image's answer."""
+
+    name = "dlib-resnet"
+    columns = embedding(EMBEDDING_WIDTH)
+    stage = "embed"
+
+    def __init__(self, device: str) -> None:
+        """Raises UserError if the model's file is missing, or the device absent."""
+        super().__init__(device)
+        self._model = mirror_averaged(EmbeddingModel(load_cards()[self.name].path(), device))
+
+    def crops(self, faces: FaceBatch) -> Sequence[NDArray[np.uint8]]:
+        """Aligned chips of 150 pixels."""
+        return faces.aligned_chips
+
+    def measure_crops(self, crops: NDArray[np.uint8]) -> Mapping[str, Values]:
+        """`embedding`: float32 [k, 128] of unit length."""
+        return {"embedding": self._model(crops)}
 
 
-def chip_transform(five: NDArray) -> NDArray[np.float64]:
-    """Transform from frame pixels to the chip.
+class ArcFaceEmbedding(CropMeasure):
+    """An ArcFace network of the model store."""
 
-    five: eyes, nose tip, mouth corners [5, 2] in frame pixels, the subject's right first. They come out of the fused
-    pose (`faces.into_pose`), so they hold at profile, where a detector's eyes and mouth collapse.
-    """
-    transform = similarity_from_points(np.stack([five[0], five[1], five[3:].mean(0)]), CHIP_POINTS * CHIP)
-    transform[:, 2] -= NOSE_PULL * (apply(transform, five[2]) - NOSE_PLACE * CHIP)
-    return transform
+    stage = "embed"
 
+    def __init__(self, name: str, device: str) -> None:
+        """name: of its card. Raises UserError if its file is missing, wrong or unusable."""
+        super().__init__(device)
+        card = plugin(name)
+        assert card.width is not None
+        self.name = name  # type: ignore[misc]  # one class serves three cards
+        self.columns = embedding(card.width)
+        self._model = load_arcface(plugin_files(card)[0], device, card.width)
 
-def aligned_chip(frame: NDArray[np.uint8], five: NDArray) -> NDArray[np.uint8]:
-    """Upright chip uint8 RGB [150, 150, 3] of a face in `frame`, as the embedding wants it; see `chip_transform`."""
-    return sample(frame, chip_transform(five), CHIP)
+    def crops(self, faces: FaceBatch) -> Sequence[NDArray[np.uint8]]:
+        """ArcFace's own chips of 112 pixels."""
+        assert faces.five_points is not None
+        return [
+            arcface_chip(picture, five)
+            for picture, five in zip(faces.pictures, faces.five_points, strict=True)
+        ]
 
-
-# Where eyes, nose tip and mouth corners go in ArcFace's chip of 112 pixels: insightface's `arcface_dst`.
-ARCFACE_POINTS = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
-# ArcFace tells people further apart than dlib does: two have a cosine of about 0, one in neighbouring frames of 0.6 and
-# more. Chosen so that another person costs as much as with dlib; not measured.
-ARCFACE_LIKENESS = Likeness(0.6, 1.0)
-
-
-@dataclass(frozen=True)
-class Embedder:
-    """An identity embedding and the chips that it is given.
-
-    model: chips uint8 RGB [n, side, side, 3] -> float32 [n, width] of unit length. five_points: it wants chips that are
-    aligned by five points (`arcface_chip`), not `aligned_chip`'s. likeness: what its cosines say, for the tracker.
-    """
-
-    model: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-    width: int
-    five_points: bool
-    likeness: Likeness
-
-
-def load_embedder(name: str, device: str) -> Embedder:
-    """The embedding of a configuration's `embedding`. Raises UserError if its file is missing, wrong or unusable."""
-    if name == "dlib-resnet":
-        model = EmbeddingModel(load_cards()[name].path(), device)
-        return Embedder(mirror_averaged(model), EMBEDDING_SIZE, five_points=False, likeness=DLIB_LIKENESS)
-    card = plugin(name)
-    assert card.width is not None
-    network = load_arcface(plugin_files(card)[0], device, card.width)
-    return Embedder(network, card.width, five_points=True, likeness=ARCFACE_LIKENESS)
+    def measure_crops(self, crops: NDArray[np.uint8]) -> Mapping[str, Values]:
+        """`embedding`: float32 [k, width] of unit length."""
+        return {"embedding": self._model(crops)}
 
 
 def mirror_averaged(
@@ -89,11 +75,3 @@ def mirror_averaged(
         return mean / np.linalg.norm(mean, axis=1, keepdims=True)
 
     return embed
-
-
-def arcface_chip(frame: NDArray[np.uint8], five: NDArray) -> NDArray[np.uint8]:
-    """Upright chip uint8 RGB [112, 112, 3].
-
-    five: eyes, nose tip, mouth corners [5, 2] in frame pixels, the subject's right first.
-    """
-    return sample(frame, similarity_from_points(five, ARCFACE_POINTS), ARCFACE_CHIP)

@@ -1,20 +1,20 @@
 """6DoF head pose: two classical fits beside the learned one, and the place in space under a pinhole camera.
 
 Rotations here describe what the face looks like in its own surroundings (weak perspective), as the labels of 300W-LP
-do; `to_camera` turns them into the camera's frame. See `rotation.py` for frames and angles.
+do; `geometry.camera.to_camera` turns them into the camera's frame. See `geometry.rotation` for frames and angles.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
+from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.rotation import angles_from_matrix, matrix_from_angles
 
 # FaceMesh's presence logit at which its points and PoseNet's place weigh the same, and how fast that changes. The
@@ -53,27 +53,6 @@ MESH_YAW_ADDED = np.array(
     np.float64,
 )
 
-# Where five-point schemes look on FaceMesh: eye corners (their mean is the eye), nose tip, mouth corners.
-EYE_CORNERS = ((33, 133), (362, 263))
-NOSE_TIP = 1
-MOUTH_CORNERS = (61, 291)
-
-
-@dataclass(frozen=True)
-class HeadModel:
-    """Mean shapes in the head frame, centimetres.
-
-    mesh: float64 [468, 3], FaceMesh's own mean over near-frontal faces, symmetric, 9.0 cm between outer eye corners
-    (mean adult biocular breadth). keypoints: float64 [6, 3], where BlazeFace puts its keypoints.
-    """
-
-    mesh: NDArray[np.float64]
-    keypoints: NDArray[np.float64]
-
-    def five_points(self) -> NDArray[np.float64]:
-        """Eyes, nose tip and mouth corners [5, 3], the subject's right first."""
-        return five_points(self.mesh)
-
 
 @dataclass(frozen=True)
 class Fits:
@@ -96,23 +75,6 @@ class Learned:
     def of(self, which: NDArray[np.int64]) -> Learned:
         """The answers for some of the faces."""
         return Learned(self.rotation[which], self.scale[which], self.middle[which])
-
-
-@lru_cache(maxsize=1)
-def head_model() -> HeadModel:
-    """The head model that ships with the package: FaceMesh's mean shape on near-frontal faces."""
-    with resources.files("lpff_ray.measure").joinpath("head_model.npz").open("rb") as file:
-        arrays = np.load(file, allow_pickle=False)
-        return HeadModel(
-            mesh=arrays["mesh"].astype(np.float64), keypoints=arrays["keypoints"].astype(np.float64)
-        )
-
-
-def five_points(mesh: NDArray) -> NDArray[np.float64]:
-    """Eyes, nose tip and mouth corners [..., 5, d] of meshes [..., 468, d], the subject's right first."""
-    eyes = [mesh[..., list(corners), :].mean(-2) for corners in EYE_CORNERS]
-    points = [*eyes, mesh[..., NOSE_TIP, :], *(mesh[..., corner, :] for corner in MOUTH_CORNERS)]
-    return np.stack(points, -2)
 
 
 def fit_mesh(points: NDArray) -> Fits:
@@ -218,24 +180,3 @@ def posed_mesh(laid: Fits, depth: NDArray) -> NDArray[np.float64]:
     posed[..., :2] += laid.centre[:, None]
     posed[..., 2] += (depth - posed[..., 2].mean(1))[:, None]
     return posed
-
-
-def to_camera(
-    rotation: NDArray, scale: NDArray, centre: NDArray, width: int, height: int, focal: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rotation vectors [n, 3] (radians) and translations [n, 3] (cm), head to camera.
-
-    The camera is a pinhole of `focal` pixels with its principal point in the middle of the frame. A head away from
-    the optical axis is seen along a slanted ray: the same appearance there means a rotation that is turned with the
-    ray, by the smallest rotation that takes the optical axis onto it.
-    """
-    ray = np.column_stack([(centre - [width / 2, height / 2]) / focal, np.ones(len(centre))])
-    length = np.linalg.norm(ray, axis=1)
-    translation = (
-        ray * (focal / (scale * length))[:, None]
-    )  # the ray, as long as the scale says the head is away
-    axis = np.cross([0.0, 0.0, 1.0], ray)
-    norm = np.linalg.norm(axis, axis=1)
-    angle = np.arctan2(norm, ray[:, 2])
-    turn = Rotation.from_rotvec(axis / np.maximum(norm, 1e-12)[:, None] * angle[:, None]).as_matrix()
-    return Rotation.from_matrix(turn @ rotation).as_rotvec(), translation

@@ -13,6 +13,7 @@ from lpff_ray.geometry.transforms import crop_transform, sample
 from lpff_ray.models.optional.ddfa import Ddfa
 from lpff_ray.models.optional.fsanet import FsaNet
 from lpff_ray.models.optional.sixdrepnet import SixDRepNet
+from lpff_ray.models.store import plugin, plugin_files
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 Y_UP = np.diag([1.0, -1.0, -1.0])  # to and from frames with y up and z towards the camera
@@ -61,17 +62,22 @@ class PoseVoter:
         return sample(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, self._side), self._side)
 
 
-def load_voter(name: str, paths: Sequence[Path], device: str) -> PoseVoter:
-    """The estimator of a card of task "pose". Raises UserError if a file can not be used."""
-    if name == "fsanet":
-        return PoseVoter(FsaNet(paths, device), FsaNet.side, FSANET_FACTORS, _rotations_of_fsanet)
-    if name == "3ddfa_v2":
-        return PoseVoter(Ddfa(paths[0], device), Ddfa.side, DDFA_FACTORS, _rotations_of_ddfa)
-    if name == "6drepnet":
-        return PoseVoter(
-            SixDRepNet(paths[0], device), SixDRepNet.side, SIXDREPNET_FACTORS, _rotations_of_6drepnet
-        )
-    raise ValueError(f"no pose estimator is called {name}")
+def load_fsanet(device: str, paths: Sequence[Path] | None = None) -> PoseVoter:
+    """FSA-Net. paths: its files, None for the model store's. Raises UserError if one can not be used."""
+    network = FsaNet(paths or plugin_files(plugin("fsanet")), device)
+    return PoseVoter(network, FsaNet.side, FSANET_FACTORS, _rotations_of_fsanet)
+
+
+def load_ddfa(device: str, paths: Sequence[Path] | None = None) -> PoseVoter:
+    """3DDFA_V2. paths: its file, None for the model store's. Raises UserError if it can not be used."""
+    network = Ddfa((paths or plugin_files(plugin("3ddfa_v2")))[0], device)
+    return PoseVoter(network, Ddfa.side, DDFA_FACTORS, _rotations_of_ddfa)
+
+
+def load_sixdrepnet(device: str, paths: Sequence[Path] | None = None) -> PoseVoter:
+    """6DRepNet. paths: its file, None for the model store's. Raises UserError if it can not be used."""
+    network = SixDRepNet((paths or plugin_files(plugin("6drepnet")))[0], device)
+    return PoseVoter(network, SixDRepNet.side, SIXDREPNET_FACTORS, _rotations_of_6drepnet)
 
 
 def _rotations_of_fsanet(angles: NDArray) -> NDArray[np.float64]:

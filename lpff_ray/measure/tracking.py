@@ -9,26 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from lpff_ray.measure.embeddings import Likeness
+
 # Colours' change times layout's change between two looked-at frames. Measured at every fifth frame: 0.14, 0.17 and
 # 0.37 at the three cuts of `face_recognition_short_hamilton_clip`; at most 0.09 in seven clips without one, fast
 # heads that fill the frame and whip pans included. Either change alone mistakes those for cuts.
 CUT_CHANGE = 0.11
 LONGEST_GAP_S = 1.0  # a face unseen for longer starts a new track
 HIGHEST_COST = 1.0  # pairs above it are never linked
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How an embedding tells that two faces are one: a cosine of at least `enough` costs nothing, and every 1 below it
-    costs `slope` face widths."""
-
-    enough: float
-    slope: float
-
-
-# Cosines of a track's mean and its next face, every fifth frame of 23 clips: 1% are below 0.961, the median is 0.995.
-# Of two people in one frame: 0.85 to 0.954. Another person so costs about half of what separates tracks.
-DLIB_LIKENESS = Likeness(0.96, 8.0)
 
 
 @dataclass
@@ -72,7 +60,7 @@ def link(
     boxes: NDArray,
     embeddings: NDArray,
     frame_of: NDArray,
-    likeness: Likeness = DLIB_LIKENESS,
+    likeness: Likeness,
 ) -> NDArray[np.int64]:
     """Track numbers [n] of the faces of a segment, counted from 0 in order of first appearance.
 

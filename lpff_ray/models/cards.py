@@ -6,7 +6,6 @@ The embedded models come with pip packages; plug-ins are fetched into the model 
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lpff_ray.errors import UserError
 from lpff_ray.models.package_files import package_file, reinstall_command
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from lpff_ray.registry import Registry
+from lpff_ray.storage.toml import read_toml
 
 CARDS_FILE = Path(__file__).with_name("cards.toml")
+CARDS: Registry[PluginCard] = Registry("model card", "lpff_ray.model_cards", {})
+"""Cards of other packages' models: an entry point that names a PluginCard."""
 _PLUGIN = "plugin"  # the table of cards.toml that holds the plug-ins'
 
 
@@ -79,8 +77,9 @@ def load_cards() -> dict[str, ModelCard]:
 
 
 def load_plugins() -> dict[str, PluginCard]:
-    """Every plug-in's card by name, in the order of cards.toml."""
-    return {name: PluginCard(name=name, **table) for name, table in _tables()[_PLUGIN].items()}
+    """Every optional model's card by name: ours in the order of cards.toml, then other packages' (see CARDS)."""
+    ours = {name: PluginCard(name=name, **table) for name, table in _tables()[_PLUGIN].items()}
+    return ours | {name: CARDS.load(name) for name in CARDS if name not in ours}
 
 
 def verify(card: ModelCard) -> None:
@@ -107,4 +106,4 @@ def sha256_of(path: Path) -> str:
 
 
 def _tables() -> dict[str, Any]:
-    return tomllib.loads(CARDS_FILE.read_text(encoding="utf-8"))
+    return read_toml(CARDS_FILE)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.models.cards import PluginCard, PluginFile, load_plugins, sha256_of
-from lpff_ray.storage.uri import absolute, explain, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute
 
 MIRROR = "LPFF_RAY_MODELS"
 BLOCK = 1 << 20
@@ -32,9 +33,8 @@ def store_folder() -> Path:
     return Path(cache) / "lpff_ray" / "models"
 
 
-def chosen(config: MineConfig) -> list[PluginCard]:
-    """The cards of the plug-ins that a configuration names."""
-    names = {config.detector, *config.pose_votes, config.embedding, config.iqa}
+def chosen(names: Collection[str]) -> list[PluginCard]:
+    """The cards of the optional models among `names`, such as a configuration's `model_names`."""
     return [card for name, card in load_plugins().items() if name in names]
 
 

@@ -24,7 +24,7 @@ def configure(level: str) -> None:
         logger = logging.getLogger(name)
         logger.setLevel(level)
         shown = [handler for handler in logger.handlers if isinstance(handler, _Shown)]
-        for handler in shown or [_Shown(sys.stderr)]:
+        for handler in shown or [_Shown()]:
             handler.setLevel(level)
             handler.setFormatter(logging.Formatter(FORMAT))
             if not shown:
@@ -57,8 +57,11 @@ def kept_in(folder: Folder) -> Iterator[None]:
         handler.close()
 
 
-class _Shown(logging.StreamHandler):
-    """The handler that `configure` made, told from those of a caller."""
+class _Shown(logging.Handler):
+    """The handler that `configure` made. It writes to what `sys.stderr` is at the time, since callers redirect it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
 
 
 class _Kept(logging.Handler):

@@ -1,4 +1,4 @@
-"""The clip lists that come with CelebV-HQ and VFHQ, laid onto videos that their user has downloaded.
+"""The clip lists that come with CelebV-HQ and VFHQ, matched with the videos that their user has downloaded.
 
 CelebV-HQ (github.com/CelebV-HQ/CelebV-HQ, README) is one JSON file, `celebvhq_info.json`:
 
@@ -20,7 +20,10 @@ from typing import Any
 
 from lpff_ray.errors import UserError
 from lpff_ray.plan.manifest import CROP, Source, source_of_row
-from lpff_ray.storage.uri import explain, file_name, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import file_name
+from lpff_ray.types import CropUnit
 
 # What yt-dlp and youtube-dl merge or remux a download into.
 ENDINGS = ("mp4", "mkv", "webm", "mov", "m4v", "avi", "flv", "3gp", "ts")
@@ -35,9 +38,9 @@ _IN_BRACKETS = re.compile(r"\[([\w-]{11})\]$")
 
 
 class Downloads:
-    """Downloaded videos, found by their YouTube id: `ID.mp4`, or yt-dlp's default `Title [ID].mp4`.
+    """The downloaded videos of one folder, found by their YouTube id: `ID.mp4`, or yt-dlp's default `Title [ID].mp4`.
 
-    Data sets are also passed on as clips cut out already; a file that has the clip's own name is one of these.
+    Data sets are also passed on as clips in files of their own; a file that has the clip's own name is one of these.
     """
 
     def __init__(self, folder: str, uris: Iterable[str]) -> None:
@@ -57,14 +60,14 @@ class Downloads:
     def clip(self, where: str, video: str, row: dict[str, Any]) -> Source:
         """The source of a clip of the video with this YouTube id.
 
-        row: `clip_id`, `start_s`, `end_s`, `x0` ... `y1`, as in a manifest; they are left out for a clip that was cut
-            already. where: names the list and the clip in complaints.
+        row: `clip_id`, `start_s`, `end_s`, `x0` ... `y1`, as in a manifest; they are left out for a clip
+            that is a file of its own. where: names the list and the clip in complaints.
         A video that is missing becomes the source that should have been there, for the plan to report.
         """
         uri = self._named.get(video)
-        cut = self._named.get(row["clip_id"])
-        if uri is None and cut is not None:
-            return Source(cut, clip_id=row["clip_id"])
+        own_file = self._named.get(row["clip_id"])
+        if uri is None and own_file is not None:
+            return Source(own_file, clip_id=row["clip_id"])
         return source_of_row(where, {"uri": uri or f"{self.folder}/{video}.mp4", **row})
 
 
@@ -143,11 +146,12 @@ def exact_rate(fps: float) -> float:
 
 def _fractions(box: list[Any], width: float, height: float) -> dict[str, Any]:
     """x0, y0, x1, y1 in pixels of a frame as a manifest's crop in fractions of it, none of them beyond its edges."""
-    units = (width, height, width, height)
-    return {
-        name: min(max(value / unit, 0.0), 1.0) if isinstance(value, (int, float)) else value
-        for name, value, unit in zip(CROP, box, units, strict=True)
+    sides = (width, height, width, height)
+    fractions = {
+        name: min(max(value / side, 0.0), 1.0) if isinstance(value, (int, float)) else value
+        for name, value, side in zip(CROP, box, sides, strict=True)
     }
+    return {**fractions, "crop_unit": CropUnit.FRACTION}
 
 
 def _text(uri: str) -> str:

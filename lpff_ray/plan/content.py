@@ -8,45 +8,51 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from lpff_ray.decode.probe import MediaInfo, Unreadable, looks_like_media, probe
-from lpff_ray.storage.uri import explain, file_name, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import file_name
+from lpff_ray.types import VideoStatus
 
 BLOCK = 64 * 1024
 HEAD = 4096  # bytes that tell media from other files
 
 
 @dataclass(frozen=True)
-class Content:
+class FileContent:
     """What the file behind one uri turned out to be.
 
-    identity: its content id, or a hash of the uri if its bytes could not be read. info: None unless planned.
+    identity: its content id, or a hash of the uri if its bytes could not be read. size: bytes.
+    info: what a probe says, None unless it is to be mined.
     """
 
     identity: str
     size: int
-    status: str
+    status: VideoStatus
     reason: str = ""
     info: MediaInfo | None = None
 
 
-def look(uri: str) -> Content:
-    """Open a file, name its content, and probe it if it is media."""
+def inspect(uri: str) -> FileContent:
+    """Open a file, name its content, and probe it if it is media; what is wrong with it is in the answer."""
     identity, size = hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()[:16], 0
     if uri != uri.encode("utf-8", "replace").decode():
-        return Content(identity, size, "unreadable", "the file name is not UTF-8: rename the file")
+        return FileContent(
+            identity, size, VideoStatus.UNREADABLE, "the file name is not UTF-8: rename the file"
+        )
     try:
         with opened(uri) as (file, size):
             identity = content_id(file, size)
             file.seek(0)
             if not looks_like_media(file.read(HEAD), file_name(uri)):
-                return Content(identity, size, "not_media", "neither a video nor a photo")
+                return FileContent(identity, size, VideoStatus.NOT_MEDIA, "neither a video nor a photo")
             file.seek(0)
             # FFmpeg reads a local path faster than a Python file.
             info = probe(uri if os.path.isabs(uri) else file, file_name(uri))
-            return Content(identity, size, "planned", info=info)
+            return FileContent(identity, size, VideoStatus.PLANNED, info=info)
     except Unreadable as error:
-        return Content(identity, size, "unreadable", str(error))
+        return FileContent(identity, size, VideoStatus.UNREADABLE, str(error))
     except OSError as error:
-        return Content(identity, size, "unreadable", explain(error, uri))
+        return FileContent(identity, size, VideoStatus.UNREADABLE, explain(error, uri))
 
 
 def content_of(video_id: str) -> str:

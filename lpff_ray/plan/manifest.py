@@ -15,10 +15,14 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.uri import absolute, explain, file_name, opened
+from lpff_ray.plan.crop import Crop
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute, file_name
+from lpff_ray.types import CropUnit
 
 CROP = ("x0", "y0", "x1", "y1")
-COLUMNS = ("uri", "start_s", "end_s", *CROP, "clip_id", "identity")
+COLUMNS = ("uri", "start_s", "end_s", *CROP, "crop_unit", "clip_id", "identity")
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Source:
 
     uri: absolute local path, or a URI that fsspec can open
     start_s, end_s: span in seconds from the first frame, or None
-    crop: (x0, y0, x1, y1) in pixels of the rotated frame, or fractions of it if all are <= 1; or None
+    crop: the part of the frame to look at, None for all of it
     identity: who is to be seen, "" if not said
     """
 
@@ -35,7 +39,7 @@ class Source:
     clip_id: str = ""
     start_s: float | None = None
     end_s: float | None = None
-    crop: tuple[float, float, float, float] | None = None
+    crop: Crop | None = None
     identity: str = ""
 
 
@@ -48,8 +52,10 @@ def read_manifest(uri: str) -> list[Source]:
     """The sources that a manifest lists, in its order; whether they exist is not looked at.
 
     uri: absolute local path or fsspec URI. Relative uris inside are read from the manifest's folder.
-    Text: one uri per line, blank lines and lines that start with # are skipped. The others: a column `uri`
-    and any of `start_s`, `end_s`, `x0`, `y0`, `x1`, `y1`, `clip_id`, `identity`; other columns are ignored.
+    Text: one uri per line, blank lines and lines that start with # are skipped. The others: a column `uri` and any of
+    `start_s`, `end_s`, `x0`, `y0`, `x1`, `y1`, `crop_unit`, `clip_id`, `identity`; other columns are ignored.
+    `crop_unit`, "fraction" or "pixel", says what x0 ... y1 count; where it is not given, four numbers none of which
+    exceeds 1 are fractions of the frame, and others are pixels.
 
     Raises UserError naming the manifest, and the line where one is at fault.
     """
@@ -89,7 +95,7 @@ def source_of_row(where: str, row: dict[str, Any], manifest: str = "") -> Source
     )
 
 
-def _crop(where: str, row: dict[str, Any]) -> tuple[float, float, float, float] | None:
+def _crop(where: str, row: dict[str, Any]) -> Crop | None:
     numbers = [_number(where, row, name) for name in CROP]
     given = [number for number in numbers if number is not None]
     if not given:
@@ -100,7 +106,10 @@ def _crop(where: str, row: dict[str, Any]) -> tuple[float, float, float, float] 
     x0, y0, x1, y1 = given
     if x1 <= x0 or y1 <= y0:
         raise UserError(f"{where}: the crop is empty: x1 must be greater than x0, y1 greater than y0")
-    return x0, y0, x1, y1
+    unit = _text(row.get("crop_unit"))
+    if unit and unit not in tuple(CropUnit):
+        raise UserError(f"{where}: crop_unit is {unit!r}; it must be fraction or pixel")
+    return Crop.of((x0, y0, x1, y1), CropUnit(unit) if unit else None)
 
 
 def _number(where: str, row: dict[str, Any], name: str) -> float | None:
@@ -129,9 +138,9 @@ def _resolve(manifest: str, uri: str) -> str:
     if os.path.isabs(uri) or "://" in uri:
         return absolute(uri)
     head, chain, rest = manifest.partition("::")
-    protocol, _, place = head.partition("?")[0].partition("://")
-    place = posixpath.normpath(posixpath.join(posixpath.dirname(place), uri))
-    return f"{protocol}://{place}{chain}{rest}"
+    protocol, _, path = head.partition("?")[0].partition("://")
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(path), uri))
+    return f"{protocol}://{path}{chain}{rest}"
 
 
 def _text_lines(uri: str, data: bytes) -> Iterator[str]:

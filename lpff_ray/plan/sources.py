@@ -1,4 +1,4 @@
-"""From what a person names (files, folders, globs, URIs, manifests) to the list of sources to look at."""
+"""From what a user names (files, folders, globs, URIs, manifests) to the list of sources to look at."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import fsspec
 from lpff_ray.errors import UserError
 from lpff_ray.plan.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celebvhq, read_vfhq
 from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
-from lpff_ray.storage.uri import absolute, explain, storage_failures
+from lpff_ray.storage.failures import explain, storage_failures
+from lpff_ray.storage.uri import absolute
 
 __all__ = ["Source", "expand"]
 
 
-def expand(srcs: Sequence[str], videos: str = "") -> list[Source]:
-    """Every file that `srcs` name, each once, in the order of `srcs` and sorted within each.
+def expand(names: Sequence[str], videos: str = "") -> list[Source]:
+    """Every file that `names` stand for, each once, in the order of `names` and sorted within each.
 
-    A SRC is a file, a folder (listed recursively; hidden files are skipped, all others are kept, so that what
+    A name is a file, a folder (listed recursively; hidden files are skipped, all others are kept, so that what
     is no video becomes a row with a reason), a glob (`**` for any depth; files only), an fsspec URI of any of
     these, a zip, a manifest (see `lpff_ray.plan.manifest`) or the clip list of CelebV-HQ or VFHQ (see
     `lpff_ray.plan.clip_lists`). Zips and lists count only where named themselves, not where found in a folder or by a
@@ -29,75 +30,77 @@ def expand(srcs: Sequence[str], videos: str = "") -> list[Source]:
     videos: folder or fsspec URI of the videos that clip lists speak of, searched recursively; "" for
         $LPFF_RAY_VIDEOS or else the folder of the list.
 
-    Raises UserError, naming the SRC and the mend, for one that does not exist, holds or matches no file, or
+    Raises UserError, naming it and the remedy, for one that does not exist, holds or matches no file, or
     cannot be reached; what a manifest or clip list names is not checked here.
     """
-    shelves = _Shelves(videos or os.environ.get("LPFF_RAY_VIDEOS", ""))
+    library = VideoLibrary(videos or os.environ.get("LPFF_RAY_VIDEOS", ""))
     sources: dict[Source, None] = {}
-    for src in srcs:
-        if not src:
+    for name in names:
+        if not name:
             raise UserError("an empty source was given: name a file, folder, glob, URI or manifest")
-        sources.update(dict.fromkeys(_expand(src, shelves)))
+        sources.update(dict.fromkeys(_expand(name, library)))
     return list(sources)
 
 
-class _Shelves:
-    """The videos that clip lists speak of; each folder is listed once, when first asked for."""
+class VideoLibrary:
+    """Finds the videos that clip lists speak of; each folder is listed once, when first asked for."""
 
     def __init__(self, folder: str) -> None:
+        """folder: where all videos are, as a user wrote it; "" if they are beside each list."""
         self._folder = folder
         self._listed: dict[str, Downloads] = {}
 
     def of(self, clip_list: str) -> Downloads:
+        """The downloads for the list at this uri. Raises UserError if there is no such folder, or it is empty."""
         folder = self._folder or clip_list.rpartition("::")[2].rpartition("/")[0] or "/"
         if folder not in self._listed:
-            place = absolute(folder)
-            self._listed[folder] = Downloads(place, _list(place, folder))
+            uri = absolute(folder)
+            self._listed[folder] = Downloads(uri, _list(uri, folder))
         return self._listed[folder]
 
 
-def _expand(src: str, shelves: _Shelves) -> list[Source]:
-    place = absolute(src)
-    if place.lower().endswith(".zip") and "::" not in place and not os.path.isdir(place):
-        place = f"zip://::{place}"
-    found = _list(place, src)
-    if found == [place] and is_celebvhq(place):
-        return read_celebvhq(place, shelves.of(place))
-    clips = [read_vfhq(uri, shelves.of(uri)) for uri in found if is_vfhq(uri)]
+def _expand(name: str, library: VideoLibrary) -> list[Source]:
+    named = absolute(name)
+    if named.lower().endswith(".zip") and "::" not in named and not os.path.isdir(named):
+        named = f"zip://::{named}"
+    found = _list(named, name)
+    if found == [named] and is_celebvhq(named):
+        return read_celebvhq(named, library.of(named))
+    clips = [read_vfhq(uri, library.of(uri)) for uri in found if is_vfhq(uri)]
     if clips:
         # Videos beside their annotations are there for the clips, not to be mined whole.
         taken = {clip.uri for clip in clips}
         return clips + [Source(uri) for uri in found if uri not in taken and not is_vfhq(uri)]
-    if found == [place] and is_manifest(place):
-        sources = read_manifest(place)
-        _check_protocols(place, sources)
+    if found == [named] and is_manifest(named):
+        sources = read_manifest(named)
+        _check_protocols(named, sources)
         return sources
     return [Source(uri) for uri in found]
 
 
-def _list(place: str, src: str) -> list[str]:
-    """The files that an absolute path or a URI names; src: as a person wrote it, for complaints."""
-    if os.path.isabs(place):
-        return _list_local(place, src)
+def _list(uri: str, name: str) -> list[str]:
+    """The uris of the files that a uri names. name: as a user wrote it, for messages."""
+    if os.path.isabs(uri):
+        return _list_local(uri, name)
     try:
         # fsspec reports unknown protocols, missing packages and missing archive members as these.
-        with storage_failures(place, ValueError, ImportError, KeyError):
-            return _list_remote(place, src)
+        with storage_failures(uri, ValueError, ImportError, KeyError):
+            return _list_remote(uri, name)
     except OSError as error:
-        raise UserError(f"{src}: {explain(error, place)}") from None
+        raise UserError(f"{name}: {explain(error, uri)}") from None
 
 
-def _list_local(path: str, src: str) -> list[str]:
+def _list_local(path: str, name: str) -> list[str]:
     """Absolute paths of the files that a local path or glob names."""
     if os.path.isdir(path):
         found = _walk(path)
         if not found:
-            raise UserError(f"{src}: the folder holds no files; check the path")
+            raise UserError(f"{name}: the folder holds no files; check the path")
         return found
     if os.path.lexists(path):
         return [path]
     if not glob.has_magic(path):
-        raise UserError(f"{src}: no such file or folder; check the path")
+        raise UserError(f"{name}: no such file or folder; check the path")
     # Only what lies below the deepest folder that literally exists is a pattern: "[a] b/*.mp4" is not a set.
     root = os.path.dirname(path)
     while not os.path.isdir(root):
@@ -107,7 +110,7 @@ def _list_local(path: str, src: str) -> list[str]:
     found = [match for match in found if not os.path.isdir(match)]
     if not found:
         raise UserError(
-            f"{src}: the pattern matches no file; check it, or use ** to search folders in folders"
+            f"{name}: the pattern matches no file; check it, or use ** to search folders in folders"
         )
     return found
 
@@ -135,7 +138,7 @@ def _walk(top: str) -> list[str]:
     return sorted(found)
 
 
-def _list_remote(uri: str, src: str) -> list[str]:
+def _list_remote(uri: str, name: str) -> list[str]:
     """URIs of the files that a URI or a glob of URIs names."""
     filesystem, path = fsspec.core.url_to_fs(uri)
     head, chain, rest = uri.partition("::")
@@ -153,14 +156,18 @@ def _list_remote(uri: str, src: str) -> list[str]:
         root = path[: min(path.index(letter) for letter in magic if letter in path)].rpartition("/")[0]
         complaint = "the pattern matches no file; check it, or use ** to search folders in folders"
     else:
-        raise UserError(f"{src}: no such file or folder; check the address")
+        raise UserError(f"{name}: no such file or folder; check the address")
     found = sorted(
-        f"{head.partition('://')[0]}://{name}::{rest}" if chain else filesystem.unstrip_protocol(name)
-        for name, entry in entries.items()
-        if entry["type"] != "directory" and not name.endswith("/") and not _hidden(name[len(root) :])
+        f"{head.partition('://')[0]}://{entry_path}::{rest}"
+        if chain
+        else filesystem.unstrip_protocol(entry_path)
+        for entry_path, entry in entries.items()
+        if entry["type"] != "directory"
+        and not entry_path.endswith("/")
+        and not _hidden(entry_path[len(root) :])
     )
     if not found:
-        raise UserError(f"{src}: {complaint}")
+        raise UserError(f"{name}: {complaint}")
     return found
 
 

@@ -16,8 +16,11 @@ from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import MiningProgress, Phase
-from lpff_ray.plan.planner import Segment, Video, estimate, plan_videos, segments
+from lpff_ray.plan.estimate import estimate
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.sources import expand
+from lpff_ray.plan.video import Video
 from lpff_ray.run.executors import AUTO, work_pool
 from lpff_ray.run.lease import GivenUp, Worker
 from lpff_ray.run.pool import Policy, PoolReport
@@ -104,7 +107,7 @@ def mine(
     """
     config = config or MineConfig()
     named = [sources] if isinstance(sources, (str, Path)) else sources
-    for card in store.chosen(config):  # missing or wrong: said before the sources are looked at
+    for card in store.chosen(config.model_names):  # missing or wrong: said before the sources are looked at
         store.plugin_files(card)
     run = Run(str(out), config)  # likewise: another configuration, a place that can not be written
     planned_videos = plan([str(source) for source in named], limit, absolute(str(out)).rstrip("/"), videos)
@@ -164,9 +167,9 @@ def mine(
 
 def make_miner(config: MineConfig, out: str, device: str) -> Worker:
     """A worker that mines segments. Raises UserError if a model's file is missing or the device is absent."""
-    from lpff_ray.run.engine import Engine  # not above: a driver on Ray needs no models
+    from lpff_ray.run.miner import SegmentMiner  # not above: a driver on Ray needs no models
 
-    return Engine(config, out, device)
+    return SegmentMiner(config, out, device)
 
 
 def name_of(segment: Segment) -> str:

@@ -2,15 +2,15 @@
 
     attempt 1   the decoder that the configuration chooses
     attempt 2   the same decoder again: most failures of a large run are hiccups of the machine or the store
-    attempt 3   the other decoder
-    attempt 4   the two halves of the segment, each once, with PyAV: one bad packet costs half as much then
+    attempt 3   another decoder
+    attempt 4   the two halves of the segment, each once, with the last resort: one bad packet costs half as much then
 
 A segment whose last attempt failed goes to `quarantine`. Steps that can not change the outcome are left out:
 
 - a photo has one decoder and no halves, so it is given up after attempt 2;
-- "open": the file did not open. One more try for a store that hiccupped; after it only a lease that was bound
-  to decord goes on, because the free choice has tried both decoders already, and a half opens no better than
-  the whole;
+- "open": the file did not open. One more try for a store that hiccupped; after it only a lease that was bound to
+  another decoder than the last resort goes on, because the free choice has tried all decoders already, and a half
+  opens no better than the whole;
 - "commit": the part could not be written. Neither the decoder nor the length matters, so three plain tries.
 
 All executors take the same steps, so that a segment's fate does not depend on where it was mined.
@@ -18,8 +18,10 @@ All executors take the same steps, so that a segment's fate does not depend on w
 
 from __future__ import annotations
 
+from lpff_ray.decode.frame_source import NS
+from lpff_ray.decode.registry import AUTO, alternative_to, last_resort
 from lpff_ray.errors import Failure
-from lpff_ray.plan.planner import NS, Segment
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 from lpff_ray.types import MediaKind, Stage
 
@@ -43,14 +45,14 @@ def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]
         return [Lease(lease.item, attempt, used)] if attempt == 3 else []
     if lease.item.video.kind == MediaKind.PHOTO:
         return []
-    if failure.stage == Stage.OPEN and (attempt > 3 or used != "decord"):
+    if failure.stage == Stage.OPEN and (attempt > 3 or used in ("", AUTO, last_resort())):
         return []
     if attempt == 3:
-        return [Lease(lease.item, attempt, "decord" if used == "pyav" else "pyav")]
+        return [Lease(lease.item, attempt, alternative_to(used))]
     middle = middle_ns(lease.item)
     if middle is None or lease.item.is_half:
         return []
-    return [Lease(half, attempt, "pyav") for half in lease.item.halves(middle)]
+    return [Lease(half, attempt, last_resort()) for half in lease.item.halves(middle)]
 
 
 def span_ns(segment: Segment) -> tuple[int, int] | None:

@@ -17,7 +17,10 @@ from functools import lru_cache
 import fsspec
 
 from lpff_ray.errors import UserError, segment_error
-from lpff_ray.storage.uri import NO_ROOM, OPEN_ERRORS, absolute, explain, file_name, opened, storage_failures
+from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, explain, storage_failures
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute, file_name
+from lpff_ray.types import Stage
 
 MOST_IDLE = 2
 """Copies kept while nobody reads them: of the video being mined, and of one that is not quite done yet."""
@@ -102,11 +105,11 @@ class _Copies:
         with copy.fetching:  # whoever comes meanwhile waits, and tries it again if it failed
             if not copy.path:
                 try:
-                    copy.path = _place(uri, copy.held)
+                    copy.path = _fetched(uri, copy.held)
                 except UserError:
                     if not self.drop_idle():
                         raise
-                    copy.path = _place(uri, copy.held)
+                    copy.path = _fetched(uri, copy.held)
             return copy.path
 
     def _trim(self, most: int = MOST_IDLE) -> int:
@@ -134,28 +137,28 @@ def _fits(paths: list[str]) -> bool:
 def _opens_nameless(folder: str) -> bool:
     """Whether a deleted file that is still open can be opened again: on Linux's local disks, by its entry in /proc."""
     with (
-        tempfile.TemporaryDirectory(prefix="lpff-ray-", dir=folder) as place,
-        open(os.path.join(place, "deleted"), "xb") as file,
+        tempfile.TemporaryDirectory(prefix="lpff-ray-", dir=folder) as probe,
+        open(os.path.join(probe, "deleted"), "xb") as file,
     ):
         try:
             os.remove(file.name)
             open(f"{_NAMELESS}{file.fileno()}", "rb").close()
-            return not os.listdir(place)  # NFS gives such a file another name
+            return not os.listdir(probe)  # NFS gives such a file another name
         except OSError:
             return False
 
 
-def _place(uri: str, held: ExitStack) -> str:
+def _fetched(uri: str, held: ExitStack) -> str:
     """Fetch `uri`; returns the path of the copy, which lasts until `held` is closed."""
     cache = os.environ.get("LPFF_RAY_CACHE") or tempfile.gettempdir()
-    mend = "set LPFF_RAY_CACHE to a folder on another disk, or free some space, and run the same command to resume"
+    remedy = "set LPFF_RAY_CACHE to a folder on another disk, or free some space, and run the same command to resume"
     try:
         os.makedirs(cache, exist_ok=True)
         nameless = _opens_nameless(cache)
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="lpff-ray-", dir=cache))
     except OSError as error:
         raise UserError(
-            f"{cache}: no place for copies of remote videos: {explain(error, cache)}; {mend}"
+            f"{cache}: no place for copies of remote videos: {explain(error, cache)}; {remedy}"
         ) from None
     try:
         target = _fetch(uri, folder)
@@ -168,9 +171,9 @@ def _place(uri: str, held: ExitStack) -> str:
         held.close()
         if error.errno in NO_ROOM:
             raise UserError(
-                f"{cache}: no room for a copy of {uri}: {os.strerror(error.errno)}; {mend}"
+                f"{cache}: no room for a copy of {uri}: {os.strerror(error.errno)}; {remedy}"
             ) from None
-        raise segment_error("open", f"{uri}: {error}", "") from None
+        raise segment_error(Stage.OPEN, f"{uri}: {error}", "") from None
     except BaseException:
         held.close()
         raise

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 
 import polars as pl
 
 from lpff_ray.tables import parts, read, schema
-from lpff_ray.tables.run import COMPACTED_FILE, TABLES, compacted, open_run_folder
+from lpff_ray.tables.run_folder import COMPACTED_FILE, TABLES, compacted, open_run_folder
 
 FACES_PER_FILE = 200_000
 # Small groups: everything about one face reads one group of landmarks and embeddings (0.02 s; 0.2 s with 20,000 rows),
@@ -47,14 +46,19 @@ def compact(out: str) -> Compaction:
         for index, start in enumerate(range(0, max(count, 1), FACES_PER_FILE)):
             names.append(f"faces-{generation:04d}-{index:05d}.parquet")
             table = faces.slice(start, FACES_PER_FILE).collect()
-            folder.commit(f"{TABLES}/{names[-1]}", _parquet(table))
+            folder.commit(f"{TABLES}/{names[-1]}", schema.parquet_bytes(table, row_group_size=ROWS_PER_GROUP))
         tables = {"faces": names}
         for kind, table in (("segment", read.segments(out)), ("quarantine", read.quarantine(out))):
             tables[kind] = [f"{kind}-{generation:04d}.parquet"]
-            folder.commit(f"{TABLES}/{tables[kind][0]}", _parquet(table))
-        folder.commit(f"{TABLES}/videos.parquet", _parquet(read.videos(out)))
+            folder.commit(
+                f"{TABLES}/{tables[kind][0]}", schema.parquet_bytes(table, row_group_size=ROWS_PER_GROUP)
+            )
+        folder.commit(
+            f"{TABLES}/videos.parquet", schema.parquet_bytes(read.videos(out), row_group_size=ROWS_PER_GROUP)
+        )
         state = {
             "schema_version": schema.SCHEMA_VERSION,
+            "schema_minor": schema.SCHEMA_MINOR,
             "generation": generation,
             "tables": tables,
             "segment_ids": sorted(gathered | {name.removesuffix(".parquet") for name in new}),
@@ -69,9 +73,3 @@ def compact(out: str) -> Compaction:
             folder.remove(f"{TABLES}/{name}")
     total = int(read.scan(out).select(pl.len()).collect().item())
     return Compaction(parts_gathered=len(new), faces=total, files=len(valid.get("faces", ())))
-
-
-def _parquet(table: pl.DataFrame) -> bytes:
-    content = io.BytesIO()
-    table.write_parquet(content, compression="zstd", row_group_size=ROWS_PER_GROUP, statistics=True)
-    return content.getvalue()

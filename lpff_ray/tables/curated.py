@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from typing import Any
@@ -12,7 +11,7 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
-from lpff_ray.tables.run import TABLES, open_run_folder, run_record
+from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
 
 SELECTIONS = "selections"
 DEDUPE_RECORD = f"{TABLES}/dedupe.json"
@@ -76,7 +75,7 @@ def write_selection(folder: Folder, name: str, table: pl.DataFrame, rules: dict[
     """Put a selection in place, its rules first: a table never stands without them."""
     checked_name(name)
     folder.commit(f"{SELECTIONS}/{name}.json", json.dumps(rules, indent=2).encode())
-    folder.commit(f"{SELECTIONS}/{name}.parquet", parquet(table))
+    folder.commit(f"{SELECTIONS}/{name}.parquet", schema.parquet_bytes(table))
 
 
 def review(out: str) -> pl.DataFrame:
@@ -90,13 +89,6 @@ def checked_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise UserError(f"selection name {name!r}: use letters, digits, dot, dash and underscore only")
     return name
-
-
-def parquet(table: pl.DataFrame) -> bytes:
-    """A table as the bytes of a Parquet file."""
-    content = io.BytesIO()
-    table.write_parquet(content, compression="zstd", statistics=True)
-    return content.getvalue()
 
 
 def table_file(table: str) -> str:

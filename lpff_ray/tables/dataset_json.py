@@ -12,8 +12,10 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.geometry.eg3d_camera import LABEL_LENGTH, rotation_of_label
 from lpff_ray.geometry.rotation import angles_from_matrix
+from lpff_ray.storage.failures import explain
 from lpff_ray.storage.folder import Folder
-from lpff_ray.storage.uri import absolute, explain, opened
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute
 
 DATASET_JSON = "dataset.json"
 NAMES = (DATASET_JSON, "dataset-ffhq.json", "camera_parameters.json")

@@ -9,7 +9,7 @@ import polars as pl
 
 from lpff_ray.monitoring.log import LOGS
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.run import open_run_folder
+from lpff_ray.tables.run_folder import open_run_folder
 
 FAILURES = pl.Schema(
     {

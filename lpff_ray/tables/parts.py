@@ -16,7 +16,7 @@ import polars as pl
 
 from lpff_ray.errors import UserError
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.schema import SCHEMA_VERSION
+from lpff_ray.tables import schema
 
 PARTS = "parts"
 _FOOTER_KEY = "lpff_ray"
@@ -32,14 +32,14 @@ def commit_part(
 ) -> None:
     """Write one part. kind: "segment" or "quarantine"; record: a row of that table."""
     footer = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": schema.SCHEMA_VERSION,
+        "schema_minor": schema.SCHEMA_MINOR,
         "config_hash": config_hash,
         "kind": kind,
         "record": record,
     }
-    content = io.BytesIO()
-    faces.write_parquet(content, compression="zstd", metadata={_FOOTER_KEY: json.dumps(footer)})
-    folder.commit(part_name(segment_id), content.getvalue())
+    content = schema.parquet_bytes(faces, metadata={_FOOTER_KEY: json.dumps(footer)})
+    folder.commit(part_name(segment_id), content)
 
 
 def read_footers(folder: Folder, names: Iterable[str]) -> list[dict[str, Any]]:
@@ -75,9 +75,9 @@ def _footer(folder: Folder, name: str, source: str | io.BytesIO) -> dict[str, An
         raise UserError(
             f"{where}: not a part of lpff_ray, or damaged; remove it and run `mine` again to make it anew"
         ) from None
-    if footer["schema_version"] > SCHEMA_VERSION:
+    if footer["schema_version"] > schema.SCHEMA_VERSION:
         raise UserError(
             f"{where}: written by a newer lpff_ray (table version {footer['schema_version']}, this release reads "
-            f"up to {SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
+            f"up to {schema.SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
         )
     return dict(footer)

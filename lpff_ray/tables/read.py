@@ -8,15 +8,14 @@ import polars as pl
 
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
-from lpff_ray.tables.run import (
-    COMPACTED_MEND,
-    PLAN_FILE,
-    PLAN_MEND,
+from lpff_ray.tables.run_folder import (
+    COMPACTED_REMEDY,
     TABLES,
     compacted,
     compacted_tables,
     faces_schema,
     open_run_folder,
+    read_plan,
 )
 
 
@@ -30,11 +29,18 @@ def scan(out: str) -> pl.LazyFrame:
     tables = [_whole(folder, f"{TABLES}/{name}") for name in gathered["tables"].get("faces", [])]
     new = parts.sources(folder, new_part_names(folder, set(gathered["segment_ids"])))
     columns = faces_schema(folder)
-    frames = [pl.scan_parquet(paths, schema=columns, glob=False) for paths in (tables, new) if paths]
+    frames = [_scanned(paths, columns) for paths in (tables, new) if paths]
     if not frames:
         return schema.frame({}, columns).lazy()
     # Names sort as their rows do; only what was mined since the last `compact` has to be sorted in.
     return frames[0] if len(frames) == 1 else pl.concat(frames).sort(schema.SORT_KEY)
+
+
+def _scanned(paths: list[Any], columns: pl.Schema) -> pl.LazyFrame:
+    """Files of any minor version: what one lacks is null, what it has besides is left out."""
+    return pl.scan_parquet(
+        paths, schema=columns, glob=False, missing_columns="insert", extra_columns="ignore"
+    )
 
 
 def segments(out: str) -> pl.DataFrame:
@@ -56,7 +62,7 @@ def videos(out: str) -> pl.DataFrame:
     Raises UserError if `out` holds no run.
     """
     folder = open_run_folder(out)
-    planned = folder.table(PLAN_FILE, PLAN_MEND)
+    planned = read_plan(folder)
     if planned is None:
         return schema.frame({}, schema.VIDEOS)
     counts = ["frames_looked_at", "frames_missing", "faces"]
@@ -119,7 +125,7 @@ def _row_order(segment_id: str) -> tuple[str, ...]:
 def _whole(folder: Folder, name: str) -> Any:
     """What Polars reads a compacted file from. Raises UserError if it has lost its end, as `parts.sources` does."""
     source = folder.source(name)
-    with folder.parsing(name, COMPACTED_MEND):
+    with folder.parsing(name, COMPACTED_REMEDY):
         pl.read_parquet_metadata(source)
     return source
 
@@ -131,4 +137,4 @@ def _records(folder: Folder, kind: str) -> pl.DataFrame:
     names = new_part_names(folder, set(gathered["segment_ids"]))
     footers = parts.read_footers(folder, names)
     new = schema.frame([footer["record"] for footer in footers if footer["kind"] == kind], columns)
-    return pl.concat([*tables, new]).sort("segment_id")
+    return pl.concat([*(schema.conformed(table, columns) for table in tables), new]).sort("segment_id")

@@ -1,8 +1,7 @@
-"""The output folder of a run: its `run.json`, its parts, its compacted tables."""
+"""The output folder of a run opened for writing: its `run.json`, its plan, its parts."""
 
 from __future__ import annotations
 
-import io
 import json
 from importlib import metadata
 from typing import Any
@@ -11,19 +10,23 @@ import polars as pl
 
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
+from lpff_ray.measure.registry import EMBEDDINGS, MEASURES
 from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
-from lpff_ray.plan.planner import Segment, Video, segments
+from lpff_ray.plan.segment import Segment, segments
+from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
-
-RUN_FILE = "run.json"
-PLAN_FILE = "plan.parquet"
-PLAN_MEND = "remove it and run `mine` again with all sources"
-TABLES = "tables"
-COMPACTED_FILE = f"{TABLES}/compacted.json"
-# Its parts are gone: only a copy of the file, or mining, brings it back.
-COMPACTED_MEND = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
+from lpff_ray.tables.run_folder import (
+    COMPACTED_FILE,
+    PLAN_FILE,
+    RUN_FILE,
+    compacted,
+    compacted_tables,
+    parsed_run_file,
+    read_plan,
+    schema_of,
+)
 
 
 class Run:
@@ -40,10 +43,10 @@ class Run:
         self.folder = Folder(out)
         self.config = config
         self._description = _description(config)
-        self.faces_schema = schema.faces(self._description["embedding_width"])
+        self.faces_schema = schema_of(self._description)
         self.folder.check_writable()
         text = self.folder.read(RUN_FILE)
-        self._found = None if text is None else _parse_run_file(self.folder, text)
+        self._found = None if text is None else parsed_run_file(self.folder, text)
         if self._found is not None and self._differences() and self._holds_rows():
             raise UserError(self._differences())
 
@@ -67,7 +70,7 @@ class Run:
     def _differences(self) -> str:
         """How the run found in the folder was mined otherwise than this one is to be; "" if it was not."""
         assert self._found is not None
-        found, wanted = self._found["config"], self.config.model_dump(mode="json")
+        found, wanted = self._found["config"], self.config.as_dict()
         different = [
             f"{name} = {found.get(name)!r} there, {wanted.get(name)!r} now"
             for name in sorted(found.keys() | wanted.keys())
@@ -122,6 +125,7 @@ class Run:
             "message": failure.message,
             "attempts": attempts,
             "decoder": failure.decoder,
+            "log": log or None,
         }
         faces = schema.frame({}, self.faces_schema)
         parts.commit_part(self.folder, segment.segment_id, faces, "quarantine", record, self.config.hash())
@@ -130,73 +134,25 @@ class Run:
         """Record every source of this run beside those of earlier runs into the same folder."""
         rows = []
         for video in videos:
-            row = {name: getattr(video, name, None) for name in schema.PLAN}
-            row["segments"] = (
-                len(segments(video, self.config.segment_seconds)) if video.status == "planned" else 0
-            )
-            rows.append(row)
+            row = video.row()
+            row["segments"] = len(segments(video, self.config.segment_seconds))
+            rows.append({name: row[name] for name in schema.PLAN})
         table = schema.frame(rows, schema.PLAN)
-        earlier = self.folder.table(PLAN_FILE, PLAN_MEND)
+        earlier = read_plan(self.folder)
         if earlier is not None:
-            table = pl.concat([earlier, table])
-        table = table.unique(["uri", "clip_id", "start_s", "end_s", "crop"], keep="last", maintain_order=True)
-        content = io.BytesIO()
-        table.write_parquet(content)
-        self.folder.commit(PLAN_FILE, content.getvalue())
-
-
-def faces_schema(folder: Folder) -> pl.Schema:
-    """The columns of this run's faces table: the width of its embeddings is in its `run.json`."""
-    return schema.faces(run_record(folder).get("embedding_width", schema.EMBEDDING_WIDTH))
-
-
-def run_record(folder: Folder) -> dict[str, Any]:
-    """What `run.json` holds, nothing if there is none. Raises UserError if it is damaged, or of a newer version."""
-    text = folder.read(RUN_FILE)
-    return {} if text is None else _parse_run_file(folder, text)
-
-
-def open_run_folder(out: str) -> Folder:
-    """The folder of an existing run. Raises UserError if `out` holds none, or one of a newer version."""
-    folder = Folder(out)
-    text = folder.read(RUN_FILE)
-    if text is None:
-        raise UserError(f"{out}: no run here ({RUN_FILE} is missing); give the --out folder of a `mine` run")
-    _parse_run_file(folder, text)
-    return folder
-
-
-def compacted(folder: Folder) -> dict[str, Any]:
-    """What `compact` has gathered: file names by table, and the ids of the segments in them."""
-    found = folder.json(COMPACTED_FILE, COMPACTED_MEND)
-    return {"tables": {}, "segment_ids": []} if found is None else dict(found)
-
-
-def compacted_tables(folder: Folder, gathered: dict[str, Any], kind: str) -> list[pl.DataFrame]:
-    """The tables of one kind among what `compact` has `gathered`. Raises UserError if one is damaged."""
-    tables = []
-    for name in gathered["tables"].get(kind, []):
-        with folder.parsing(f"{TABLES}/{name}", COMPACTED_MEND):
-            tables.append(pl.read_parquet(folder.source(f"{TABLES}/{name}")))
-    return tables
-
-
-def _parse_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-        version = found["schema_version"]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{folder.root}/{RUN_FILE}: damaged; restore it or use another --out") from None
-    if version > schema.SCHEMA_VERSION:
-        raise UserError(
-            f"{folder.root}: made by a newer lpff_ray (table version {version}, this release reads up to "
-            f"{schema.SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
-        )
-    return dict(found)
+            table = pl.concat([schema.conformed(earlier, schema.PLAN), table])
+        source = ["uri", "clip_id", "start_s", "end_s", "crop", "crop_unit"]
+        table = table.unique(source, keep="last", maintain_order=True)
+        self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
 
 
 def _description(config: MineConfig) -> dict[str, Any]:
-    plugins = store.chosen(config)
+    plugins = store.chosen(config.model_names)
+    further = {
+        name: schema.type_name(kind)
+        for measure in config.measures
+        for name, kind in MEASURES.load(measure).columns.items()
+    }
     versions = {}
     for package in ("lpff-ray", "torch", "ai-edge-litert", "mediapipe", "decord", "av", "polars", "numpy"):
         try:
@@ -205,9 +161,11 @@ def _description(config: MineConfig) -> dict[str, Any]:
             versions[package] = ""
     return {
         "schema_version": schema.SCHEMA_VERSION,
-        "config": config.model_dump(mode="json"),
+        "schema_minor": schema.SCHEMA_MINOR,
+        "config": config.as_dict(),
         "config_hash": config.hash(),
-        "embedding_width": next((card.width for card in plugins if card.width), schema.EMBEDDING_WIDTH),
+        "embedding_width": EMBEDDINGS.load(config.embedding).width,
+        "measured_columns": further,
         "camera": {
             "model": "pinhole",
             "focal_px": f"{config.focal_factor} x the frame's longer side",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from lpff_ray.errors import UserError
+from lpff_ray.measure import columns as measured_columns
+
 SCHEMA_VERSION = 1
-EMBEDDING_WIDTH = 128  # of the embedded model; a plug-in's is on its card and in `run.json`
+"""Raised when older tables can not be read any more, or older releases would misread newer ones."""
+SCHEMA_MINOR = 1
+"""Raised when a table gains a column. What an older minor version lacks is read as nulls, what a newer one has besides
+is left alone. 1: `log` in QUARANTINE."""
 
 _STAGE_SECONDS = {
     f"seconds_{stage}": pl.Float32()
     for stage in ("open", "decode", "detect", "landmarks", "pose", "quality", "embed", "total")
 }
 
-FACES = pl.Schema(
+_KEYS = pl.Schema(
     {
         "face_id": pl.String(),
         "video_id": pl.String(),
@@ -26,41 +34,20 @@ FACES = pl.Schema(
         "face_index": pl.Int16(),
         "segment_id": pl.String(),
         "track_id": pl.String(),
-        "frame_width": pl.Int32(),
-        "frame_height": pl.Int32(),
-        "bbox": pl.Array(pl.Float32(), 4),
-        "det_score": pl.Float32(),
-        "keypoints": pl.Array(pl.Float32(), (5, 2)),
-        "landmarks": pl.Array(pl.Float32(), (68, 3)),
-        "rotvec": pl.Array(pl.Float32(), 3),
-        "translation": pl.Array(pl.Float32(), 3),
-        "yaw": pl.Float32(),
-        "pitch": pl.Float32(),
-        "roll": pl.Float32(),
-        "pose_votes": pl.List(
-            pl.Struct(
-                {"estimator": pl.String(), "yaw": pl.Float32(), "pitch": pl.Float32(), "roll": pl.Float32()}
-            )
-        ),
-        "pose_bin": pl.String(),
-        "pose_bin_strict": pl.String(),
-        "pose_bin_fine": pl.String(),
-        "pose_spread": pl.Float32(),
-        "face_px": pl.Float32(),
-        "sharpness": pl.Float32(),
-        "iqa": pl.Float32(),
-        "brightness": pl.Float32(),
-        "embedding": pl.Array(pl.Float32(), EMBEDDING_WIDTH),
-        "phash": pl.UInt64(),
     }
 )
-"""One row per face per looked-at frame, sorted by SORT_KEY. Units and frames of reference: DESIGN, "The tables"."""
 
 
-def faces(embedding_width: int) -> pl.Schema:
-    """FACES for a run whose embeddings have this many numbers."""
-    return pl.Schema({**FACES, "embedding": pl.Array(pl.Float32(), embedding_width)})
+def faces(embedding_width: int, further: Mapping[str, pl.DataType] | None = None) -> pl.Schema:
+    """The faces table: keys, and what measuring makes (`measure.columns`, and `further` measures of a run).
 
+    One row per face per looked-at frame, sorted by SORT_KEY. Units and frames of reference: docs/tables.md.
+    """
+    return pl.Schema({**_KEYS, **measured_columns.measured(embedding_width), **(further or {})})
+
+
+FACES = faces(measured_columns.EMBEDDING_WIDTH)
+"""The faces table of the default configuration."""
 
 SORT_KEY = ("video_id", "frame_index", "face_index")
 
@@ -95,9 +82,11 @@ QUARANTINE = pl.Schema(
         "message": pl.String(),
         "attempts": pl.Int16(),
         "decoder": pl.String(),
+        "log": pl.String(),
     }
 )
-"""One row per segment that could not be mined."""
+"""One row per segment that could not be mined. log: the file below the run's folder that holds the tracebacks, null if
+there is none."""
 
 PLAN = pl.Schema(
     {
@@ -120,10 +109,14 @@ PLAN = pl.Schema(
         "start_s": pl.Float64(),
         "end_s": pl.Float64(),
         "crop": pl.Array(pl.Float32(), 4),
+        "crop_unit": pl.String(),
         "segments": pl.Int32(),
     }
 )
-"""What the plan knows of every source, mined or not; the left part of the `videos` table."""
+"""What the plan knows of every source, mined or not; the left part of the `videos` table.
+
+crop: x0, y0, x1, y1 of the part of the frame that was asked for; crop_unit: "fraction" of the frame's width and height,
+or "pixel" of the frame as shown."""
 
 VIDEOS = pl.Schema(
     {
@@ -211,4 +204,54 @@ def frame(
         height = max((len(values) for values in columns.values()), default=0)
         data = {name: columns.get(name, [None] * height) for name in schema}
         return pl.DataFrame(data, schema=schema)
-    return pl.DataFrame(list(columns), schema=schema)
+    return pl.DataFrame([{name: row.get(name) for name in schema} for row in columns], schema=schema)
+
+
+def conformed(table: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """A table of an older or newer minor version with exactly the schema's columns: what it lacks is null."""
+    held = set(table.columns)
+    return table.select(
+        (pl.col(name).cast(kind) if name in held else pl.lit(None, kind).alias(name))
+        for name, kind in schema.items()
+    )
+
+
+def parquet_bytes(table: pl.DataFrame, **options: Any) -> bytes:
+    """A table as the bytes of a Parquet file. options: of `write_parquet`, over zstd compression and statistics."""
+    content = io.BytesIO()
+    table.write_parquet(content, **{"compression": "zstd", "statistics": True, **options})
+    return content.getvalue()
+
+
+def type_name(kind: pl.DataType) -> str:
+    """A column's type as `run.json` holds it: "Float32", or "Float32[478, 3]" for arrays.
+
+    Raises UserError for types that a measure may not make: lists, structs and the like.
+    """
+    shape = ""
+    if isinstance(kind, pl.Array):
+        shape = str(list(kind.shape))
+        while isinstance(kind, pl.Array):
+            kind = kind.inner  # type: ignore[assignment]
+    name = str(kind)
+    if name not in _SCALARS:
+        raise UserError(
+            f"a measure's columns hold numbers, texts or arrays of them ({', '.join(_SCALARS)}), not {name}"
+        )
+    return name + shape
+
+
+def named_type(name: str) -> pl.DataType:
+    """The type of a `type_name`."""
+    scalar, bracket, shape = name.partition("[")
+    kind: pl.DataType = _SCALARS[scalar]
+    return pl.Array(kind, tuple(json.loads(f"[{shape}"))) if bracket else kind
+
+
+_SCALARS: dict[str, pl.DataType] = {
+    str(kind): kind
+    for kind in (
+        *(pl.Float32(), pl.Float64(), pl.Boolean(), pl.String()),
+        *(pl.Int8(), pl.Int16(), pl.Int32(), pl.Int64(), pl.UInt8(), pl.UInt16(), pl.UInt32(), pl.UInt64()),
+    )
+}

@@ -1,138 +1,71 @@
-"""Every verb as a person runs it: what it says, what it writes, and what its exit code means."""
+"""The command line as a whole: its help, what bad usage gets, and what exit codes mean."""
 
 from __future__ import annotations
 
+import logging
+from importlib import metadata
 from pathlib import Path
 
 import polars as pl
 import pytest
-from clips import portrait, write_clip
 from command import call, complaint, run
 
 import lpff_ray
-from lpff_ray.config import MineConfig
-from lpff_ray.errors import Failure
-from lpff_ray.plan.planner import plan_videos, segments
-from lpff_ray.plan.sources import Source
-from lpff_ray.tables.run import Run
+from lpff_ray.cli.main import VERBS
 
-VERBS = ["", "doctor", "demo", "plan", "mine", "status", "compact", "models", "models list"]
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """4 s of one face."""
-    path = tmp_path_factory.mktemp("cli") / "clip.mp4"
-    return write_clip(path, 100, size=(320, 240), picture_of=lambda i, w, h: portrait(i % 25, w, h), gop=25)
-
-
-@pytest.fixture(scope="module")
-def out(clip: Path) -> Path:
-    """A finished run of two segments."""
-    place = clip.parent / "run"
-    done = call("mine", clip, "--out", place, "--every", "10", "--segment-seconds", "2")
-    assert done.returncode == 0, done.stderr
-    assert "2 segments mined now, 0 before, of 2; 10 faces in 10 frames" in done.stdout
-    return place
+GROUPS = ("models", "evaluate")
+COMMANDS = ["", *VERBS, "models list", "models pull", "models verify", "evaluate verification"]
 
 
 # --- verbs -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_help(verb: str) -> None:
     done = call(*verb.split(), "--help")
     assert done.returncode == 0
     assert " ".join(["lpff-ray", *verb.split()]) in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["", "models"])
-def test_nothing_said_gets_the_help(verb: str) -> None:
+@pytest.mark.parametrize("verb", ["", *GROUPS])
+def test_no_verb_gets_the_help(verb: str) -> None:
     done = call(*verb.split())
     assert done.returncode == 2
-    assert "Commands" in done.stdout + done.stderr
+    assert "Commands" in done.stderr
+    assert done.stdout == ""
 
 
-def test_doctor(tmp_path: Path) -> None:
-    done = call("doctor", "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stdout
-    for subject in ("python", "torch", "model facemesh", "memory", "disk", "output"):
-        assert f" {subject}: " in done.stdout
-    assert not list((tmp_path / "out").iterdir()), "its trial file is gone"
-    (tmp_path / "file").touch()
-    refused = call("doctor", "--out", tmp_path / "file" / "out")
-    assert refused.returncode == 2
-    assert "FAIL output: " in refused.stdout
+def test_version() -> None:
+    assert metadata.version("lpff-ray") in call("--version").stdout
 
 
-def test_demo_shows_known_beside_measured(tmp_path: Path) -> None:
-    done = run("demo", tmp_path / "demo", "--executor", "local")
-    assert done.returncode == 0, done.stderr
-    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.strip()}
-    for shot in ("moving", "growing", "turning", "blurring"):
-        assert rows[shot][0] == "25/25", "the face is found in every frame"
-    # Columns are mean and largest error: of place and size in percent of the face, of roll in degrees.
-    assert all(float(rows[shot][5].rstrip(",")) < 2 for shot in ("moving", "growing", "turning"))
-    assert "shots: 4 known, 4 found; tracks: 4" in done.stdout
-    assert "First of 100 faces" in done.stdout
-    assert "…" not in done.stdout, "nothing is cut off"
-    assert (tmp_path / "demo" / "astronaut.mp4").exists()
-    assert len(lpff_ray.scan(str(tmp_path / "demo" / "run")).collect()) == 100
+@pytest.mark.parametrize("place", ["before the verb", "after it"])
+@pytest.mark.parametrize(
+    ("option", "level"),
+    [(["-v"], "INFO"), (["-vv"], "DEBUG"), (["--log-level", "error"], "ERROR"), ([], "WARNING")],
+)
+def test_what_is_logged_is_chosen(place: str, option: list[str], level: str, out: Path) -> None:
+    root = list(logging.getLogger().handlers)
+    verb = ["status", str(out)]
+    assert call(*(option + verb if place == "before the verb" else verb + option)).returncode == 0
+    assert logging.getLevelName(logging.getLogger("lpff_ray").level) == level
+    assert logging.getLogger().handlers == root, "the root logger is its caller's"
 
 
-def test_plan_writes_nothing(clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "text.mp4").write_text("no video")
-    done = call("plan", clip, tmp_path, "--every", "10", "--segment-seconds", "2", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "1 video, 2 segments, about 10 frames to look at" in done.stdout
-    assert "320x240" in done.stdout
-    assert "unreadable: not a video" in done.stdout
-    assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
+def test_what_is_logged_goes_to_stderr_and_the_traceback_of_an_error_with_it(tmp_path: Path) -> None:
+    done = call("-vv", "status", tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in call("status", tmp_path).stderr
 
 
-def test_status(out: Path) -> None:
-    done = call("status", out)
-    assert done.returncode == 0
-    assert "2 of 2 segments mined, 0 in quarantine; 1 video done" in done.stdout
-    assert "10 faces in 10 frames" in done.stdout
-    assert "embed" in done.stdout
-    assert "What failed" not in done.stdout
-
-
-def test_compact_then_resume(clip: Path, out: Path) -> None:
-    before = lpff_ray.scan(str(out)).collect()
-    done = call("compact", out)
-    assert done.returncode == 0
-    assert "gathered 2 parts; 10 faces in 1 files" in done.stdout
-    assert not list((out / "parts").glob("*.parquet"))
-    assert lpff_ray.scan(str(out)).collect().equals(before)
-    again = call("mine", clip, "--out", out, "--every", "10", "--segment-seconds", "2")
-    assert "0 segments mined now, 2 before, of 2" in again.stdout
-
-
-def test_models_list() -> None:
-    done = call("models", "list")
-    assert done.returncode == 0
-    for name in ("blazeface-short", "facemesh", "dlib-resnet", "Apache-2.0", "CC0-1.0"):
-        assert name in done.stdout
+@pytest.mark.parametrize("verb", [verb for verb in COMMANDS if verb not in ("", *GROUPS)])
+def test_every_verb_that_reports_has_json(verb: str) -> None:
+    assert "--json" in call(*verb.split(), "--help").stdout
 
 
 # --- exit codes --------------------------------------------------------------------------------------------
-
-
-def test_quarantine_above_the_threshold_is_exit_code_1(clip: Path, tmp_path: Path) -> None:
-    config = MineConfig(every=10, segment_seconds=2)
-    given_up = Run(str(tmp_path / "out"), config).begin()
-    videos = plan_videos([Source(str(clip))])
-    given_up.commit_plan(videos)
-    failure = Failure("process", "ActorDied", "the worker died", "decord")
-    given_up.commit_quarantine(segments(videos[0], 2)[0], failure, 4)
-    command = ("mine", clip, "--out", tmp_path / "out", "--every", "10", "--segment-seconds", "2")
-    assert call(*command, "--max-quarantine", "0.4").returncode == 1
-    assert call(*command, "--max-quarantine", "0.5").returncode == 0
-    assert call(*command).returncode == 1
-    status = lpff_ray.videos(str(tmp_path / "out")).row(0, named=True)
-    assert (status["status"], status["reason"]) == ("partial", "the worker died")
 
 
 @pytest.mark.parametrize(
@@ -181,39 +114,6 @@ def test_the_exit_code_of_the_process_tells_the_truth(clip: Path, out: Path, tmp
     assert run("mine", clip, "--out", out, *settings).returncode == 0
     assert "another configuration" in complaint(run("mine", clip, "--out", out))
     assert complaint(run("mine", clip)) == "Missing option '--out'; see lpff-ray mine --help"
-
-
-# --- run.toml ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("evry = 5\n", ["evry"]),
-        ("every = 0\n", ["every"]),
-        ("every = [\n", ["not a readable TOML file"]),
-        (None, ["no such configuration file"]),
-    ],
-)
-def test_a_bad_run_file_is_named_with_its_setting(
-    clip: Path, tmp_path: Path, text: str | None, expected: list[str]
-) -> None:
-    path = tmp_path / "run.toml"
-    if text is not None:
-        path.write_text(text)
-    said = complaint(call("mine", clip, "--out", tmp_path / "out", "--config", path))
-    for word in [str(path), *expected]:
-        assert word in said
-
-
-def test_flags_win_over_the_run_file(clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text("fps = 5\nsegment_seconds = 2\nmin_face_px = 40\n")
-    options = ("--config", tmp_path / "run.toml", "--every", "50")
-    done = call("mine", clip, "--out", tmp_path / "out", *options)
-    assert done.returncode == 0
-    faces = lpff_ray.scan(str(tmp_path / "out")).collect()
-    assert faces["frame_index"].to_list() == [0, 50]
-    assert faces["segment_id"].n_unique() == 2
 
 
 # --- inside a Ray job --------------------------------------------------------------------------------------

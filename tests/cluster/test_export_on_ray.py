@@ -17,10 +17,10 @@ from clips import portrait, write_clip
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import File, Made, Product, Record
+from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record
 from lpff_ray.exports.formats.stylegan import StyleGan
 from lpff_ray.exports.job import export, make_units
-from lpff_ray.exports.units import Unit, plan_units
+from lpff_ray.exports.units import ExportUnit, plan_units
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
@@ -30,7 +30,7 @@ from lpff_ray.tables.curated import write_selection
 pytestmark = pytest.mark.ray
 
 
-class Deeds(Product):
+class Deeds(ExportFormat):
     """Does with each unit what its video's `uri` says, and notes in `log` that it began."""
 
     log: str
@@ -43,7 +43,7 @@ class Deeds(Product):
         with open(self.log, "a") as log:
             log.write(f"{name} {os.getpid()}\n")
         first = Path(self.log).read_text().count(f"{name} ") == 1
-        yield [Made(f"{name}.txt", b"made")], {"index": rows["index"][0], "face_id": name}
+        yield [OutputFile(f"{name}.txt", b"made")], {"index": rows["index"][0], "face_id": name}
         time.sleep(0.3)  # let the neighbour begin
         if deed == "exit" or (deed == "exit-first" and first):
             os._exit(1)
@@ -60,7 +60,7 @@ def _by_value() -> Iterator[None]:
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
-def units_of(*uris: str) -> tuple[list[Unit], pl.DataFrame]:
+def units_of(*uris: str) -> tuple[list[ExportUnit], pl.DataFrame]:
     count = len(uris)
     rows = pl.DataFrame(
         {

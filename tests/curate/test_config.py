@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lpff_ray.curate.config import DedupeConfig, dedupe_record, load_dedupe_config
+from lpff_ray.curate.config import DedupeConfig, dedupe_record, distances_of, load_dedupe_config
 from lpff_ray.errors import UserError
 
 
@@ -19,6 +19,11 @@ def test_distances_fit_the_embedding_unless_they_are_given() -> None:
         0.02,
     )
     assert DedupeConfig().resolved("arcface-r50").identity_distance == 1.05
+
+
+@pytest.mark.parametrize("name", ["arcface-r50", "arcface-r100", "arcface-w600k"])
+def test_arcface_asks_for_a_cosine_of_045(name: str) -> None:
+    assert 1 - distances_of(name).identity ** 2 / 2 == pytest.approx(0.45, abs=0.01)
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from clips import DEMO_EVERY, write_clip
 
 import lpff_ray
-from lpff_ray.cli.demo import DemoClip
+from lpff_ray.cli.demo_clip import DemoClip
 from lpff_ray.config import MineConfig
 
 ONE_PERSON = ("sadtalker_WDA_AlexandriaOcasioCortez_000", "video-retalking_3")

@@ -69,7 +69,7 @@ def test_a_disk_is_round(
 ) -> None:
     path = write_oblong(tmp_path / f"oblong.{ending}", size, aspect, rotation)
     with open_source(str(path), "video") as source:
-        assert source.decoder == "pyav"
+        assert source.name == "pyav"
         (frame,) = source.frames([0])
     height, width = frame.rgb.shape[:2]
     if rotation % 180:

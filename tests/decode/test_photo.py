@@ -31,7 +31,7 @@ STORED = {
 
 def look(path: Path) -> np.ndarray:
     with open_source(str(path), "photo") as source:
-        assert source.decoder == "photo"
+        assert source.name == "photo"
         assert source.table.pts_ns.tolist() == [0]
         (frame,) = source.frames([0])
     assert (frame.index, frame.pts_ns) == (0, 0)

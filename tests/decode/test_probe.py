@@ -9,7 +9,7 @@ import pytest
 from clips import CLIPS, HIDDEN, paint, truncate
 from PIL import Image
 
-from lpff_ray.decode.frames import read_frame_table
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.decode.probe import Unreadable, looks_like_media, probe
 
 pytestmark = pytest.mark.timeout(60)

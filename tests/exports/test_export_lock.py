@@ -81,7 +81,7 @@ def test_a_lock_ends_with_its_process_however_that_ends(mined: Path, tmp_path: P
     assert summary.made == 32, "what a killed process leaves is no other's export"
     assert (dest / ".lpff_ray" / "lock").read_bytes() == b""
     again = export(str(mined), SELECTION, Numbered(), str(dest))
-    assert (again.made_before, again.files) == (32, summary.files), "the lock is no file of the product"
+    assert (again.made_before, again.files) == (32, summary.files), "the lock is no file of the data set"
 
 
 def test_no_lock_is_laid_into_somebody_elses_folder(mined: Path, tmp_path: Path) -> None:

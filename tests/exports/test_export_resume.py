@@ -17,7 +17,7 @@ from command import run, start, wait_until
 from numbered import SELECTION, Numbered, make_run, tree
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import Made, Record
+from lpff_ray.exports.format import OutputFile, Record
 from lpff_ray.exports.formats.eg3d import Eg3d
 from lpff_ray.exports.formats.stylegan import StyleGan
 from lpff_ray.exports.job import export
@@ -44,7 +44,7 @@ def command(mined: Path, dest: Path, *more: object) -> tuple[object, ...]:
 
 @pytest.fixture(scope="module")
 def undisturbed(mined: Path) -> dict[str, bytes]:
-    """The product of an export that nothing disturbed."""
+    """The data set of an export that nothing disturbed."""
     assert run(*command(mined, mined.parent / "whole")).returncode == 0
     return tree(mined.parent / "whole")
 
@@ -122,7 +122,7 @@ def test_a_zip_that_was_not_packed_to_its_end(
 class Halting(Numbered):
     """Fails amid its index file, once."""
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         def chunks() -> Iterable[bytes]:
             yield b"first half, "
             if not (Path(made.path) / "failed").exists():
@@ -130,7 +130,7 @@ class Halting(Numbered):
                 raise ArithmeticError
             yield json.dumps([record["seen"] for record in records]).encode()
 
-        yield Made("halves.txt", chunks())
+        yield OutputFile("halves.txt", chunks())
 
 
 def test_an_index_file_is_whole_or_absent(mined: Path, tmp_path: Path) -> None:
@@ -206,13 +206,13 @@ def test_a_damaged_mark_is_one_line(
 
 def test_a_packed_product_comes_back_too(mined: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
-    product = Numbered(packs=True)
-    export(str(mined), SELECTION, product, str(dest))
+    export_format = Numbered(packs=True)
+    export(str(mined), SELECTION, export_format, str(dest))
     first = tree(dest)
-    again = export(str(mined), SELECTION, product, str(dest))
+    again = export(str(mined), SELECTION, export_format, str(dest))
     assert again.made_before == CLIPS * FACES, "that what was staged is gone is as it should be"
     (dest / "all.bin").unlink()
-    again = export(str(mined), SELECTION, product, str(dest))
+    again = export(str(mined), SELECTION, export_format, str(dest))
     assert (again.made, again.made_before) == (CLIPS * FACES, 0)
     assert tree(dest) == first
 
@@ -228,8 +228,10 @@ def test_what_was_deleted_in_an_object_store_comes_back(mined: Path) -> None:
     assert {name: store.cat_file(name) for name in store.find("/resumed/dest")} == first
 
 
-@pytest.mark.parametrize("product", [StyleGan(zip=True), Eg3d(zip=True, mirror=False)])
-def test_no_zip_is_made_of_pictures_that_are_gone(tmp_path: Path, product: StyleGan | Eg3d) -> None:
-    (archive,) = product.finish(Folder(str(tmp_path)), [{"files": ["00000/img00000000.png"], "label": [0.0]}])
+@pytest.mark.parametrize("export_format", [StyleGan(zip=True), Eg3d(zip=True, mirror=False)])
+def test_no_zip_is_made_of_pictures_that_are_gone(tmp_path: Path, export_format: StyleGan | Eg3d) -> None:
+    (archive,) = export_format.finish(
+        Folder(str(tmp_path)), [{"files": ["00000/img00000000.png"], "label": [0.0]}]
+    )
     with pytest.raises(UserError, match=r"img00000000.png: was made and is gone"):
         list(archive.content)

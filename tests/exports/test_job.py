@@ -23,8 +23,8 @@ from lpff_ray.exports import units
 from lpff_ray.exports.formats.stylegan import StyleGan
 from lpff_ray.exports.job import PROVENANCE, export
 from lpff_ray.exports.units import ROWS_PER_UNIT, plan_units
+from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
-from lpff_ray.plan.sources import Source
 from lpff_ray.tables.run import Run
 
 FRAMES = [3, 4, 11, 25, 26, 40]
@@ -45,8 +45,8 @@ def made(run: Path) -> Path:
     summary = export(str(run), SELECTION, Numbered(), str(dest), workers=1)
     assert (summary.faces, summary.made, summary.made_before, summary.lost) == (24, 24, 0, 0)
     assert not summary.failures
-    product = {name: content for name, content in tree(dest).items() if not name.startswith(".")}
-    assert (summary.files, summary.size_bytes) == (len(product), sum(map(len, product.values())))
+    files = {name: content for name, content in tree(dest).items() if not name.startswith(".")}
+    assert (summary.files, summary.size_bytes) == (len(files), sum(map(len, files.values())))
     assert set(summary.seconds) == {"open", "decode", "crop", "encode", "write", "total"}
     return dest
 
@@ -68,8 +68,8 @@ def test_provenance_names_every_file_and_where_it_came_from(run: Path, made: Pat
     assert [line["index"] for line in lines] == list(range(24))
     named = [name for line in lines for name in line["files"]]
     assert len(set(named)) == len(named)
-    product = {name for name in tree(made) if not name.startswith(".")}
-    assert product == {*named, "seen.json", "PROVENANCE.jsonl"}
+    files = {name for name in tree(made) if not name.startswith(".")}
+    assert files == {*named, "seen.json", "PROVENANCE.jsonl"}
     for line in lines:
         assert line.keys() == set(PROVENANCE) - {"transform", "transforms"}, "this format has no transform"
         assert line["face_id"].startswith(f"{line['video_id']}:{line['frame_index']}:")
@@ -81,10 +81,10 @@ def test_provenance_names_every_file_and_where_it_came_from(run: Path, made: Pat
 def test_each_frame_is_decoded_once_in_order(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lpff_ray.exports import video
+    from lpff_ray.decode import fallback
 
     asked: list[list[int]] = []
-    open_source = video.open_source
+    open_source = fallback.open_source
 
     def spy(*arguments: str) -> object:
         source = open_source(*arguments)
@@ -92,7 +92,7 @@ def test_each_frame_is_decoded_once_in_order(
         source.frames = lambda indices: asked.append(list(indices)) or frames(indices)  # type: ignore[method-assign]
         return source
 
-    monkeypatch.setattr(video, "open_source", spy)
+    monkeypatch.setattr(fallback, "open_source", spy)
     export(str(run), SELECTION, Numbered(), str(tmp_path / "dest"), workers=1)
     assert asked == [FRAMES, FRAMES]
 

@@ -13,7 +13,8 @@ from lpff_ray.config import MineConfig
 from lpff_ray.curate.select import SelectSummary
 from lpff_ray.measure.pose_bins import bin_of
 from lpff_ray.tables import curated, parts, schema
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
 
 GOOD = {
     "det_score": 0.95,
@@ -98,14 +99,14 @@ def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
     ]
     path = Path(out, TABLES, "dedupe.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(curated.parquet(table.select(columns)))
+    path.write_bytes(schema.parquet_bytes(table.select(columns)))
 
 
 def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:
     """Write review marks: face, decision, bin."""
     columns = dict(zip(("face_id", "decision", "bin"), zip(*marks, strict=True), strict=True))
     table = schema.frame({name: list(values) for name, values in columns.items()}, schema.REVIEW)
-    Path(out, curated.REVIEW_FILE).write_bytes(curated.parquet(table))
+    Path(out, curated.REVIEW_FILE).write_bytes(schema.parquet_bytes(table))
 
 
 def ids(summary: SelectSummary) -> list[str]:

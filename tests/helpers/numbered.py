@@ -13,9 +13,10 @@ from clips import read_index
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row
-from lpff_ray.plan.planner import Video, plan_videos
-from lpff_ray.plan.sources import Source
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import write_selection
@@ -74,7 +75,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-class Numbered(FrameProduct):
+class Numbered(FaceFormat):
     """Writes each frame as it came, and the number that is painted in it into `seen.json`."""
 
     packs: bool = False
@@ -90,13 +91,15 @@ class Numbered(FrameProduct):
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         time.sleep(self.pause_s)
         files: list[File] = [
-            Picture(f"{row['index']:04d}.png", frame),
-            Made(f"{row['index']:04d}.txt", b"text"),
+            OutputImage(f"{row['index']:04d}.png", frame),
+            OutputFile(f"{row['index']:04d}.txt", b"text"),
         ]
         return files, {"seen": read_index(frame), "five": row["keypoints"]}
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
-        yield Made("seen.json", json.dumps([[r["face_id"], r["seen"], r["five"]] for r in records]).encode())
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
+        yield OutputFile(
+            "seen.json", json.dumps([[r["face_id"], r["seen"], r["five"]] for r in records]).encode()
+        )
         if self.packs:
             names = [name for record in records for name in record["files"]]
-            yield Made("all.bin", (made.read(name) or b"" for name in names))
+            yield OutputFile("all.bin", (made.read(name) or b"" for name in names))

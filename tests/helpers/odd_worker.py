@@ -7,8 +7,10 @@ import os
 import time
 from pathlib import Path
 
+from lpff_ray.decode.frame_source import NS
 from lpff_ray.errors import Failure, SegmentError, UserError
-from lpff_ray.plan.planner import NS, Segment, Video
+from lpff_ray.plan.segment import Segment
+from lpff_ray.plan.video import Video
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.segment_result import SegmentResult
 

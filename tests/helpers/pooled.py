@@ -14,7 +14,7 @@ from odd_worker import OddWorker
 from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.progress import MiningProgress
-from lpff_ray.plan.planner import Segment
+from lpff_ray.plan.segment import Segment
 from lpff_ray.run.executors import work_pool
 from lpff_ray.run.lease import GivenUp
 from lpff_ray.run.mine import POLICY, name_of, uri_of

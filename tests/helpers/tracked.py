@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
-from lpff_ray.decode import read_frame_table
+from lpff_ray.decode.frame_table import read_frame_table
+from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
-from lpff_ray.plan.sources import Source
 from lpff_ray.tables import schema
-from lpff_ray.tables.curated import parquet, write_selection
+from lpff_ray.tables.curated import write_selection
 from lpff_ray.tables.parts import commit_part
-from lpff_ray.tables.run import TABLES, Run
+from lpff_ray.tables.run import Run
+from lpff_ray.tables.run_folder import TABLES
+from lpff_ray.tables.schema import parquet_bytes
 
 SELECTION = "some"
 
@@ -90,7 +92,7 @@ def make_run(out: Path, tracks: Sequence[Track]) -> Path:
         rows.sort(key=lambda face: (face["frame_index"], face["face_index"]))
         record = {"segment_id": name, "video_id": video.video_id}
         commit_part(run.folder, name, schema.frame(rows, schema.FACES), "segment", record, run.config.hash())
-    run.folder.commit(f"{TABLES}/dedupe.parquet", parquet(_table(marks, schema.DEDUPE)))
+    run.folder.commit(f"{TABLES}/dedupe.parquet", parquet_bytes(_table(marks, schema.DEDUPE)))
     write_selection(run.folder, SELECTION, _table(chosen, schema.SELECTION), {})
     return out
 

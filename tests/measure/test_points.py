@@ -11,13 +11,31 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import lpff_ray
+from lpff_ray.geometry.head_model import five_points, head_model
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.measure import pose
-from lpff_ray.measure.detection.blazeface import Detections
+from lpff_ray.measure.contract import FaceBatch
+from lpff_ray.measure.fused_pose import fused_pose, voted_bins
 from lpff_ray.measure.landmarks import SCHEME_68, Meshes
-from lpff_ray.measure.measurer import Measurements, into_bins, into_pose, seen_twice
+from lpff_ray.measure.measurer import seen_twice
 
 MIDDLE, SCALE = np.array([500.0, 400.0]), 30.0  # pixels, and pixels per cm
+
+
+def batch(
+    boxes: object, scores: list[float], keypoints: np.ndarray | None = None, frames: list[int] | None = None
+) -> FaceBatch:
+    """Faces in frames of 1000 x 800 black pixels."""
+    count = len(scores)
+    return FaceBatch(
+        pictures=[np.zeros((800, 1000, 3), np.uint8)] * count,
+        frames=np.array(frames or [0] * count),
+        boxes=np.array(boxes, "f"),
+        scores=np.array(scores, "f"),
+        keypoints=np.zeros((count, 6, 2), "f") if keypoints is None else keypoints,
+        width=1000,
+        height=800,
+    )
 
 
 def first_frame(path: Path) -> np.ndarray:
@@ -33,12 +51,17 @@ def points_of(angles: tuple[float, float, float], wrong_by: float, presence: flo
     truth = pose.posed_mesh(pose.place(rotation, learned), np.zeros(1))
     turn = Rotation.from_euler("y", -np.sign(angles[0]) * wrong_by, degrees=True).as_matrix()
     mistaken = (truth - truth.mean(1)) @ turn.T + truth.mean(1)
-    keypoints = SCALE * (pose.head_model().keypoints @ rotation[0].T)[None, :, :2] + MIDDLE
-    faces = Detections(np.array([[400, 300, 600, 500]], "f"), np.ones(1, "f"), keypoints.astype("f"))
-    into = Measurements()
+    keypoints = SCALE * (head_model().keypoints @ rotation[0].T)[None, :, :2] + MIDDLE
+    faces = batch([[400, 300, 600, 500]], [1.0], keypoints.astype("f"))
     meshes = Meshes(mistaken, np.array([presence]))
-    five = into_pose(into, faces, meshes, learned, {}, np.zeros(2), 1000, 800, 1000.0)
-    return into.columns["landmarks"][0], five[0], truth[0, SCHEME_68], pose.five_points(truth)[0, :, :2]
+    fused = fused_pose(faces, meshes, learned, {}, 1000.0)
+    assert fused.faces.five_points is not None
+    return (
+        fused.columns["landmarks"][0],
+        fused.faces.five_points[0],
+        truth[0, SCHEME_68],
+        five_points(truth)[0, :, :2],
+    )
 
 
 @pytest.mark.parametrize("angles", [(80.0, 0.0, 0.0), (-85.0, 10.0, 20.0), (70.0, -20.0, -10.0)])
@@ -87,13 +110,13 @@ def test_a_second_look_at_a_large_face_is_dropped_and_a_neighbour_is_not() -> No
     boxes = np.array(
         [[90, 300, 730, 940], [130, 60, 640, 570], [90, 300, 730, 940], [600, 300, 900, 600]], "f"
     )
-    faces = Detections(boxes, np.array([0.96, 0.81, 0.5, 0.9], "f"), np.zeros((4, 6, 2), "f"))
+    faces = batch(boxes, [0.96, 0.81, 0.5, 0.9], frames=[0, 0, 1, 0])
     middles = np.array([[410, 620], [400, 500], [410, 620], [760, 450]])
-    assert seen_twice(faces, np.array([0, 0, 1, 0]), middles).tolist() == [False, True, False, False]
+    assert seen_twice(faces, middles).tolist() == [False, True, False, False]
     # What was dropped takes nobody with it: the third looks like the second, not like the best.
-    faces = Detections(boxes[[0, 1, 1]], np.array([0.9, 0.8, 0.7], "f"), np.zeros((3, 6, 2), "f"))
+    faces = batch(boxes[[0, 1, 1]], [0.9, 0.8, 0.7])
     middles = np.array([[410, 620], [400, 500], [385, 200]])
-    assert seen_twice(faces, np.zeros(3, int), middles).tolist() == [False, True, False]
+    assert seen_twice(faces, middles).tolist() == [False, True, False]
 
 
 def test_a_large_face_is_one_row(shared_data: Path) -> None:
@@ -111,8 +134,7 @@ def test_estimators_that_need_both_eyes_do_not_outvote_posenet_at_profile() -> N
         "blazeface": np.array([[4.0, 5.0, 0.0], [-50.0, 0.0, 0.0], [-50.0, 5.0, 0.0], [4.0, 5.0, 0.0]]),
         "fsanet": np.array([[-70.0, 0.0, 0.0], [10.0, 0.0, 0.0], [-80.0, 0.0, 0.0], [-3.0, 0.0, 0.0]]),
     }
-    columns = Measurements().columns
-    into_bins(columns, votes, blind=np.array([True, False, True, True]))
+    columns = voted_bins(votes, uncertain=np.array([True, False, True, True]))
     assert columns["pose_bin"] == ["profile_right", "confused", "profile_right", "confused"]
     assert columns["pose_bin_strict"] == ["profile_right", "confused", "confused", "confused"]
     assert columns["pose_bin_fine"] == ["right_70_80", "confused", "right_80_90", "confused"]

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import lpff_ray
+from lpff_ray.geometry.camera import to_camera
+from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.rotation import geodesic_degrees, matrix_from_angles
 from lpff_ray.measure import pose
 
@@ -23,7 +25,7 @@ def posed(points: np.ndarray, rotation: np.ndarray, scale: float, centre: tuple[
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0, 0, 0), (35, -20, 15), (-70, 10, -30), (88, 5, 0)])
 def test_both_fits_recover_an_exact_head(yaw: float, pitch: float, roll: float) -> None:
     rotation = matrix_from_angles(np.array(yaw), np.array(pitch), np.array(roll))
-    model = pose.head_model()
+    model = head_model()
     mesh = pose.fit_mesh(posed(model.mesh, rotation, 11.0, (300, 200))[None])
     keypoints = pose.fit_keypoints(posed(model.keypoints, rotation, 11.0, (300, 200))[None, :, :2])
     for fit in (mesh, keypoints):
@@ -33,7 +35,7 @@ def test_both_fits_recover_an_exact_head(yaw: float, pitch: float, roll: float) 
 
 
 def test_keypoint_fit_is_continuous_under_a_turning_head() -> None:
-    model = pose.head_model().keypoints
+    model = head_model().keypoints
     rotations = matrix_from_angles(np.linspace(-95, 95, 381), np.full(381, 8.0), np.full(381, -5.0))
     noise = np.random.default_rng(0).normal(0, 0.15, (len(model), 2))  # no exact head, as in real faces
     points = np.array([posed(model, rotation, 10.0, (0, 0))[:, :2] for rotation in rotations]) + noise
@@ -47,8 +49,8 @@ def test_camera_pose_projects_the_head_back_where_it_was_seen() -> None:
     width, height, focal = 1280, 720, 1280.0
     rotation = matrix_from_angles(np.array([20.0, -50.0]), np.array([5.0, -10.0]), np.array([0.0, 12.0]))
     scale, centre = np.array([8.0, 12.0]), np.array([[200.0, 600.0], [640.0, 360.0]])
-    rotvec, translation = pose.to_camera(rotation, scale, centre, width, height, focal)
-    model = pose.head_model().mesh
+    rotvec, translation = to_camera(rotation, scale, centre, width, height, focal)
+    model = head_model().mesh
     for i in range(2):
         turned = cv2.Rodrigues(rotvec[i])[0]
         camera = model @ turned.T + translation[i]

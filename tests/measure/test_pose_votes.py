@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,8 @@ from skimage.data import astronaut
 from small_weights import SmallSixDRepNet, randomised
 
 from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles, mean_rotation
-from lpff_ray.measure.pose_votes import MIRROR, PoseVoter, load_voter
+from lpff_ray.measure.pose_votes import MIRROR, PoseVoter, load_sixdrepnet
+from lpff_ray.measure.registry import ESTIMATORS
 from lpff_ray.models.cards import load_plugins
 
 BOX = np.array([[170.0, 70, 280, 180]])
@@ -35,7 +37,8 @@ def labelled(shared_data: Path) -> tuple[list[np.ndarray], np.ndarray, np.ndarra
 
 def voter(name: str, data: Path) -> PoseVoter:
     files = load_plugins()[name].files
-    return load_voter(name, [data / "weights" / name / file.name for file in files], "cpu")
+    load: Callable[..., PoseVoter] = ESTIMATORS.load(name)  # type: ignore[assignment]
+    return load("cpu", [data / "weights" / name / file.name for file in files])
 
 
 @pytest.mark.data
@@ -92,7 +95,7 @@ def test_6drepnets_rotations_become_300w_lps_angles(
     network.linear_reg.weight.zero_()
     network.linear_reg.bias.copy_(torch.from_numpy(1.7 * taught[:, :2].T.ravel()))
     torch.save(network.state_dict(), tmp_path / "6d.pth")
-    vote = load_voter("6drepnet", [tmp_path / "6d.pth"], "cpu")
+    vote = load_sixdrepnet("cpu", [tmp_path / "6d.pth"])
     found = vote._to_rotations(vote._network(np.zeros((2, 224, 224, 3), np.uint8)).astype(np.float64))[:, 0]
     np.testing.assert_allclose(angles_from_matrix(found), [angles] * 2, atol=1e-3)
     # Mirror images take part, and a constant answer has no yaw left.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from skimage.data import astronaut, coffee
 
+from lpff_ray.measure.embeddings import DLIB
 from lpff_ray.measure.tracking import is_cut, link, shot_signature
 
 RANDOM = np.random.default_rng(0)
@@ -43,7 +44,7 @@ def test_people_who_pass_each_other_keep_their_tracks() -> None:
     boxes, embeddings, frames, owners = rows(
         (walk(n, 0, 20), ANNA, list(range(n))), (walk(n, 400, -20), BEN, list(range(n)))
     )
-    tracks = link(times(n), np.zeros(n, bool), boxes, embeddings, frames)
+    tracks = link(times(n), np.zeros(n, bool), boxes, embeddings, frames, DLIB.likeness)
     for who in (0, 1):
         assert len({t for t, o in zip(tracks, owners, strict=True) if o == who}) == 1
     assert len(set(tracks.tolist())) == 2
@@ -53,7 +54,10 @@ def test_a_short_gap_is_bridged_and_a_long_one_is_not() -> None:
     for missing, expected in ((3, 1), (12, 2)):
         seen = [f for f in range(30) if not 8 <= f < 8 + missing]
         boxes, embeddings, frames, _ = rows((walk(30, 100, 2), ANNA, seen))
-        assert len(set(link(times(30), np.zeros(30, bool), boxes, embeddings, frames).tolist())) == expected
+        assert (
+            len(set(link(times(30), np.zeros(30, bool), boxes, embeddings, frames, DLIB.likeness).tolist()))
+            == expected
+        )
 
 
 def test_a_lost_track_takes_nobody_elses_face() -> None:
@@ -73,25 +77,30 @@ def test_a_lost_track_takes_nobody_elses_face() -> None:
     boxes = np.array([(x - side / 2, y - side / 2, x + side / 2, y + side / 2) for *_, x, y, side in seen])
     embeddings, frames = np.array([row[1] for row in seen]), np.array([row[0] for row in seen])
     pts = (np.array([0.80, 0.96, 1.12, 1.76, 1.92]) * 1e9).astype(np.int64)
-    tracks = link(pts, np.zeros(5, bool), boxes, embeddings, frames)
+    tracks = link(pts, np.zeros(5, bool), boxes, embeddings, frames, DLIB.likeness)
     assert tracks.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 1, 1, 2, 3]
 
 
 def test_a_cut_ends_every_track() -> None:
     boxes, embeddings, frames, _ = rows((walk(10, 100, 0), ANNA, list(range(10))))
     cuts = np.arange(10) == 5
-    assert link(times(10), cuts, boxes, embeddings, frames).tolist() == [0] * 5 + [1] * 5
+    assert link(times(10), cuts, boxes, embeddings, frames, DLIB.likeness).tolist() == [0] * 5 + [1] * 5
 
 
 def test_another_person_in_the_same_place_is_another_track() -> None:
     boxes, embeddings, frames, _ = rows((walk(10, 100, 0), ANNA, list(range(10))))
     embeddings[5:] = BEN
-    assert link(times(10), np.zeros(10, bool), boxes, embeddings, frames).tolist() == [0] * 5 + [1] * 5
+    assert (
+        link(times(10), np.zeros(10, bool), boxes, embeddings, frames, DLIB.likeness).tolist()
+        == [0] * 5 + [1] * 5
+    )
 
 
 def test_sparse_looks_do_not_break_tracks() -> None:
     boxes, embeddings, frames, _ = rows((walk(6, 100, 10), ANNA, list(range(6))))
-    assert set(link(times(6, every_s=4.0), np.zeros(6, bool), boxes, embeddings, frames).tolist()) == {0}
+    assert set(
+        link(times(6, every_s=4.0), np.zeros(6, bool), boxes, embeddings, frames, DLIB.likeness).tolist()
+    ) == {0}
 
 
 def test_another_picture_is_a_cut_and_a_moved_or_dimmed_one_is_not() -> None:

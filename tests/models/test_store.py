@@ -146,13 +146,13 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 
 def test_configurations_name_cards_of_the_right_task() -> None:
     plugins = load_plugins()
-    assert store.chosen(MineConfig()) == []
+    assert store.chosen(MineConfig().model_names) == []
     for name, found in plugins.items():
         field = {"detection": "detector", "pose": "pose_votes", "embedding": "embedding", "iqa": "iqa"}[
             found.task
         ]
         value = (name,) if field == "pose_votes" else name
-        assert store.chosen(MineConfig(**{field: value})) == [found]
+        assert store.chosen(MineConfig(**{field: value}).model_names) == [found]
         assert (found.width is not None) == (found.task == "embedding")
 
 

@@ -18,7 +18,8 @@ import pytest
 
 from lpff_ray.errors import Failure
 from lpff_ray.monitoring.progress import MiningProgress, Phase, clock
-from lpff_ray.plan.planner import Segment, Video
+from lpff_ray.plan.segment import Segment
+from lpff_ray.plan.video import Video
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.segment_result import SegmentResult
 

@@ -15,8 +15,10 @@ from command import call, complaint
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
+from lpff_ray.plan.crop import Crop
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.sources import expand
+from lpff_ray.types import CropUnit
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -58,7 +60,7 @@ def test_celebvhq(tmp_path: Path) -> None:
     first, second = expand([str(clip_list)])
     assert first.uri == str(tmp_path / "M2Ohb0FAaJU.webm")
     assert (first.clip_id, first.start_s, first.end_s) == ("M2Ohb0FAaJU_1", 81.62, 86.17)
-    assert first.crop == (0.1964, 0.0, 0.6922, 0.8815)
+    assert first.crop == Crop((0.1964, 0.0, 0.6922, 0.8815), CropUnit.FRACTION)
     # Missing: what should have been there, and the plan says so.
     assert second.uri == str(tmp_path / "_0tf2n3rlJU.mp4")
     missing = plan_videos([second])[0]
@@ -106,7 +108,8 @@ def test_vfhq(tmp_path: Path) -> None:
     # Frames 1538 ... 1824, as the data set's own script selects them.
     assert source.start_s == pytest.approx(1538 / 24)
     assert source.end_s == pytest.approx(1825 / 24)
-    assert source.crop == pytest.approx((480 / 1920, 0, 1440 / 1920, 960 / 1080))
+    assert source.crop is not None
+    assert source.crop.box == pytest.approx((480 / 1920, 0, 1440 / 1920, 960 / 1080))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_a_file_is_no_folder_of_videos(tmp_path: Path) -> None:
 
 def test_a_box_beyond_the_frame_stays_a_box_in_fractions(tmp_path: Path) -> None:
     (source,) = expand([str(write_annotation(tmp_path, crop="-12 0 1921 1085"))])
-    assert source.crop == (0, 0, 1, 1)
+    assert source.crop == Crop((0, 0, 1, 1), CropUnit.FRACTION)
 
 
 def test_vfhq_as_a_folder_a_glob_and_a_zip(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from clips import truncate, write_audio_only, write_clip
 from PIL import Image
 from servers import web_server
 
-from lpff_ray.plan.content import content_id, look
+from lpff_ray.plan.content import content_id, inspect
 
 BIG = bytes(200_000)
 
@@ -45,7 +45,7 @@ def test_content_id_does_not_depend_on_the_place(tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe("/content/c.mp4", clip.read_bytes())
     with web_server(tmp_path, ranges=True) as ranges, web_server(tmp_path, ranges=False) as plain:
         uris = [str(clip), str(other), "memory://content/c.mp4", f"{ranges}/a.mp4", f"{plain}/a.mp4"]
-        found = [look(uri) for uri in uris]
+        found = [inspect(uri) for uri in uris]
     fsspec.filesystem("memory").rm("/content", recursive=True)
     assert {content.status for content in found} == {"planned"}
     assert len({content.identity for content in found}) == 1
@@ -62,8 +62,8 @@ def test_every_kind_of_bad_file_has_a_status_and_a_reason(tmp_path: Path) -> Non
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "noise.jpg").write_bytes(os.urandom(5000))
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.webp")
-    found = {path.name: look(str(path)) for path in tmp_path.iterdir()}
-    found["gone.mp4"] = look(str(tmp_path / "gone.mp4"))
+    found = {path.name: inspect(str(path)) for path in tmp_path.iterdir()}
+    found["gone.mp4"] = inspect(str(tmp_path / "gone.mp4"))
     good = {name for name, content in found.items() if content.status == "planned"}
     assert good == {"good.mp4", "photo.webp"}
     assert found["readme.txt"].status == "not_media"
@@ -81,5 +81,5 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff.mp4"
     with open(path, "wb") as file:
         file.write(b"x")
-    content = look(os.fsdecode(path))
+    content = inspect(os.fsdecode(path))
     assert (content.status, content.reason) == ("unreadable", "the file name is not UTF-8: rename the file")

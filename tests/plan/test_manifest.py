@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 from lpff_ray.errors import UserError
+from lpff_ray.plan.crop import Crop
 from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
+from lpff_ray.types import CropUnit
 
 ROWS = [
     {"uri": "sub/a.mp4", "start_s": 1.5, "end_s": 4.0, "clip_id": "c1", "identity": "ann"},
@@ -34,7 +36,7 @@ def _write(path: Path, rows: list[dict[str, object]]) -> str:
 def test_all_columns(tmp_path: Path, suffix: str) -> None:
     assert read_manifest(_write(tmp_path / f"list{suffix}", ROWS)) == [
         Source(f"{tmp_path}/sub/a.mp4", clip_id="c1", start_s=1.5, end_s=4.0, identity="ann"),
-        Source("/abs/b c.mp4", crop=(0.0, 0.1, 0.5, 1.0)),
+        Source("/abs/b c.mp4", crop=Crop((0.0, 0.1, 0.5, 1.0), CropUnit.FRACTION)),
         Source("s3://bucket/c#1.mp4", end_s=2.0),
     ]
 

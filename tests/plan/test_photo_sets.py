@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 import lpff_ray
 from lpff_ray.plan.sources import expand
-from lpff_ray.storage import uri as storage
+from lpff_ray.storage import archives, opening
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -81,14 +81,14 @@ def test_folder_and_zip_give_the_same_rows_under_their_names(photos: Path, tmp_p
 def test_an_archive_is_opened_once_and_again_when_it_has_changed(photos: Path) -> None:
     archive = packed(photos, "set.zip")
     sizes = {path: (photos / path).stat().st_size for path in NAMES}
-    before = storage._archive.cache_info().misses
+    before = archives.opened_archive.cache_info().misses
     for name, size in sizes.items():
-        with storage.opened(f"zip://{name}::{archive}") as (file, length):
+        with opening.opened(f"zip://{name}::{archive}") as (file, length):
             assert length == size
             assert file.read(4) == b"\x89PNG"
-    assert storage._archive.cache_info().misses == before + 1
+    assert archives.opened_archive.cache_info().misses == before + 1
     (photos / NAMES[0]).write_bytes(b"another")
     packed(photos, "set.zip")
     os.utime(archive, ns=(0, 0))
-    with storage.opened(f"zip://{NAMES[0]}::{archive}") as (file, _):
+    with opening.opened(f"zip://{NAMES[0]}::{archive}") as (file, _):
         assert file.read() == b"another"

@@ -13,7 +13,8 @@ import pytest
 from servers import web_server
 
 from lpff_ray.errors import UserError
-from lpff_ray.plan.sources import Source, expand
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.sources import expand
 
 ODD_NAMES = [
     "a b.mp4",

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lpff_ray.decode.frame_source import NS
 from lpff_ray.errors import Failure
-from lpff_ray.plan.planner import NS, Segment, Video
+from lpff_ray.plan.segment import Segment
+from lpff_ray.plan.video import Video
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.retry import LAST_ATTEMPT, middle_ns, next_leases, not_done, span_ns
 

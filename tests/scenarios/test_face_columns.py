@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from scipy.spatial.transform import Rotation
 
-from lpff_ray.cli.demo import FPS, HEIGHT, WIDTH, DemoClip
+from lpff_ray.cli.demo_clip import FPS, HEIGHT, WIDTH, DemoClip
 from lpff_ray.geometry.rotation import angles_from_matrix
 from lpff_ray.tables import schema
 

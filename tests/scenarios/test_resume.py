@@ -22,13 +22,15 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure
 from lpff_ray.monitoring.progress import MiningProgress
-from lpff_ray.plan.planner import Segment, Video, plan_videos, segments
-from lpff_ray.plan.sources import Source
+from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.segment import Segment, segments
+from lpff_ray.plan.video import Video
 from lpff_ray.run import retry as attempts
-from lpff_ray.run.engine import Engine
 from lpff_ray.run.executors import work_pool
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.mine import POLICY, mine
+from lpff_ray.run.miner import SegmentMiner
 from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.tables.run import Run
 
@@ -202,7 +204,7 @@ def test_a_half_that_is_done_is_not_mined_again(tmp_path: Path) -> None:
         run_of.commit_plan(videos)
         whole = segments(videos[0], config.segment_seconds)[0]
         first, second = whole.halves(attempts.middle_ns(whole))
-        Engine(config, out, "cpu").run(Lease(second, 4, "pyav"))
+        SegmentMiner(config, out, "cpu").run(Lease(second, 4, "pyav"))
         if given_up:
             run_of.commit_quarantine(first, Failure("process", "Timeout", "not done after 60 s", "pyav"), 4)
         mine([str(clip)], out, config, device="cpu", retry_quarantined=given_up)

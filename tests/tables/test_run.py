@@ -14,7 +14,8 @@ import pytest
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.plan.planner import Segment, Video
+from lpff_ray.plan.segment import Segment
+from lpff_ray.plan.video import Video
 from lpff_ray.tables import curated, parts, schema
 from lpff_ray.tables.compact import compact
 from lpff_ray.tables.run import Run

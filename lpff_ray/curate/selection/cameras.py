@@ -23,7 +23,7 @@ from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.dataset_json import read_dataset_json
 from lpff_ray.tables.read import scan
-from lpff_ray.tables.run import RUN_FILE
+from lpff_ray.tables.run_folder import RUN_FILE
 
 GAUSSIAN_REFERENCE = "ffhq_like_gaussian"
 """The reference that ships: FFHQ's own cameras can not. A Gaussian, named so that nobody takes it for FFHQ."""

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lpff_ray.config import read_toml, validated
+from lpff_ray.config import validated
 from lpff_ray.curate.config import read_table
 from lpff_ray.curate.selection.method import Rules
 from lpff_ray.curate.selection.registry import METHODS
 from lpff_ray.errors import UserError
+from lpff_ray.storage.toml import read_toml
 
 PRESETS = Path(__file__).with_name("presets")
 _IQA_GATES = ("min_iqa", "min_iqa_quantile", "min_hyperiqa")

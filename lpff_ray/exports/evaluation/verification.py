@@ -21,6 +21,7 @@ from lpff_ray.exports.formats.verification import EMBEDDINGS, IMAGES, SIDE
 from lpff_ray.exports.lists.pairs import LISTS
 from lpff_ray.models import store
 from lpff_ray.monitoring.progress import Phase
+from lpff_ray.run.local import chosen_device
 from lpff_ray.storage.folder import Folder
 
 RUN = "run"  # the embedding that the faces were mined with
@@ -30,12 +31,13 @@ NO_FIGURES = "no figures: it takes pairs of one person and of two"
 EVALUATION, PLOT = "evaluation.json", "roc.png"
 
 
-def evaluate_verification(dest: str, embedding: str = RUN, device: str = "cpu") -> dict[str, Any]:
+def evaluate_verification(dest: str, embedding: str = RUN, device: str = "auto") -> dict[str, Any]:
     """Score the pairs of a verification export by the cosine of their embeddings; commit evaluation.json and roc.png.
 
     embedding: "run", the one that the faces were mined with, or the name of an embedding plug-in, which is given the
-    crops. Returns what evaluation.json holds: per list the counts and, if there are pairs, `auc`, `eer` and
-    `tar_at_far`, in which null stands for a rate that the list is too short to show, and `notes` on what is missing.
+    crops on `device`: "auto" (the GPU if torch sees one), "cpu", "cuda" or "cuda:N". Returns what evaluation.json
+    holds: per list the counts and, if there are pairs, `auc`, `eer` and `tar_at_far`, in which null stands for a rate
+    that the list is too short to show, and `notes` on what is missing.
     Raises UserError if DEST is no verification export, or the plug-in's file is missing, wrong or no embedding.
     """
     folder = Folder(dest)
@@ -125,7 +127,7 @@ def _of_plugin(folder: Folder, paths: list[str], name: str, device: str) -> NDAr
         )
     from lpff_ray.models.optional.arcface import load_arcface  # torch takes seconds
 
-    network = load_arcface(store.plugin_files(card)[0], device, card.width)
+    network = load_arcface(store.plugin_files(card)[0], chosen_device(device), card.width)
     vectors = [np.zeros((0, card.width))]
     with Phase("embedding", len(paths), "crops") as phase:
         for start in range(0, len(paths), BATCH):

@@ -13,9 +13,10 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from lpff_ray.decode import Frame, read_frame_table
-from lpff_ray.decode.frames import NS, FrameTable
-from lpff_ray.exports.format import File, Made, Product, Record
+from lpff_ray.decode import Frame
+from lpff_ray.decode.frame_source import NS, FrameTable
+from lpff_ray.decode.frame_table import read_frame_table
+from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record
 from lpff_ray.exports.imaging.mp4 import Mp4Writer, copy_span, frame_end_ns, mean_fps
 from lpff_ray.exports.lists.tracks import (
     Stretch,
@@ -46,7 +47,7 @@ _COLUMNS = {
 }
 
 
-class Clips(Product):
+class Clips(ExportFormat):
     """`--format clips`.
 
     min_frames: shorter tracks are left out (and photos with them).
@@ -54,10 +55,12 @@ class Clips(Product):
     sound: keep the sound, copied as it is.
     """
 
-    min_frames: int = Field(default=2, ge=2)
-    copy_packets: bool = True
-    crf: int = Field(default=18, ge=0, le=51)
-    sound: bool = True
+    min_frames: int = Field(
+        default=2, ge=2, description="fewest frames of a track; shorter ones are left out"
+    )
+    copy_packets: bool = Field(default=True, description="copy the video's own packets where that is exact")
+    crf: int = Field(default=18, ge=0, le=51, description="x264's quality of clips encoded anew, 0 is best")
+    sound: bool = Field(default=True, description="keep the sound, copied as it is")
 
     name: ClassVar[str] = "clips"
 
@@ -96,22 +99,24 @@ class Clips(Product):
         left_out = [f"left out: {short} tracks shorter than min_frames {self.min_frames}"] if short else []
         return [*track_notes(selection, rows), *left_out]
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """clips.csv: a line per clip, times in seconds on the video's own clock."""
         named = [{**record, "file": record["files"][0]} for record in records]
-        yield Made("clips.csv", csv_of(named, _COLUMNS))
+        yield OutputFile("clips.csv", csv_of(named, _COLUMNS))
 
 
 class _Clip(Stretch):
     """A track on its way into an MP4."""
 
-    def __init__(self, faces: pl.DataFrame, table: FrameTable, video: OpenedVideo, product: Clips) -> None:
+    def __init__(
+        self, faces: pl.DataFrame, table: FrameTable, video: OpenedVideo, export_format: Clips
+    ) -> None:
         super().__init__(faces)
-        self._table, self._video, self._product = table, video, product
+        self._table, self._video, self._format = table, video, export_format
         self._writer: Mp4Writer | None = None
 
     def copied(self) -> bytes | None:
-        content = copy_span(self._video.path, self._table, self.first, self.last, self._product.sound)
+        content = copy_span(self._video.path, self._table, self.first, self.last, self._format.sound)
         if content is not None:
             self.frames = list(range(self.first, self.last + 1))
             self.pts_ns = self._table.pts_ns[self.first : self.last + 1].tolist()
@@ -123,8 +128,8 @@ class _Clip(Stretch):
                 height, width = frame.rgb.shape[:2]
                 fps = mean_fps(self._table, self.first, self.last)
                 end_ns = frame_end_ns(self._table, self.last)
-                sound = (self._video.path, frame.pts_ns, end_ns) if self._product.sound else None
-                self._writer = Mp4Writer((width, height), fps, self._product.crf, sound)
+                sound = (self._video.path, frame.pts_ns, end_ns) if self._format.sound else None
+                self._writer = Mp4Writer((width, height), fps, self._format.crf, sound)
             self._writer.add(frame.rgb, frame.pts_ns)
 
     def encoded(self) -> bytes:
@@ -136,4 +141,4 @@ class _Clip(Stretch):
         name = f"{self.faces['clip'][0]}-{track_number(record['track'], record['video_id'])}.mp4"
         start_s, end_s = self.pts_ns[0] / NS, frame_end_ns(self._table, self.frames[-1]) / NS
         record |= {"how": how, "start_s": round(start_s, 6), "end_s": round(end_s, 6)}
-        return [Made(name, content)], record
+        return [OutputFile(name, content)], record

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, computed_field
 
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, faces_of
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, faces_of
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
 from lpff_ray.exports.imaging.conditioning import draw_points
 from lpff_ray.exports.lists.prompts import COLUMNS as PROMPT_COLUMNS
@@ -24,14 +24,14 @@ from lpff_ray.geometry.transforms import apply, scale_of
 from lpff_ray.storage.folder import Folder
 
 
-class ControlNet(FrameProduct):
+class ControlNet(FaceFormat):
     """`--format controlnet`.
 
     size: of the pictures, pixels. captions: file or fsspec URI of a user's captions, see `prompts.captions_for`.
     """
 
-    size: int = Field(default=512, ge=64, le=2048)
-    captions: str = ""
+    size: int = Field(default=512, ge=64, le=2048, description="side of the pictures, pixels")
+    captions: str = Field(default="", description="file or fsspec URI of your own captions")
 
     name: ClassVar[str] = "controlnet"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", "landmarks", *PROMPT_COLUMNS)
@@ -63,18 +63,18 @@ class ControlNet(FrameProduct):
             crop_points(np.asarray(row["landmarks"], np.float64).reshape(68, 3), quad, self.size), self.size
         )
         pictures: list[File] = [
-            Picture(f"target/{name}", ffhq_crop(frame, quad, self.size)),
-            Picture(f"source/{name}", drawn),
+            OutputImage(f"target/{name}", ffhq_crop(frame, quad, self.size)),
+            OutputImage(f"source/{name}", drawn),
         ]
         return pictures, record
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """prompt.json: one object a line, in the order of the selection."""
         lines = []
         for record in records:
             source, target = (f"{part}/{record['name']}" for part in ("source", "target"))
             lines.append({"source": source, "target": target, "prompt": record["prompt"]})
-        yield Made("prompt.json", "".join(json.dumps(line) + "\n" for line in lines).encode())
+        yield OutputFile("prompt.json", "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def crop_points(points: NDArray, quad: NDArray, size: int) -> NDArray[np.float64]:

@@ -16,18 +16,15 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import Field
 
-from lpff_ray.exports.format import File, Made, Product, Record, faces_of, read_made
+from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, faces_of, read_made
+from lpff_ray.exports.lists.bins import selected_bin
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.measure.pose_bins import bin_of
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.curated import parquet
-
-SOFT_BINS = frozenset(
-    {"frontal", "confused"}
-    | {f"profile_{way}" for way in ("left", "right", "up", "down", "extreme", "horizontal", "vertical")}
-)
+from lpff_ray.tables.schema import parquet_bytes
 
 # EFHQ's names of its three estimators. Its sampling orders frames by `synergy`'s angles: the best of ours goes there.
 SLOTS = ("synergy", "poseanh", "mhp")
@@ -47,13 +44,13 @@ OUR_COLUMNS = ("face_id", "uri", "pts_ns", *ANGLES, *MEASURED, "split", "weight"
 """What stands behind them, as in the faces table and the selection. ANGLES: of all estimators together."""
 
 
-class EfhqTables(Product):
+class EfhqTables(ExportFormat):
     """`--format efhq`. Reads tables only, decodes nothing.
 
     by_bin: a table per clip and soft bin, in a folder per bin, as after EFHQ's review of its bins by hand.
     """
 
-    by_bin: bool = False
+    by_bin: bool = Field(default=False, description="a table per clip and bin, in a folder per bin")
 
     name: ClassVar[str] = "efhq"
     columns: ClassVar[tuple[str, ...]] = (
@@ -85,18 +82,20 @@ class EfhqTables(Product):
         files: list[File] = []
         for part in parts:
             place = f"{part['softbin'][0]}/{clip}" if self.by_bin else clip
-            files.append(Made(f"csv/{place}.csv", part.write_csv().encode()))
-            files.append(Made(f"parquet/{place}.parquet", parquet(part)))
+            files.append(OutputFile(f"csv/{place}.csv", part.write_csv().encode()))
+            files.append(OutputFile(f"parquet/{place}.parquet", parquet_bytes(part)))
         yield files, record
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The merged table, and what its columns hold."""
         if not records:
             return
         names = sorted(name for record in records for name in record["files"] if name.endswith(".parquet"))
         tables = [pl.read_parquet(io.BytesIO(read_made(made, name))) for name in names]
-        yield Made("merged.parquet", parquet(pl.concat(tables, how="diagonal")))
-        yield Made("columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n")
+        yield OutputFile("merged.parquet", parquet_bytes(pl.concat(tables, how="diagonal")))
+        yield OutputFile(
+            "columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n"
+        )
 
 
 def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
@@ -117,7 +116,7 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
         user_id="identity_id",
         video_id="clip",
         hardbin="pose_bin_strict",
-        softbin=soft_bin(),
+        softbin=selected_bin(),
         smallbin="pose_bin_fine",
         **{name: pl.col(name) for name in OUR_COLUMNS},
     )
@@ -125,17 +124,13 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
     names = [*SLOTS, *_estimators(rows)[len(SLOTS) :]]
     for place, name in enumerate(names):
         vote = rows["pose_votes"].list.get(place, null_on_oob=True)
-        for angle in ANGLES:
-            votes[f"{name}_{angle}"] = _rounded(vote.struct.field(angle).to_numpy())
-        bins = map(bin_of, votes[f"{name}_yaw"], votes[f"{name}_pitch"])
+        angles = {angle: vote.struct.field(angle).to_numpy() for angle in ANGLES}
+        votes |= {f"{name}_{angle}": _rounded(values) for angle, values in angles.items()}
+        # Of the votes as they were measured: rounded, 44.997 degrees would lie in another bin than `hardbin` says.
+        bins = [str(bin_of(*vote)) for vote in zip(angles["yaw"], angles["pitch"], strict=True)]
         votes[f"{name}_bin"] = pl.Series(bins, dtype=pl.String)
     table = table.with_columns(**votes)
     return table.select(*EFHQ_COLUMNS, pl.exclude(EFHQ_COLUMNS)).sort("frameid", "idx")
-
-
-def soft_bin() -> pl.Expr:
-    """A selected face's soft bin: the selection's, which a review may have changed, where that is one of EFHQ's."""
-    return pl.when(pl.col("bin").is_in(SOFT_BINS)).then("bin").otherwise("pose_bin")
 
 
 def _estimators(rows: pl.DataFrame) -> list[str]:

@@ -18,11 +18,20 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, faces_of, read_made
+from lpff_ray.exports.format import (
+    FaceFormat,
+    File,
+    OutputFile,
+    OutputImage,
+    Record,
+    Row,
+    faces_of,
+    read_made,
+)
 from lpff_ray.exports.formats.stylegan import ZIP_FILE, picture_name
 from lpff_ray.exports.imaging.alignment import ffhq_crop, mirrored_transform, quad_transform
 from lpff_ray.exports.imaging.head_view import COLUMNS, head_view
-from lpff_ray.exports.zipped import zip_chunks
+from lpff_ray.exports.packing import zip_chunks
 from lpff_ray.geometry.eg3d_camera import mirrored
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.dataset_json import DATASET_JSON, read_dataset_json
@@ -30,7 +39,7 @@ from lpff_ray.tables.dataset_json import DATASET_JSON, read_dataset_json
 _NUMBERED = re.compile(r"img(\d+)\.[^./]+")  # the last part of `picture_name`
 
 
-class Eg3d(FrameProduct):
+class Eg3d(FaceFormat):
     """`--format eg3d`.
 
     size: of the crops, pixels. mirror: also each picture's mirror image, with the number after it.
@@ -40,11 +49,18 @@ class Eg3d(FrameProduct):
     FFHQ's. zip: `dataset.zip`, no folder.
     """
 
-    size: Literal[256, 512] = 512
-    mirror: bool = True
-    start: int = Field(default=0, ge=0)
-    base: str = ""
-    zip: bool = False
+    size: Literal[256, 512] = Field(default=512, description="side of the crops, pixels")
+    mirror: bool = Field(
+        default=True, description="also the mirror image of each picture, with the number after it"
+    )
+    start: int = Field(
+        default=0, ge=0, description="number of the first picture; with a base, the one after its highest"
+    )
+    base: str = Field(
+        default="",
+        description="a data set (folder, zip or dataset.json) whose labels stand before the new ones",
+    )
+    zip: bool = Field(default=False, description="one dataset.zip, or a folder")
 
     name: ClassVar[str] = "eg3d"
     columns: ClassVar[Sequence[str]] = COLUMNS
@@ -79,9 +95,9 @@ class Eg3d(FrameProduct):
         view = head_view(row)
         crop = ffhq_crop(frame, view.eg3d, self.size)
         number = eg3d_number(row["index"], self.start, self.mirror)
-        files: list[File] = [Picture(picture_name(number, "png"), crop)]
+        files: list[File] = [OutputImage(picture_name(number, "png"), crop)]
         if self.mirror:
-            files.append(Picture(picture_name(number + 1, "png"), np.ascontiguousarray(crop[:, ::-1])))
+            files.append(OutputImage(picture_name(number + 1, "png"), np.ascontiguousarray(crop[:, ::-1])))
         transform = quad_transform(view.eg3d, self.size)
         record: Record = {"label": view.label.tolist()}
         if self.mirror:
@@ -97,14 +113,14 @@ class Eg3d(FrameProduct):
         told = f"numbered from {self.start}; {DATASET_JSON} is that of {self.base} and of these together"
         return [f"{told}: lay the pictures beside the base's to train with both"]
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """`dataset.json`; or the zip with all."""
         if not self.zip:
-            yield Made(DATASET_JSON, self._index(records))
+            yield OutputFile(DATASET_JSON, self._index(records))
             return
         pictures = ((name, read_made(made, name)) for record in records for name in record["files"])
         index = b"".join(self._index(records))
-        yield Made(ZIP_FILE, zip_chunks(chain(pictures, [(DATASET_JSON, index)])))
+        yield OutputFile(ZIP_FILE, zip_chunks(chain(pictures, [(DATASET_JSON, index)])))
 
     def _index(self, records: list[Record]) -> Iterator[bytes]:
         """`dataset.json` label by label: half a million of them as Python's numbers take a gigabyte."""

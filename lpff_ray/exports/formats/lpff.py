@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row
 from lpff_ray.exports.formats.eg3d import eg3d_number
 from lpff_ray.exports.formats.stylegan import picture_name
 from lpff_ray.exports.imaging.alignment import ffhq_crop, quad_transform
@@ -34,16 +34,22 @@ REALIGN_SCALE = 1.8  # of FFHQ's crop (`my_realign.py`)
 AFTER_FFHQ_EG3D, AFTER_FFHQ_STYLEGAN = 139_914, 70_000
 
 
-class Lpff(FrameProduct):
+class Lpff(FaceFormat):
     """`--format lpff`.
 
     realign: side of the pictures in realign2400/, pixels; 0 leaves them out. eg3d_start, stylegan_start: number of the
     first picture in the lists.
     """
 
-    realign: int = Field(2400, ge=0, le=4096)
-    eg3d_start: int = Field(AFTER_FFHQ_EG3D, ge=0)
-    stylegan_start: int = Field(AFTER_FFHQ_STYLEGAN, ge=0)
+    realign: int = Field(
+        2400, ge=0, le=4096, description="side of the pictures in realign2400/, pixels; 0 leaves them out"
+    )
+    eg3d_start: int = Field(
+        AFTER_FFHQ_EG3D, ge=0, description="number of the first picture in EG3D's list; FFHQ's end before it"
+    )
+    stylegan_start: int = Field(
+        AFTER_FFHQ_STYLEGAN, ge=0, description="number of the first picture in StyleGAN's list"
+    )
 
     name: ClassVar[str] = "lpff"
     columns: ClassVar[Sequence[str]] = (*COLUMNS, "face_index")
@@ -57,7 +63,7 @@ class Lpff(FrameProduct):
             quads["realign2400"] = (realigned, self.realign)
         image = image_id(row)
         files: list[File] = [
-            Picture(f"{folder}/{image}.png", ffhq_crop(frame, quad, size))
+            OutputImage(f"{folder}/{image}.png", ffhq_crop(frame, quad, size))
             for folder, (quad, size) in quads.items()
         ]
         points = np.asarray(row["landmarks"], np.float64).reshape(68, 3)[:, :2]
@@ -75,7 +81,7 @@ class Lpff(FrameProduct):
             record["realign_lm"] = (placed - 0.5).round(2).tolist()
         return files, record
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The JSON files and the lists."""
         yield _json("camera_parameters.json", {r["image_id"]: r["label"] for r in records})
         yield _json("raw_lm.json", {r["image_id"]: r["raw_lm"] for r in records})
@@ -117,5 +123,5 @@ def _info(record: Record, eg3d: dict[int, int], stylegan: dict[int, int]) -> dic
     }
 
 
-def _json(name: str, content: Any) -> Made:
-    return Made(name, json.dumps(content, indent=1).encode())
+def _json(name: str, content: Any) -> OutputFile:
+    return OutputFile(name, json.dumps(content, indent=1).encode())

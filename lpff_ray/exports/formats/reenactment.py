@@ -21,12 +21,14 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from lpff_ray.decode import Frame, read_frame_table
+from lpff_ray.decode import Frame
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import File, Made, Product, Record
+from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record
 from lpff_ray.exports.imaging.encoding import encode
 from lpff_ray.exports.imaging.mp4 import Mp4Writer, mean_fps
 from lpff_ray.exports.imaging.squares import face_boxes, longer_side, square_crop, steady_square, union_of
+from lpff_ray.exports.lists.bins import PROFILE_BINS
 from lpff_ray.exports.lists.tracks import (
     Stretch,
     by_track,
@@ -40,9 +42,9 @@ from lpff_ray.exports.names import plain_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.geometry.transforms import overlap
 from lpff_ray.storage.folder import Folder
+from lpff_ray.types import PoseBin
 
 SPLITS = ("train", "test")
-FRONTAL, EXTREME = "frontal", "profile"  # how the names of such pose bins begin
 MP4_CRF = 12  # hardly visible, even when a trainer scales the pictures up
 
 _COLUMNS = {
@@ -69,7 +71,7 @@ _COLUMNS = {
 }
 
 
-class Reenactment(Product):
+class Reenactment(ExportFormat):
     """`--format reenactment`. Defaults are crop_vox.py's, but for min_size: 256 there, few clips on the web have that.
 
     Boxes are of whole faces, forehead to chin, as those of crop_vox.py's detector are (`squares.face_boxes`).
@@ -82,13 +84,22 @@ class Reenactment(Product):
     min_size: least longer side of that union, pixels.
     """
 
-    size: int = Field(default=256, ge=16, le=2048)
-    image: Literal["png", "mp4"] = "png"
-    min_frames: int = Field(default=64, ge=2)
-    max_frames: int = Field(default=1024, ge=2)
-    min_overlap: float = Field(default=0.25, ge=0, lt=1)
-    increase: float = Field(default=0.1, ge=0, le=2)
-    min_size: int = Field(default=128, ge=1)
+    size: int = Field(default=256, ge=16, le=2048, description="side of the pictures, pixels")
+    image: Literal["png", "mp4"] = Field(default="png", description="pictures, or a video per clip")
+    min_frames: int = Field(
+        default=64, ge=2, description="fewest frames of a clip; shorter ones are left out"
+    )
+    max_frames: int = Field(default=1024, ge=2, description="most frames of a clip; longer ones are split")
+    min_overlap: float = Field(
+        default=0.25, ge=0, lt=1, description="IoU with the clip's first box below which a new clip begins"
+    )
+    increase: float = Field(
+        default=0.1,
+        ge=0,
+        le=2,
+        description="margin around the boxes on each side, in units of their longer side",
+    )
+    min_size: int = Field(default=128, ge=1, description="least longer side of a clip's boxes, pixels")
 
     name: ClassVar[str] = "reenactment"
 
@@ -164,29 +175,29 @@ class Reenactment(Product):
                 start = row
         yield track[start:]
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The lists of both splits, and metadata.csv."""
         for split in SPLITS:
             clips = [record for record in records if record["file"].startswith(f"{split}/")]
             clips.sort(key=itemgetter("file"))
             names = (record["file"].partition("/")[2] for record in clips)
-            yield Made(f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
+            yield OutputFile(f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
             if self.image == "png":
                 lines = (
                     f"{file.partition('/')[2]} {category}\n"
                     for record in clips
                     for file, category in zip(record["files"], record["categories"], strict=True)
                 )
-                yield Made(f"{split}_frames.txt", "".join(lines).encode())
-        yield Made("metadata.csv", csv_of(records, _COLUMNS))
+                yield OutputFile(f"{split}_frames.txt", "".join(lines).encode())
+        yield OutputFile("metadata.csv", csv_of(records, _COLUMNS))
 
 
 class _Clip(Stretch):
     """A clip on its way into pictures or an MP4."""
 
-    def __init__(self, faces: pl.DataFrame, product: Reenactment, video: OpenedVideo) -> None:
+    def __init__(self, faces: pl.DataFrame, export_format: Reenactment, video: OpenedVideo) -> None:
         super().__init__(faces)
-        self._product, self._video = product, video
+        self._format, self._video = export_format, video
         self._union = union_of(faces)
         self._square = (0, 0, 1)
         self._shape = (0, 0)
@@ -197,17 +208,17 @@ class _Clip(Stretch):
     def take(self, frame: Frame) -> None:
         if not self.frames:
             self._shape = frame.rgb.shape[0], frame.rgb.shape[1]
-            self._square = steady_square(self._union, self._product.increase, *self._shape)
+            self._square = steady_square(self._union, self._format.increase, *self._shape)
             table = read_frame_table(self._video.path)
             self._fps = mean_fps(table, self.first, self.last)
         with self._video.timed("crop"):
-            picture = square_crop(frame.rgb, self._square, self._product.size)
+            picture = square_crop(frame.rgb, self._square, self._format.size)
         with self._video.timed("encode"):
-            if self._product.image == "png":
+            if self._format.image == "png":
                 self._pictures.append(encode(picture, "frame.png"))
                 return
             if self._writer is None:
-                size = self._product.size
+                size = self._format.size
                 self._writer = Mp4Writer((size, size), self._fps, MP4_CRF)
             self._writer.add(picture, frame.pts_ns)
 
@@ -219,11 +230,13 @@ class _Clip(Stretch):
             f"{record['split'] or 'train'}/{identity}#{video}#{self.frames[0]:06d}#{self.frames[-1]:06d}.mp4"
         )
         if self._writer is not None:
-            files: list[File] = [Made(file, self._writer.close())]
+            files: list[File] = [OutputFile(file, self._writer.close())]
         else:
-            files = [Made(f"{file}/{place:07d}.png", content) for place, content in enumerate(self._pictures)]
+            files = [
+                OutputFile(f"{file}/{place:07d}.png", content) for place, content in enumerate(self._pictures)
+            ]
         left, top, side = self._square
-        scale = self._product.size / side
+        scale = self._format.size / side
         record |= {
             "file": file,
             "identity": record["identity"] or identity,
@@ -243,8 +256,8 @@ def head_turns(faces: pl.DataFrame) -> Record:
     tag: "extreme" if more of the looked-at frames are in one of EFHQ's profile bins than in its frontal one, else
     "frontal"; with the share of both (a frame on which the estimators disagree is neither).
     """
-    frontal = sum(name == FRONTAL for name in faces["pose_bin"]) / len(faces)
-    extreme = sum((name or "").startswith(EXTREME) for name in faces["pose_bin"]) / len(faces)
+    frontal = sum(name == PoseBin.FRONTAL for name in faces["pose_bin"]) / len(faces)
+    extreme = sum(name in PROFILE_BINS for name in faces["pose_bin"]) / len(faces)
     record = {
         "tag": "extreme" if extreme > frontal else "frontal",
         "frontal_share": round(frontal, 3),
@@ -267,5 +280,5 @@ def categories(faces: pl.DataFrame, frames: list[int]) -> list[str]:
     """
     looked_at = faces["frame_index"].to_numpy()
     nearest = np.abs(np.subtract.outer(frames, looked_at)).argmin(1)
-    words = ["frontal" if name == FRONTAL else "extreme" for name in faces["pose_bin"]]
+    words = ["frontal" if name == PoseBin.FRONTAL else "extreme" for name in faces["pose_bin"]]
     return [words[place] for place in nearest]

@@ -13,24 +13,25 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, read_made
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, read_made
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
-from lpff_ray.exports.zipped import zip_chunks
+from lpff_ray.exports.packing import zip_chunks
 from lpff_ray.storage.folder import Folder
 
 ZIP_FILE = "dataset.zip"
 
 
-class StyleGan(FrameProduct):
+class StyleGan(FaceFormat):
     """`--format stylegan`.
 
     size: of the crops, pixels. image: "png" | "jpg". zip: `dataset.zip` instead of a folder.
     """
 
-    size: Literal[512, 1024] = 1024
-    image: Literal["png", "jpg"] = "png"
-    zip: bool = False
+    size: Literal[512, 1024] = Field(default=1024, description="side of the crops, pixels")
+    image: Literal["png", "jpg"] = Field(default="png", description="how the crops are stored")
+    zip: bool = Field(default=False, description="one dataset.zip, or a folder")
 
     name: ClassVar[str] = "stylegan"
     columns: ClassVar[Sequence[str]] = ("keypoints",)
@@ -42,17 +43,17 @@ class StyleGan(FrameProduct):
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
         quad = face_quad(row["keypoints"])
-        picture = Picture(picture_name(row["index"], self.image), ffhq_crop(frame, quad, self.size))
+        picture = OutputImage(picture_name(row["index"], self.image), ffhq_crop(frame, quad, self.size))
         return [picture], {"transform": quad_transform(quad, self.size).tolist()}
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """`dataset.json`, which has no labels; or the zip with all."""
         index = json.dumps({"labels": None}).encode()
         if not self.zip:
-            yield Made("dataset.json", index)
+            yield OutputFile("dataset.json", index)
             return
         pictures = ((name, read_made(made, name)) for record in records for name in record["files"])
-        yield Made(ZIP_FILE, zip_chunks(chain(pictures, [("dataset.json", index)])))
+        yield OutputFile(ZIP_FILE, zip_chunks(chain(pictures, [("dataset.json", index)])))
 
 
 def picture_name(index: int, ending: str) -> str:

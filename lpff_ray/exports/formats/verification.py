@@ -20,29 +20,32 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, faces_of
-from lpff_ray.exports.formats.efhq import soft_bin
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, faces_of
+from lpff_ray.exports.lists.bins import PROFILE_BINS, selected_bin
 from lpff_ray.exports.lists.pairs import LISTS, pair_list
 from lpff_ray.exports.names import plain_names
 from lpff_ray.geometry.transforms import similarity_from_points
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.curated import parquet
+from lpff_ray.tables.schema import parquet_bytes
+from lpff_ray.types import PoseBin
 
 IMAGES = "images"
 EMBEDDINGS = "embeddings.parquet"
 SIDE = 112
 
 
-class Verification(FrameProduct):
+class Verification(FaceFormat):
     """`--format verification`. Of a selection with a test split, its test identities alone.
 
     pairs: per list, at most, both kinds together; EFHQ's have 20,000. seed: of the draw. gap_s: least seconds between
     two frames of one video in which a person is compared with themselves.
     """
 
-    pairs: int = Field(default=20_000, ge=2)
-    seed: int = Field(default=0, ge=0)
-    gap_s: float = Field(default=1.0, ge=0)
+    pairs: int = Field(default=20_000, ge=2, description="most pairs in a list, both kinds together")
+    seed: int = Field(default=0, ge=0, description="seed of the draw")
+    gap_s: float = Field(
+        default=1.0, ge=0, description="least seconds between two frames of one video that make a pair"
+    )
 
     name: ClassVar[str] = "verification"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", "track_id", "face_index", "pose_bin", "embedding")
@@ -58,12 +61,12 @@ class Verification(FrameProduct):
             )
         if (selection["split"] == "test").any():
             selection = selection.filter(pl.col("split") == "test")
-        faces = faces_of(run, selection, self.columns).with_columns(soft_bin=soft_bin())
+        faces = faces_of(run, selection, self.columns).with_columns(soft_bin=selected_bin())
         folders = plain_names({identity: identity for identity in faces["identity_id"].unique().sort()})
         return faces.with_columns(
-            view=pl.when(pl.col("soft_bin") == "frontal")
+            view=pl.when(pl.col("soft_bin") == PoseBin.FRONTAL.value)
             .then(pl.lit("frontal"))
-            .when(pl.col("soft_bin").str.starts_with("profile"))
+            .when(pl.col("soft_bin").is_in(PROFILE_BINS))
             .then(pl.lit("profile")),
             path=pl.format(
                 "{}/{}/{}_{}_{}.png",
@@ -78,15 +81,15 @@ class Verification(FrameProduct):
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
         # Not above: it needs torch, which takes seconds.
-        from lpff_ray.measure.embedding import ARCFACE_POINTS, arcface_chip
+        from lpff_ray.measure.chips import ARCFACE_POINTS, arcface_chip
 
         five = row["keypoints"]
         record: dict[str, Any] = {name: row[name] for name in ("path", "identity_id", "view", "track_id")}
         record["transform"] = similarity_from_points(five, ARCFACE_POINTS).tolist()
         record["embedding"] = base64.b64encode(np.asarray(row["embedding"], "<f4").tobytes()).decode()
-        return [Picture(f"{IMAGES}/{row['path']}", arcface_chip(frame, five))], record
+        return [OutputImage(f"{IMAGES}/{row['path']}", arcface_chip(frame, five))], record
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The lists, of crops that were made; their counts; and the embeddings."""
         if not records:
             return
@@ -96,7 +99,7 @@ class Verification(FrameProduct):
         for name, views in LISTS.items():
             lines = pair_list(faces, views, self.pairs, self.gap_s, self.seed)
             text = "".join(f"{one}\t{other}\t{int(same)}\n" for one, other, same in lines)
-            yield Made(f"{name}.txt", text.encode())
+            yield OutputFile(f"{name}.txt", text.encode())
             used = faces.filter(pl.col("path").is_in({path for line in lines for path in line[:2]}))
             summary["lists"][name] = {
                 "pairs": len(lines),
@@ -114,8 +117,8 @@ class Verification(FrameProduct):
                 "embedding": pl.Series(embeddings, dtype=pl.Array(pl.Float32(), embeddings.shape[1])),
             }
         )
-        yield Made(EMBEDDINGS, parquet(table.sort("path")))
-        yield Made("pairs.json", json.dumps(summary, indent=2).encode() + b"\n")
+        yield OutputFile(EMBEDDINGS, parquet_bytes(table.sort("path")))
+        yield OutputFile("pairs.json", json.dumps(summary, indent=2).encode() + b"\n")
 
     def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
         """Whose faces were left out, and which lists have fewer pairs than asked for."""

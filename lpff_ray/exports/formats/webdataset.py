@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Literal
 
@@ -19,8 +18,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import File, FrameProduct, Made, Picture, Record, Row, faces_of, read_made
+from lpff_ray.exports.format import (
+    FaceFormat,
+    File,
+    OutputFile,
+    OutputImage,
+    Record,
+    Row,
+    faces_of,
+    read_made,
+)
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
+from lpff_ray.exports.packing import tar_chunks
 from lpff_ray.geometry.transforms import apply
 from lpff_ray.storage.folder import Folder
 
@@ -39,7 +48,7 @@ _MEASURED = (
 _TOLD = ("clip_id", *_MEASURED, "identity_id", "bin", "weight", "copies")
 
 
-class WebDataset(FrameProduct):
+class WebDataset(FaceFormat):
     """`--format webdataset`.
 
     size: of the crops (FFHQ's), pixels. image: how they are stored. shard_size: faces per shard, at most.
@@ -47,11 +56,13 @@ class WebDataset(FrameProduct):
     shuffle: order faces by a hash of their face_id and not by rank; readers shuffle only within a few shards.
     """
 
-    size: int = Field(default=512, ge=16, le=4096)
-    image: Literal["jpg", "png"] = "jpg"
-    shard_size: int = Field(default=1000, ge=1)
-    label: Literal["none", "identity", "bin"] = "none"
-    shuffle: bool = True
+    size: int = Field(default=512, ge=16, le=4096, description="side of the crops, pixels")
+    image: Literal["jpg", "png"] = Field(default="jpg", description="how the crops are stored")
+    shard_size: int = Field(default=1000, ge=1, description="most faces in a shard")
+    label: Literal["none", "identity", "bin"] = Field(
+        default="none", description="what the class in .cls stands for"
+    )
+    shuffle: bool = Field(default=True, description="order faces by a hash of their face_id, or by rank")
 
     name: ClassVar[str] = "webdataset"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", *_MEASURED)
@@ -76,9 +87,9 @@ class WebDataset(FrameProduct):
         told: dict[str, Any] = {name: row[name] for name in _TOLD}
         told["keypoints"] = np.round(apply(transform, row["keypoints"]), 2).tolist()
         record = {"transform": transform.tolist(), "split": row["split"], "label": row["label"], "told": told}
-        return [Picture(f"{row['index']:08d}.{self.image}", ffhq_crop(frame, quad, self.size))], record
+        return [OutputImage(f"{row['index']:08d}.{self.image}", ffhq_crop(frame, quad, self.size))], record
 
-    def finish(self, made: Folder, records: list[Record]) -> Iterable[Made]:
+    def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The shards, split by split, and shards.json."""
         classes = sorted({record["label"] for record in records if record["label"] is not None})
         numbers = {name: number for number, name in enumerate(classes)}
@@ -91,26 +102,9 @@ class WebDataset(FrameProduct):
                 shard = chosen[start : start + self.shard_size]
                 name = f"{split}-{number:06d}.tar" if split else f"{number:06d}.tar"
                 shards[name] = len(shard)
-                yield Made(name, tar_bytes(_members(made, shard, numbers)))
+                yield OutputFile(name, tar_chunks(_members(made, shard, numbers)))
         summary = {"samples": len(records), "shards": shards, "classes": classes}
-        yield Made("shards.json", json.dumps(summary, indent=2).encode() + b"\n")
-
-
-def tar_bytes(members: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-    """A tar archive in chunks, the same bytes for the same members (name, content): no times, owners or modes of files.
-
-    POSIX ustar, as webdataset's own writer makes.
-    """
-    length = 0
-    for name, content in members:
-        header = tarfile.TarInfo(name)
-        header.size, header.mode = len(content), 0o444
-        chunk = header.tobuf(tarfile.USTAR_FORMAT) + content
-        chunk += bytes(-len(chunk) % tarfile.BLOCKSIZE)
-        length += len(chunk)
-        yield chunk
-    end = 2 * tarfile.BLOCKSIZE  # two empty blocks end it, and whole records fill it up
-    yield bytes(end + -(length + end) % tarfile.RECORDSIZE)
+        yield OutputFile("shards.json", json.dumps(summary, indent=2).encode() + b"\n")
 
 
 def _members(made: Folder, records: list[Record], numbers: dict[str, int]) -> Iterator[tuple[str, bytes]]:

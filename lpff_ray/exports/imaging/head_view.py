@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from lpff_ray.exports.imaging.alignment import face_quad
 from lpff_ray.geometry.eg3d_camera import CROP_DECIMETRES, DECIMETRES_PER_CM, FACE_CENTRE_HEAD, camera_label
+from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.measure.landmarks import SCHEME_68
-from lpff_ray.measure.pose import head_model
 
 COLUMNS = ("keypoints", "landmarks", "yaw", "pitch", "roll")
 """What is read of a row of the faces table."""

@@ -12,7 +12,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from lpff_ray.decode.frames import NS, FrameTable, codec_name, open_video, video_stream
+from lpff_ray.decode.container import codec_name, open_video, video_stream
+from lpff_ray.decode.frame_source import NS, FrameTable
 
 TICKS = 90_000  # a second: whole numbers for 24, 25, 30, 50, 60 fps and their NTSC kin
 BT709, LIMITED = 1, 1  # ITU-T H.273's matrix, primaries and transfer; FFmpeg's range

@@ -12,7 +12,9 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.uri import absolute, explain, opened
+from lpff_ray.storage.failures import explain
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute
 
 COLUMNS = ("yaw", "pitch", "roll", "sharpness", "brightness")
 """What `describe` reads of the faces table."""

@@ -17,7 +17,7 @@ from lpff_ray.tables import curated, read
 
 
 def track_faces(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """Every measured face, selected or not, of the tracks that selected faces belong to; as Product.rows must be.
+    """Every measured face, selected or not, of the tracks that selected faces belong to; as ExportFormat.rows must be.
 
     Tracks are those of `dedupe`, joined across segment borders, in the order of their best rank; within a track, faces
     are in order of time, and `index` counts on. Besides `columns`: `track` (its id), `clip` (a name for its video that
@@ -49,7 +49,7 @@ def track_faces(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl
 
 
 def track_notes(selection: pl.DataFrame, rows: pl.DataFrame) -> list[str]:
-    """Why there are more faces than were selected, for Product.notes; rows: of `track_faces`."""
+    """Why there are more faces than were selected, for ExportFormat.notes; rows: of `track_faces`."""
     selected, tracks = int(rows["selected"].sum()), rows["track"].n_unique()
     notes = [f"{len(rows)} faces: all that were measured of the {tracks} tracks of {selected} selected ones"]
     if selected < len(selection):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.transforms import apply, crop_transform, invert, overlap, sample, scale_of
+from lpff_ray.measure.detections import Detections
+from lpff_ray.models.cards import load_cards
 from lpff_ray.models.networks.dlib_mmod import CROP
 from lpff_ray.models.runtimes import FaceVerifier, TfliteModel
 
@@ -56,26 +57,6 @@ MOST_PIXELS = 3 << 20
 
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
 """BlazeFace's keypoints; right and left are the subject's."""
-
-
-@dataclass(frozen=True)
-class Detections:
-    """Faces of one frame, left to right.
-
-    boxes: float32 [n, 4], x0, y0, x1, y1 in frame pixels
-    scores: float32 [n], 0..1
-    keypoints: float32 [n, 6, 2], frame pixels, in BlazeFace's order
-    rejected: how many faces were found but did not pass the gates
-    """
-
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    keypoints: NDArray[np.float32]
-    rejected: int = 0
-
-    def of(self, which: NDArray[np.int64]) -> Detections:
-        """Some of the faces."""
-        return Detections(self.boxes[which], self.scores[which], self.keypoints[which])
 
 
 class FaceDetector:
@@ -191,6 +172,14 @@ class FaceDetector:
             keypoints=ordered[:, 4:16].reshape(-1, 6, 2),
             rejected=int((~kept).sum()),
         )
+
+
+def load_blazeface(device: str, min_face_px: float, min_score: float) -> FaceDetector:
+    """The default detector. Raises UserError if a model's file is missing, or the device absent."""
+    cards = load_cards()
+    return FaceDetector(
+        cards["blazeface-short"].path(), cards["dlib-mmod"].path(), device, min_face_px, min_score
+    )
 
 
 def pyramid_scales(height: int, width: int, min_face_px: float) -> list[float]:

@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lpff_ray.geometry.head_model import head_model
 from lpff_ray.measure.detection.blazeface import FaceDetector, merge
-from lpff_ray.measure.pose import fit_keypoints, head_model
+from lpff_ray.measure.pose import fit_keypoints
+from lpff_ray.models.cards import load_cards
 from lpff_ray.models.optional.yunet import SIDE, YuNet
+from lpff_ray.models.store import plugin, plugin_files
 
 SMALLEST_INPUT_FACE = 12.0  # input pixels; YuNet was trained on faces from 10 pixels up
 TILE_OVERLAP = 0.25  # of a tile's side, so that a face of up to 160 input pixels is whole in one of them
@@ -54,6 +57,19 @@ class YuNetDetector(FaceDetector):
             rows[:, :14] = rows[:, :14] / scale + np.tile([x, y], 7)
             found.append(rows)
         return as_blazeface(np.concatenate(found))
+
+
+def load_yunet(device: str, min_face_px: float, min_score: float) -> YuNetDetector:
+    """YuNet of the model store. Raises UserError if a model's file is missing, wrong or unusable."""
+    cards = load_cards()
+    return YuNetDetector(
+        plugin_files(plugin("yunet"))[0],
+        cards["blazeface-short"].path(),
+        cards["dlib-mmod"].path(),
+        device,
+        min_face_px,
+        min_score,
+    )
 
 
 def views(height: int, width: int, min_face_px: float) -> list[tuple[float, float, float]]:

@@ -101,15 +101,31 @@ def test_faces_without_landmarks_are_compared_by_the_rest(tmp_path: Path) -> Non
     assert kept(out) == 1
 
 
-def test_an_older_table_without_the_column_is_one_clear_line(tmp_path: Path) -> None:
-    out = run_of(tmp_path, [landmarks()])
+def without(out: str, column: str) -> None:
+    """Take a column out of a run's only part, as if an older version had mined it."""
     (part,) = Path(out, "parts").glob("*.parquet")
     footer = {
         name: text for name, text in pl.read_parquet_metadata(part).items() if not name.startswith("ARROW")
     }
-    pl.read_parquet(part).drop("landmarks").write_parquet(part, metadata=footer)
-    with pytest.raises(lpff_ray.UserError, match=rf"^{out}: not the faces of this version.*landmarks\).*$"):
+    pl.read_parquet(part).drop(column).write_parquet(part, metadata=footer)
+
+
+def test_an_older_table_without_landmarks_is_compared_by_the_rest(tmp_path: Path) -> None:
+    out = run_of(tmp_path, [landmarks(), landmarks("mouth open")])
+    without(out, "landmarks")
+    lpff_ray.dedupe(out)
+    assert kept(out) == 1
+
+
+@pytest.mark.parametrize("column", ["embedding", "phash", "track_id"])
+def test_an_older_table_without_what_is_needed_is_one_clear_line(tmp_path: Path, column: str) -> None:
+    out = run_of(tmp_path, [landmarks(), landmarks()])
+    without(out, column)
+    with pytest.raises(
+        lpff_ray.UserError, match=rf"^{out}: not the faces of this version.*without {column}\).*$"
+    ):
         lpff_ray.dedupe(out)
+    assert not Path(out, "tables", "dedupe.parquet").exists()
 
 
 def test_duplicates_of_a_real_clip_make_the_same_face(shared_data: Path, tmp_path: Path) -> None:

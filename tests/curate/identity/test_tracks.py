@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 from synthetic import joined, later, person, video
 
-from lpff_ray.curate.distances import embedding_distances
 from lpff_ray.curate.faces import face_arrays
 from lpff_ray.curate.identity.tracks import Tracks, whole_tracks
+from lpff_ray.measure.embeddings import DLIB
 
 
 def tracks(table: pl.DataFrame) -> Tracks:
-    return whole_tracks(face_arrays(table), embedding_distances("dlib-resnet").stitch)
+    return whole_tracks(face_arrays(table), DLIB.distances.stitch)
 
 
 def test_seen_together_is_seen_in_one_frame() -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from scipy.stats import mannwhitneyu, norm
 
 from lpff_ray.exports.evaluation.roc import roc
-from lpff_ray.exports.evaluation.roc_plot import COLOURS, LEFT, SIDE, TOP, roc_png
 
 
 def test_a_curve_by_hand() -> None:
@@ -81,14 +77,3 @@ def test_a_rate_that_the_negatives_can_not_show_is_not_given() -> None:
 def test_scores_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         roc(np.array([0.1, np.nan]), [True, False])
-
-
-def test_the_plot_shows_each_curve_from_its_first_measurable_rate() -> None:
-    long, short = (roc(np.linspace(0, 1, n + 10), np.arange(n + 10) >= n) for n in (1000, 10))
-    with Image.open(io.BytesIO(roc_png({"long": long, "short": short}, "title"))) as png:
-        pixels = np.asarray(png.convert("RGB")).astype(int)
-    assert pixels.shape == (640, 640, 3)
-    middle = pixels[TOP + 100]  # both rise there, straight up, where one false accept is
-    for colour, decades in zip(COLOURS, (0, 2), strict=False):
-        columns = np.flatnonzero(np.abs(middle - colour).sum(1) < 60)
-        assert abs(columns.mean() - (LEFT + SIDE * decades / 3)) < 2

@@ -14,12 +14,13 @@ from numbered import tree
 from PIL import Image
 from tracked import SELECTION, Track, make_run
 
-from lpff_ray.decode import open_source, read_frame_table
+from lpff_ray.decode import open_source
+from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.errors import UserError
 from lpff_ray.exports.formats.clips import Clips
 from lpff_ray.exports.imaging.mp4 import can_copy
 from lpff_ray.exports.job import export
-from lpff_ray.exports.registry import make_product
+from lpff_ray.exports.registry import make_format
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -43,10 +44,10 @@ CLIPS: dict[str, tuple[dict[str, object], list[str]]] = {
 }
 
 
-def cut(tracks: list[Track], folder: Path, product: Clips | None = None) -> list[dict[str, object]]:
+def cut(tracks: list[Track], folder: Path, export_format: Clips | None = None) -> list[dict[str, object]]:
     """Export; the provenance of each clip, in the order of `clips.csv`, with that line's columns."""
     run = make_run(folder / "run", tracks)
-    summary = export(str(run), SELECTION, product or Clips(), str(folder / "made"), workers=1)
+    summary = export(str(run), SELECTION, export_format or Clips(), str(folder / "made"), workers=1)
     assert not summary.failures
     told = pl.read_csv(folder / "made" / "clips.csv").to_dicts()
     lines = [json.loads(line) for line in (folder / "made" / "PROVENANCE.jsonl").read_text().splitlines()]
@@ -181,7 +182,7 @@ def test_photos_are_no_clips_and_damage_leaves_a_gap(tmp_path: Path) -> None:
 
 
 def test_it_is_a_format_and_needs_the_tracks(tmp_path: Path) -> None:
-    assert make_product("clips", {"size": None}, ["crf=20"]) == Clips(crf=20)
+    assert make_format("clips", {"size": None}, ["crf=20"]) == Clips(crf=20)
     run = make_run(tmp_path / "run", [Track(write_clip(tmp_path / "a.mp4", 3), [0, 2])])
     (run / "tables" / "dedupe.parquet").unlink()
     with pytest.raises(UserError, match="lpff-ray dedupe"):

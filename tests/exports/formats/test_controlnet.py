@@ -16,8 +16,8 @@ from selecting import export_command, with_selection
 import lpff_ray
 from lpff_ray.exports.imaging.conditioning import REGIONS, draw_points
 from lpff_ray.exports.lists.prompts import describe
+from lpff_ray.geometry.head_model import head_model
 from lpff_ray.measure.landmarks import SCHEME_68
-from lpff_ray.measure.pose import head_model
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from command import call
 from selecting import SELECTION, export_command, with_selection
 
 import lpff_ray
-from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables
-from lpff_ray.exports.registry import FORMATS, make_product
+from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables, efhq_table
+from lpff_ray.exports.registry import FORMATS, make_format
 from lpff_ray.measure.pose_bins import bin_of, hard_bin, soft_bin
 from lpff_ray.tables.curated import selection
 
@@ -60,13 +60,34 @@ def test_the_clips_csv_is_read_as_efhqs(tables: Path, run: Path) -> None:
         )
 
 
-def test_bins_follow_from_the_angles_beside_them(tables: Path) -> None:
+def test_bins_follow_from_the_measured_votes(tables: Path, run: Path) -> None:
     merged = pl.read_parquet(tables / "merged.parquet")
+    measured = lpff_ray.scan(str(run)).select("face_id", "pose_votes").collect()
+    votes_of = dict(measured.iter_rows())
     for row in merged.iter_rows(named=True):
-        votes = [bin_of(row[f"{slot}_yaw"], row[f"{slot}_pitch"]) for slot in ("synergy", "poseanh", "mhp")]
+        votes = [bin_of(vote["yaw"], vote["pitch"]) for vote in votes_of[row["face_id"]]]
         assert votes == [row[f"{slot}_bin"] for slot in ("synergy", "poseanh", "mhp")]
         assert row["hardbin"] == hard_bin(votes)
         assert row["softbin"] == ("profile_up" if row["frameid"] == 0 else soft_bin(votes))
+
+
+@pytest.mark.parametrize(
+    ("yaw", "written", "wanted"),
+    [(44.997, 45.0, "frontal"), (45.003, 45.0, "profile_left"), (-44.997, -45.0, "frontal")],
+)
+def test_an_angle_that_rounding_moves_to_the_limit_stays_in_its_bin(
+    run: Path, yaw: float, written: float, wanted: str
+) -> None:
+    rows = EfhqTables().rows(str(run), selection(str(run), SELECTION))
+    vote = pl.element().struct.with_fields(
+        yaw=pl.lit(yaw, pl.Float32), pitch=pl.lit(10.0, pl.Float32), roll=pl.lit(0.0, pl.Float32)
+    )
+    bins = {"bin": wanted, "pose_bin": wanted, "pose_bin_strict": wanted}
+    rows = rows.with_columns(pl.col("pose_votes").list.eval(vote), **{k: pl.lit(v) for k, v in bins.items()})
+    table = efhq_table(rows)
+    assert table["synergy_yaw"].unique().to_list() == [written]
+    names = ("synergy_bin", "poseanh_bin", "mhp_bin", "softbin", "hardbin")
+    assert table.select(names).unique().rows() == [(wanted,) * len(names)]
 
 
 def test_merged_parquet_and_csv_hold_the_same(tables: Path) -> None:
@@ -98,5 +119,5 @@ def test_a_folder_per_bin_as_after_efhqs_review(run: Path, tmp_path: Path) -> No
 def test_it_holds_the_frames_that_other_formats_hold(run: Path) -> None:
     chosen = selection(str(run), SELECTION)
     ours = set(EfhqTables().rows(str(run), chosen)["face_id"])
-    for name in {"lpff", "stylegan", "eg3d", "controlnet", "webdataset"} & FORMATS.keys():
-        assert set(make_product(name, {}).rows(str(run), chosen)["face_id"]) == ours
+    for name in {"lpff", "stylegan", "eg3d", "controlnet", "webdataset"} & set(FORMATS):
+        assert set(make_format(name, {}).rows(str(run), chosen)["face_id"]) == ours

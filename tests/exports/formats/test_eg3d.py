@@ -83,8 +83,8 @@ def test_a_zip_holds_the_same(run: Path, made: Path) -> None:
 
 def test_an_older_sets_labels_come_first(run: Path, made: Path, tmp_path: Path) -> None:
     faces = len(ImageFolder(made).names) // 2
-    product = Eg3d(size=256, mirror=False, start=7, base=str(made))
-    export(str(run), SELECTION, product, str(tmp_path / "more"), workers=1)
+    export_format = Eg3d(size=256, mirror=False, start=7, base=str(made))
+    export(str(run), SELECTION, export_format, str(tmp_path / "more"), workers=1)
     labels = json.loads((tmp_path / "more" / "dataset.json").read_text())["labels"]
     assert labels[: 2 * faces] == json.loads((made / "dataset.json").read_text())["labels"]
     assert [name for name, _ in labels[2 * faces :]] == [f"00000/img{7 + i:08d}.png" for i in range(faces)]
@@ -115,9 +115,9 @@ def test_numbers_go_on_behind_the_base_and_both_are_one_set(run: Path, made: Pat
 
 def test_a_name_that_would_occur_twice_is_refused(run: Path, made: Path, tmp_path: Path) -> None:
     last = ImageFolder(made).names[-1]
-    product = Eg3d(base=str(made), start=int(last[-12:-4]))
+    export_format = Eg3d(base=str(made), start=int(last[-12:-4]))
     with pytest.raises(UserError, match=f"has {last} already; leave start out"):
-        export(str(run), SELECTION, product, str(tmp_path / "dest"), workers=1)
+        export(str(run), SELECTION, export_format, str(tmp_path / "dest"), workers=1)
     labels = json.loads((made / "dataset.json").read_text())["labels"]
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": [*labels, labels[0]]}))
     with pytest.raises(UserError, match=f"names {labels[0][0]} twice"):

@@ -21,7 +21,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.exports.formats.reenactment import Reenactment
 from lpff_ray.exports.imaging.squares import face_boxes, square_crop, steady_square
 from lpff_ray.exports.job import ExportSummary, export
-from lpff_ray.exports.registry import make_product
+from lpff_ray.exports.registry import make_format
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -38,8 +38,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made_of(tracks: list[Track], folder: Path, **options: object) -> tuple[ExportSummary, pl.DataFrame]:
     run = make_run(folder / "run", tracks)
-    product = Reenactment(**{**EVERYTHING, **options})  # type: ignore[arg-type]
-    summary = export(str(run), SELECTION, product, str(folder / "made"), workers=1)
+    export_format = Reenactment(**{**EVERYTHING, **options})  # type: ignore[arg-type]
+    summary = export(str(run), SELECTION, export_format, str(folder / "made"), workers=1)
     assert not summary.failures
     return summary, pl.read_csv(folder / "made" / "metadata.csv")
 
@@ -161,7 +161,7 @@ def test_short_and_small_clips_are_left_out_and_long_ones_cut(tmp_path: Path, cl
 
 def test_limits_that_leave_no_length_are_refused() -> None:
     with pytest.raises(UserError, match="min_frames 2000 is more than max_frames 1024"):
-        make_product("reenactment", {}, ["min_frames=2000"])
+        make_format("reenactment", {}, ["min_frames=2000"])
 
 
 def test_tags_tell_frontal_from_extreme_clips(tmp_path: Path, clip: Path) -> None:
@@ -250,9 +250,9 @@ def test_the_same_bytes_every_time(tmp_path: Path, clip: Path) -> None:
     run = str(make_run(tmp_path / "run", [Track(clip, [0, 20], WHOLE), Track(clip, [7, 40], WHOLE)]))
     for image in ("png", "mp4"):
         for name in ("one", "two"):
-            product = make_product(
+            export_format = make_format(
                 "reenactment", {"size": 32, "image": image}, ["min_frames=8", "min_size=8"]
             )
-            export(run, SELECTION, product, str(tmp_path / image / name), workers=1)
+            export(run, SELECTION, export_format, str(tmp_path / image / name), workers=1)
         assert tree(tmp_path / image / "one") == tree(tmp_path / image / "two")
         assert len(tree(tmp_path / image / "one")) > 5

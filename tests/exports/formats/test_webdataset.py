@@ -14,7 +14,6 @@ from command import call, complaint
 from selecting import export_command, with_selection
 
 import lpff_ray
-from lpff_ray.exports.formats.webdataset import tar_bytes
 
 webdataset = pytest.importorskip("webdataset", reason="pip install webdataset")
 
@@ -96,13 +95,3 @@ def test_wrong_options_are_one_line(run: Path, tmp_path: Path) -> None:
     assert "label" in complaint(call(*command, "--set", "label=age"))
     assert "shard_size" in complaint(call(*command, "--set", "shard_size=0"))
     assert not (tmp_path / "dest").exists()
-
-
-@pytest.mark.parametrize("sizes", [[], [0], [512], [1, 511, 513, 20_000]])
-def test_tar_is_whole_records_and_read_by_tarfile(sizes: list[int], tmp_path: Path) -> None:
-    members = [(f"{number:08d}.bin", bytes([number]) * size) for number, size in enumerate(sizes)]
-    path = tmp_path / "x.tar"
-    path.write_bytes(b"".join(tar_bytes(iter(members))))
-    assert path.stat().st_size % tarfile.RECORDSIZE == 0
-    with tarfile.open(path) as tar:
-        assert [(member.name, tar.extractfile(member).read()) for member in tar] == members  # type: ignore[union-attr]

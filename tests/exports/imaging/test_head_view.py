@@ -14,11 +14,12 @@ from scipy.spatial.transform import Rotation
 import lpff_ray
 from lpff_ray.exports.imaging.alignment import quad_transform
 from lpff_ray.exports.imaging.head_view import head_view
+from lpff_ray.geometry.camera import to_camera
 from lpff_ray.geometry.eg3d_camera import camera_label, project, rotation_of_label, world_points
+from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.rotation import geodesic_degrees, matrix_from_angles
 from lpff_ray.geometry.transforms import apply
 from lpff_ray.measure.landmarks import SCHEME_68
-from lpff_ray.measure.pose import head_model, to_camera
 
 ANGLES = [
     (0, 0, 0),

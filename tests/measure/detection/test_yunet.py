@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from lpff_ray.config import MineConfig
 from lpff_ray.geometry.transforms import overlap
-from lpff_ray.measure.detection.blazeface import FaceDetector
-from lpff_ray.measure.detection.yunet import SMALLEST_INPUT_FACE, as_blazeface, views
-from lpff_ray.measure.measurer import load_detector
+from lpff_ray.measure.detection.blazeface import FaceDetector, load_blazeface
+from lpff_ray.measure.detection.yunet import SMALLEST_INPUT_FACE, as_blazeface, load_yunet, views
 from lpff_ray.models.optional.yunet import SIDE
 
 
@@ -41,14 +39,14 @@ def test_every_smallest_face_is_whole_and_large_enough_in_some_view(
 @pytest.fixture
 def detector(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> FaceDetector:
     monkeypatch.setenv("LPFF_RAY_MODELS", str(shared_data / "weights"))
-    return load_detector(MineConfig(detector="yunet", min_face_px=24), "cpu")
+    return load_yunet("cpu", 24.0, 0.5)
 
 
 @pytest.mark.data
 def test_it_finds_the_face_where_blazeface_does(detector: FaceDetector) -> None:
     frame = astronaut()
     found = detector.detect([frame])[0]
-    expected = load_detector(MineConfig(), "cpu").detect([frame])[0]
+    expected = load_blazeface("cpu", 64.0, 0.5).detect([frame])[0]
     assert len(found.boxes) == len(expected.boxes) == 1
     assert np.abs(found.boxes - expected.boxes).max() < 5
     assert np.abs(found.keypoints - expected.keypoints).max() < 5
@@ -79,7 +77,7 @@ def test_without_blazefaces_second_look_the_row_is_near_what_it_would_be(detecto
     frame = astronaut()
     candidate = detector._candidates_of(frame)
     best = candidate[np.argmax(candidate[:, 16])]
-    looked = load_detector(MineConfig(), "cpu").detect([frame])[0]
+    looked = load_blazeface("cpu", 64.0, 0.5).detect([frame])[0]
     assert overlap(best[:4], looked.boxes)[0] > 0.7
     side = looked.boxes[0, 2] - looked.boxes[0, 0]
     assert np.abs(best[4:16].reshape(6, 2) - looked.keypoints[0]).max() < 0.2 * side

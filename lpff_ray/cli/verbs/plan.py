@@ -1,0 +1,109 @@
+"""`lpff-ray plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+
+from lpff_ray.cli.options import as_json, config_file, limit, sources, videos
+from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.settings import setting_options
+from lpff_ray.cli.verb import Option, Verb
+from lpff_ray.monitoring.wording import counted
+
+if TYPE_CHECKING:
+    from lpff_ray.config import MineConfig
+    from lpff_ray.plan.video import Video
+
+SETTINGS = ("every", "fps", "segment_seconds", "min_face_px")
+
+
+def _settings(ctx: click.Context) -> list[Option]:
+    from lpff_ray.config import MineConfig
+
+    return setting_options(MineConfig, "Settings of the run", only=SETTINGS)
+
+
+@click.command(cls=Verb, settings=_settings)
+@sources
+@config_file()
+@limit
+@videos
+@as_json
+def plan(
+    sources: Sequence[str],
+    config: Path | None,
+    limit: int | None,
+    videos: str,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Dry run: videos, segments, frames to look at, unreadable files, time and disk. Writes nothing."""
+    from lpff_ray.config import load_config
+    from lpff_ray.run.mine import plan as plan_sources
+
+    chosen = load_config(config, settings)
+    found = plan_sources(sources, limit, videos=videos)
+    result = _result(found, chosen)
+    report(as_json, result, _shown(result))
+
+
+def _result(videos: Sequence[Video], config: MineConfig) -> dict[str, Any]:
+    """The plan: every source, and what mining them would take."""
+    from lpff_ray.plan.estimate import FRAMES_PER_SECOND, estimate
+    from lpff_ray.plan.segment import segments
+
+    total = estimate(videos, config, FRAMES_PER_SECOND)
+    listed = [
+        {
+            "uri": video.uri,
+            "clip_id": video.clip_id,
+            "kind": video.kind,
+            "codec": video.codec,
+            "width": video.width,
+            "height": video.height,
+            "duration_s": video.duration_s,
+            "frames_expected": video.frames_expected,
+            "segments": len(segments(video, config.segment_seconds)),
+            "status": video.status,
+            "reason": video.reason,
+        }
+        for video in videos
+    ]
+    return {
+        "videos": total.videos,
+        "segments": total.segments,
+        "frames": total.frames,
+        "seconds": total.seconds,
+        "disk_bytes": total.disk_bytes,
+        "sources": listed,
+    }
+
+
+def _shown(result: dict[str, Any]) -> Iterator[Shown]:
+    from lpff_ray.monitoring.progress import clock
+    from lpff_ray.storage.uri import file_name
+
+    table = Table("source", "kind", "codec", "size", "seconds", "frames", "segments", "status")
+    for source in result["sources"]:
+        table.add_row(
+            file_name(source["uri"]) + (f" [{source['clip_id']}]" if source["clip_id"] else ""),
+            source["kind"],
+            source["codec"],
+            f"{source['width']}x{source['height']}" if source["width"] else "",
+            f"{source['duration_s']:.1f}" if source["duration_s"] else "",
+            str(source["frames_expected"] or ""),
+            str(source["segments"] or ""),
+            source["status"] + (f": {source['reason']}" if source["reason"] else ""),
+        )
+    yield table
+    yield (
+        f"{counted(result['videos'], 'video')}, {counted(result['segments'], 'segment')}, "
+        f"about {counted(result['frames'], 'frame')} to look at; "
+        f"about {clock(result['seconds'])} for one worker of two cores, "
+        f"about {result['disk_bytes'] / 2**20:.1f} MB of tables at one face per frame"
+    )

@@ -1,0 +1,55 @@
+"""The columns of the faces table that measuring makes, by who makes them. No model is loaded to know them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+FOUND = pl.Schema(
+    {
+        "frame_width": pl.Int32(),
+        "frame_height": pl.Int32(),
+        "bbox": pl.Array(pl.Float32(), 4),
+        "det_score": pl.Float32(),
+    }
+)
+"""Of detection."""
+
+POSE = pl.Schema(
+    {
+        "keypoints": pl.Array(pl.Float32(), (5, 2)),
+        "landmarks": pl.Array(pl.Float32(), (68, 3)),
+        "rotvec": pl.Array(pl.Float32(), 3),
+        "translation": pl.Array(pl.Float32(), 3),
+        "yaw": pl.Float32(),
+        "pitch": pl.Float32(),
+        "roll": pl.Float32(),
+        "pose_votes": pl.List(
+            pl.Struct(
+                {"estimator": pl.String(), "yaw": pl.Float32(), "pitch": pl.Float32(), "roll": pl.Float32()}
+            )
+        ),
+        "pose_bin": pl.String(),
+        "pose_bin_strict": pl.String(),
+        "pose_bin_fine": pl.String(),
+        "pose_spread": pl.Float32(),
+    }
+)
+"""Of the fused head pose."""
+
+SIZE = pl.Schema({"face_px": pl.Float32()})
+IMAGE_QUALITY = pl.Schema({"sharpness": pl.Float32(), "iqa": pl.Float32()})
+BRIGHTNESS = pl.Schema({"brightness": pl.Float32()})
+PERCEPTUAL_HASH = pl.Schema({"phash": pl.UInt64()})
+
+EMBEDDING_WIDTH = 128  # of the embedded model; another one's is on its card and in `run.json`
+
+
+def embedding(width: int) -> pl.Schema:
+    """Of an identity embedding of so many numbers."""
+    return pl.Schema({"embedding": pl.Array(pl.Float32(), width)})
+
+
+def measured(embedding_width: int) -> pl.Schema:
+    """Everything that measuring makes without measures of other packages, in the order of the table."""
+    parts = (FOUND, POSE, SIZE, IMAGE_QUALITY, BRIGHTNESS, embedding(embedding_width), PERCEPTUAL_HASH)
+    return pl.Schema({name: kind for part in parts for name, kind in part.items()})

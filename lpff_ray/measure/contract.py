@@ -1,0 +1,152 @@
+"""What flows through measuring, and what a measure is: add a column to the faces table in one file.
+
+    class Smile(Measure):
+        name = "smile"
+        columns = pl.Schema({"smile": pl.Float32()})
+
+        def measure(self, faces: FaceBatch) -> Mapping[str, Values]:
+            return {"smile": [smile_of(picture, box) for picture, box in zip(faces.pictures, faces.boxes)]}
+
+registered under a name in `measure/registry.py` or by an entry point of another package.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lpff_ray.measure.chips import aligned_chip
+
+Values = Sequence[Any] | NDArray
+"""One value per face."""
+
+_SHAPES: dict[str, tuple[int, ...]] = {
+    "frames": (),
+    "boxes": (4,),
+    "scores": (),
+    "keypoints": (6, 2),
+    "rotation": (3, 3),
+    "five_points": (5, 2),
+}
+
+
+@dataclass(frozen=True)
+class FaceBatch:
+    """The faces of some frames of one size, and what is known of them so far. n faces, of any of the frames.
+
+    pictures: per face the picture that it was found in, uint8 RGB [h, w, 3]: its frame, or the clip's crop of it.
+    frames: int64 [n], which frame of the batch it is of, ascending.
+    boxes: float32 [n, 4], x0, y0, x1, y1, and keypoints: float32 [n, 6, 2], the detector's, in pixels of the picture.
+    scores: float32 [n], 0..1.
+    origin: x, y of the picture's corner in its frame. width, height: of the frame, pixels.
+    rotation: float64 [n, 3, 3], head to camera as the face looks in its surroundings, and five_points: float64 [n, 5,
+        2], eyes, nose tip, mouth corners in pixels of the picture, the subject's right first: None until the pose is
+        known.
+
+    Raises ValueError, which names the field, where a shape is another.
+    """
+
+    pictures: Sequence[NDArray[np.uint8]]
+    frames: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    keypoints: NDArray[np.float32]
+    origin: tuple[float, float] = (0.0, 0.0)
+    width: int = 0
+    height: int = 0
+    rotation: NDArray[np.float64] | None = None
+    five_points: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        for name, shape in _SHAPES.items():
+            value = getattr(self, name)
+            if value is not None and value.shape != (len(self.pictures), *shape):
+                wanted = [len(self.pictures), *shape]
+                raise ValueError(f"FaceBatch.{name} has the shape {list(value.shape)}, not {wanted}")
+        for picture in self.pictures:
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+                raise ValueError(
+                    f"FaceBatch.pictures holds {picture.dtype} {picture.shape}, not uint8 [h, w, 3]"
+                )
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def of(self, which: NDArray[np.int64]) -> FaceBatch:
+        """Some of the faces, by their numbers."""
+        chosen = {name: getattr(self, name) for name in _SHAPES}
+        kept = {name: value[which] for name, value in chosen.items() if value is not None}
+        return replace(self, pictures=[self.pictures[index] for index in which], **kept)
+
+    def posed(self, rotation: NDArray[np.float64], five_points: NDArray[np.float64]) -> FaceBatch:
+        """The same faces, their pose known."""
+        return replace(self, rotation=rotation, five_points=five_points)
+
+    @cached_property
+    def aligned_chips(self) -> list[NDArray[np.uint8]]:
+        """Upright chips uint8 RGB [150, 150, 3], see `chips.aligned_chip`. Needs the five points."""
+        assert self.five_points is not None
+        return [
+            aligned_chip(picture, five) for picture, five in zip(self.pictures, self.five_points, strict=True)
+        ]
+
+
+assert _SHAPES.keys() <= {field.name for field in fields(FaceBatch)}
+
+
+class AnyMeasure(ABC):
+    """What all measures have in common.
+
+    name: as it is registered. columns: what it adds to the faces table, with types.
+    stage: what its time is counted as in the `segments` table.
+    """
+
+    def __init__(self, device: str) -> None:
+        """device: "cpu", "cuda" or "cuda:N". Raises UserError if a model's file is missing, or the device absent."""
+        self.device = device
+
+    name: ClassVar[str]
+    columns: pl.Schema
+    stage: str = "quality"
+
+
+class Measure(AnyMeasure):
+    """Makes columns of faces at once. Made with a device; threads share one, so it keeps no state of a segment."""
+
+    @abstractmethod
+    def measure(self, faces: FaceBatch) -> Mapping[str, Values]:
+        """A value per face for each of `columns`. faces: their pose is known."""
+
+
+class CropMeasure(AnyMeasure):
+    """Makes columns of crops, in batches of a fixed size: crops wait until a batch is full, or the segment ends.
+
+    So that a network never runs on a batch that is mostly empty. batch: crops at once.
+    """
+
+    batch: int = 16
+
+    @abstractmethod
+    def crops(self, faces: FaceBatch) -> Sequence[NDArray[np.uint8]]:
+        """A crop per face, all of one shape. faces: their pose is known."""
+
+    @abstractmethod
+    def measure_crops(self, crops: NDArray[np.uint8]) -> Mapping[str, Values]:
+        """A value per crop of [k, ...], k at most `batch`, for each of `columns`."""
+
+
+def checked(measure: AnyMeasure, found: Mapping[str, Values], count: int) -> Mapping[str, Values]:
+    """What a measure made, if it is a value per face for each of its columns. Raises ValueError, naming it, if not."""
+    if found.keys() != set(measure.columns):
+        raise ValueError(f"measure {measure.name} made {sorted(found)}, not {sorted(measure.columns)}")
+    for name, values in found.items():
+        if len(values) != count:
+            raise ValueError(f"measure {measure.name}: {len(values)} values of {name} for {count} faces")
+    return found

@@ -1,0 +1,91 @@
+"""Identity embeddings: what is known of each without loading it, and how it is loaded. Add one as an `Embedding`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lpff_ray.measure.contract import CropMeasure
+
+from lpff_ray.measure.columns import EMBEDDING_WIDTH
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How an embedding tells that two faces of a track are one: a cosine of at least `enough` costs nothing, and every
+    1 below it costs `slope` face widths."""
+
+    enough: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class Distances:
+    """What Euclidean distances between embeddings mean: they differ from network to network.
+
+    identity: of two tracks of one person. duplicate: of two faces that are nearly the same picture. stitch: of the
+    faces on either side of a segment's border. unclear: what an unclear track costs (`DedupeConfig.unclear_cost`).
+    """
+
+    identity: float
+    duplicate: float
+    stitch: float
+    unclear: float
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """An identity embedding: one entry of the registry.
+
+    width: numbers per face. likeness: for the tracker. distances: for curation.
+    load: makes the measure (its column is `embedding`) for a device. Raises UserError if its file is missing or wrong.
+    """
+
+    name: str
+    width: int
+    likeness: Likeness
+    distances: Distances
+    load: Callable[[str], CropMeasure]
+
+
+def _load_dlib(device: str) -> CropMeasure:
+    from lpff_ray.measure.embedding import DlibEmbedding  # not above: it loads torch
+
+    return DlibEmbedding(device)
+
+
+def _load_arcface(name: str) -> Callable[[str], CropMeasure]:
+    def load(device: str) -> CropMeasure:
+        from lpff_ray.measure.embedding import ArcFaceEmbedding
+
+        return ArcFaceEmbedding(name, device)
+
+    return load
+
+
+# Thresholds of dlib's network. Evidence: docs/evidence/identity.md
+DLIB = Embedding(
+    name="dlib-resnet",
+    width=EMBEDDING_WIDTH,
+    likeness=Likeness(enough=0.96, slope=8.0),
+    distances=Distances(identity=0.25, duplicate=0.2, stitch=0.3, unclear=0.02),
+    load=_load_dlib,
+)
+
+
+def _arcface(name: str) -> Embedding:
+    """ArcFace's thresholds are guesses, on the careful side: its weights are not ours to measure with."""
+    return Embedding(
+        name=name,
+        width=512,
+        likeness=Likeness(enough=0.6, slope=1.0),
+        distances=Distances(identity=1.05, duplicate=0.6, stitch=0.9, unclear=0.2),
+        load=_load_arcface(name),
+    )
+
+
+ARCFACE_R50 = _arcface("arcface-r50")
+ARCFACE_R100 = _arcface("arcface-r100")
+ARCFACE_W600K = _arcface("arcface-w600k")

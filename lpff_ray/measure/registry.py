@@ -1,0 +1,61 @@
+"""What measuring can be done with, by name. A new one is a file and a line here, or another package's entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpff_ray.registry import Registry
+
+if TYPE_CHECKING:
+    from lpff_ray.measure.contract import AnyMeasure
+    from lpff_ray.measure.detections import Detector
+    from lpff_ray.measure.embeddings import Embedding
+
+DETECTORS: Registry[Callable[[str, float, float], Detector]] = Registry(
+    "detector",
+    "lpff_ray.detectors",
+    {
+        "blazeface": "lpff_ray.measure.detection.blazeface:load_blazeface",
+        "yunet": "lpff_ray.measure.detection.yunet:load_yunet",
+    },
+)
+"""Makes a detector from device, min_face_px and min_det_score."""
+
+ESTIMATORS: Registry[
+    Callable[[str], Callable[[Sequence[NDArray[np.uint8]], NDArray], NDArray[np.float64]]]
+] = Registry(
+    "pose estimator",
+    "lpff_ray.estimators",
+    {
+        "fsanet": "lpff_ray.measure.pose_votes:load_fsanet",
+        "3ddfa_v2": "lpff_ray.measure.pose_votes:load_ddfa",
+        "6drepnet": "lpff_ray.measure.pose_votes:load_sixdrepnet",
+    },
+)
+"""Makes an estimator from a device: pictures, one per face, and boxes [n, 4] -> rotations [n, 3, 3], head to camera."""
+
+EMBEDDINGS: Registry[Embedding] = Registry(
+    "embedding",
+    "lpff_ray.embeddings",
+    {
+        "dlib-resnet": "lpff_ray.measure.embeddings:DLIB",
+        "arcface-r50": "lpff_ray.measure.embeddings:ARCFACE_R50",
+        "arcface-r100": "lpff_ray.measure.embeddings:ARCFACE_R100",
+        "arcface-w600k": "lpff_ray.measure.embeddings:ARCFACE_W600K",
+    },
+)
+"""Identity embeddings."""
+
+IMAGE_QUALITY: Registry[Callable[[str], AnyMeasure]] = Registry(
+    "image quality measure",
+    "lpff_ray.image_quality",
+    {"embedded": "lpff_ray.measure.quality:embedded", "hyperiqa": "lpff_ray.measure.quality:hyperiqa"},
+)
+"""Makes the measure of `sharpness` and `iqa` from a device."""
+
+MEASURES: Registry[type[AnyMeasure]] = Registry("measure", "lpff_ray.measures", {})
+"""Classes of measures of further columns, made with a device: `mine --measures NAME,...`. None is ours so far."""

@@ -1,0 +1,185 @@
+"""The miner: give it a lease on a segment, it commits the segment's part and says what is in it.
+
+The local executor shares one among its threads, an actor of Ray holds one per GPU or pair of cores: there is no second
+code path.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lpff_ray.config import MineConfig
+from lpff_ray.decode import DecodingPass, Frame, passes
+from lpff_ray.errors import Failure, SegmentError, segment_error
+from lpff_ray.measure import tracking as track
+from lpff_ray.measure.measurer import FaceMeasurer, Measurements
+from lpff_ray.plan.content import content_of
+from lpff_ray.plan.sampling import wanted_indices
+from lpff_ray.plan.segment import Segment
+from lpff_ray.run.lease import Lease
+from lpff_ray.run.segment_result import SegmentResult
+from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
+from lpff_ray.tables import parts, schema
+from lpff_ray.types import Stage
+
+FRAMES_PER_BATCH = 16
+BATCH_BYTES = 64 << 20
+"""Decoded frames held at once, by one thread: at most so many, and so many bytes."""
+
+
+class SegmentMiner:
+    """Mines segments into an output folder. Threads may share one."""
+
+    def __init__(self, config: MineConfig, out: str, device: str) -> None:
+        """device: "cpu", "cuda" or "cuda:N".
+
+        Raises UserError if a model's file is missing, the device is absent, or `out` can not be opened.
+        """
+        self.config = config
+        self.folder = Folder(out)
+        self.measurer = FaceMeasurer(config, device)
+        weakref.finalize(self, drop_idle_copies, wait=False)  # gives back the disk that they take
+
+    def check(self) -> None:
+        """Raises whatever a model raises on a picture that is known to be good; see FaceMeasurer.check."""
+        self.measurer.check()
+
+    def run(self, lease: Lease[Segment]) -> SegmentResult:
+        """Mine one segment and commit its part.
+
+        Raises SegmentError about the segment, and then nothing is written; UserError for what concerns the whole run,
+        such as a full disk, its own or that of the copies of remote videos.
+        """
+        start = time.perf_counter()
+        outcome = _Outcome()
+        try:
+            self._mine(lease, outcome)
+        except OSError as error:  # the source can not be reached
+            raise segment_error(Stage.OPEN, error, lease.decoder) from error
+        except (cv2.error, RuntimeError, MemoryError) as error:  # a picture that a model can not take
+            raise segment_error(Stage.MEASURE, error, outcome.decoder) from error
+        outcome.taken.seconds["total"] = time.perf_counter() - start
+        faces, record = self._tables(lease, outcome)
+        segment = lease.item
+        parts.commit_part(self.folder, segment.segment_id, faces, "segment", record, self.config.hash())
+        return SegmentResult(
+            faces=len(faces),
+            frames_looked_at=outcome.taken.frames,
+            frames_missing=len(outcome.wanted) - outcome.taken.frames,
+            decoder=outcome.decoder,
+            seconds=dict(outcome.taken.seconds),
+        )
+
+    def _mine(self, lease: Lease[Segment], outcome: _Outcome) -> None:
+        video = lease.item.video
+        decoder = lease.decoder or self.config.decoder
+        with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
+            # A lease that names its decoder is a retry, which is to show what that decoder makes of the segment.
+            for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
+                self._decode(decoding, lease.item, outcome)
+        if len(outcome.wanted) and not outcome.taken.frames:
+            message = f"none of {len(outcome.wanted)} frames could be decoded"
+            raise SegmentError(Failure("decode", "NoFrames", message, outcome.decoder))
+
+    def _decode(self, decoding: DecodingPass, segment: Segment, outcome: _Outcome) -> None:
+        """Measure what one decoder makes of a segment, from the start; what another one made of it is discarded."""
+        outcome.restart()
+        outcome.decoder, outcome.note = decoding.decoder, decoding.note
+        taken = outcome.taken
+        outcome.wanted = wanted_indices(decoding.table.pts_ns, segment, self.config.every, self.config.fps)
+        for frames in _batches(decoding.frames(outcome.wanted.tolist())):
+            outcome.pts_ns.extend(frame.pts_ns for frame in frames)
+            outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
+            outcome.positions.extend(frame.index for frame in frames)
+            height, width = frames[0].rgb.shape[:2]
+            self.measurer.measure(frames, taken, segment.video.crop_in(width, height))
+        self.measurer.finish(taken)
+        for stage, seconds in decoding.seconds.items():
+            taken.seconds[stage] += seconds
+
+    def _tables(self, lease: Lease[Segment], outcome: _Outcome) -> tuple[pl.DataFrame, dict[str, Any]]:
+        segment, taken = lease.item, outcome.taken
+        video, columns = segment.video, taken.columns
+        count = len(columns["frame_index"])
+        cut_before = np.array(
+            [False]
+            + [track.is_cut(*pair) for pair in zip(outcome.signatures, outcome.signatures[1:], strict=False)]
+        )
+        if count:
+            tracks = track.link(
+                np.array(outcome.pts_ns),
+                cut_before,
+                np.array(columns["bbox"], np.float64),
+                np.array(columns["embedding"]),
+                np.searchsorted(outcome.positions, columns["frame_index"]),
+                self.measurer.embedding.likeness,
+            )
+            columns["track_id"] = [f"{segment.segment_id}:{number}" for number in tracks]
+        columns["face_id"] = [
+            f"{video.video_id}:{frame}:{face}"
+            for frame, face in zip(columns["frame_index"], columns["face_index"], strict=True)
+        ]
+        for name, value in (
+            ("video_id", video.video_id),
+            ("uri", video.uri),
+            ("clip_id", video.clip_id),
+            ("segment_id", segment.segment_id),
+        ):
+            columns[name] = [value] * count
+        record = {
+            "segment_id": segment.segment_id,
+            "video_id": video.video_id,
+            "start_ns": segment.start_ns,
+            "end_ns": segment.end_ns,
+            "decoder": outcome.decoder,
+            "attempt": lease.attempt,
+            "frames_wanted": len(outcome.wanted),
+            "frames_looked_at": taken.frames,
+            "frames_missing": len(outcome.wanted) - taken.frames,
+            "faces": count,
+            "faces_rejected": taken.rejected,
+            "shots": int(cut_before.sum()) + bool(taken.frames),
+            "note": outcome.note,
+            **{f"seconds_{stage}": round(seconds, 4) for stage, seconds in taken.seconds.items()},
+        }
+        return schema.frame(
+            columns, schema.faces(self.measurer.embedding.width, self.measurer.further)
+        ), record
+
+
+class _Outcome:
+    """What one decoder's pass over a segment yields."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.note = ""
+        self.taken = Measurements()
+        self.decoder = ""
+        self.wanted: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.pts_ns: list[int] = []
+        self.positions: list[int] = []
+        self.signatures: list[track.ShotSignature] = []
+
+
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+    """Group frames of one size; a stream that changes size starts a new group."""
+    batch: list[Frame] = []
+    for frame in frames:
+        room = max(1, min(FRAMES_PER_BATCH, BATCH_BYTES // max(frame.rgb.nbytes, 1)))
+        if batch and (len(batch) >= room or frame.rgb.shape != batch[0].rgb.shape):
+            yield batch
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield batch

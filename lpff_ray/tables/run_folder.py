@@ -1,0 +1,102 @@
+"""What every reader of a run's output folder needs: its `run.json`, and what `compact` has gathered.
+
+It imports neither the plan nor the models: reading a table loads no decoder.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from lpff_ray.errors import UserError
+from lpff_ray.measure.columns import EMBEDDING_WIDTH
+from lpff_ray.storage.folder import Folder
+from lpff_ray.tables import schema
+from lpff_ray.types import CropUnit
+
+RUN_FILE = "run.json"
+PLAN_FILE = "plan.parquet"
+PLAN_REMEDY = "remove it and run `mine` again with all sources"
+TABLES = "tables"
+COMPACTED_FILE = f"{TABLES}/compacted.json"
+# Its parts are gone: only a copy of the file, or mining, brings it back.
+COMPACTED_REMEDY = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
+
+
+def faces_schema(folder: Folder) -> pl.Schema:
+    """The columns of this run's faces table, as its `run.json` says: no model, and no other package, is asked."""
+    return schema_of(run_record(folder))
+
+
+def schema_of(record: dict[str, Any]) -> pl.Schema:
+    """The columns of the faces table of a run whose `run.json` holds `record`."""
+    further = {name: schema.named_type(kind) for name, kind in record.get("measured_columns", {}).items()}
+    return schema.faces(record.get("embedding_width", EMBEDDING_WIDTH), further)
+
+
+def run_record(folder: Folder) -> dict[str, Any]:
+    """What `run.json` holds, nothing if there is none. Raises UserError if it is damaged, or of a newer version."""
+    text = folder.read(RUN_FILE)
+    return {} if text is None else parsed_run_file(folder, text)
+
+
+def open_run_folder(out: str) -> Folder:
+    """The folder of an existing run. Raises UserError if `out` holds none, or one of a newer version."""
+    folder = Folder(out)
+    text = folder.read(RUN_FILE)
+    if text is None:
+        raise UserError(f"{out}: no run here ({RUN_FILE} is missing); give the --out folder of a `mine` run")
+    parsed_run_file(folder, text)
+    return folder
+
+
+def compacted(folder: Folder) -> dict[str, Any]:
+    """What `compact` has gathered: file names by table, and the ids of the segments in them."""
+    found = folder.json(COMPACTED_FILE, COMPACTED_REMEDY)
+    return {"tables": {}, "segment_ids": []} if found is None else dict(found)
+
+
+def compacted_tables(folder: Folder, gathered: dict[str, Any], kind: str) -> list[pl.DataFrame]:
+    """The tables of one kind among what `compact` has `gathered`. Raises UserError if one is damaged."""
+    tables = []
+    for name in gathered["tables"].get(kind, []):
+        with folder.parsing(f"{TABLES}/{name}", COMPACTED_REMEDY):
+            tables.append(pl.read_parquet(folder.source(f"{TABLES}/{name}")))
+    return tables
+
+
+def parsed_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
+    """The content of `run.json`. Raises UserError if it is damaged, or of a newer version."""
+    try:
+        found = json.loads(text)
+        version = found["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{folder.root}/{RUN_FILE}: damaged; restore it or use another --out") from None
+    if version > schema.SCHEMA_VERSION:
+        raise UserError(
+            f"{folder.root}: made by a newer lpff_ray (table version {version}, this release reads up to "
+            f"{schema.SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
+        )
+    return dict(found)
+
+
+def read_plan(folder: Folder) -> pl.DataFrame | None:
+    """The plan of a run, with the columns of `schema.PLAN`; None if there is none yet.
+
+    Runs of older releases do not say what a crop's numbers count: there they are fractions if none exceeds 1.
+    Raises UserError if it is damaged.
+    """
+    plan = folder.table(PLAN_FILE, PLAN_REMEDY)
+    if plan is None or "crop_unit" in plan.columns:
+        return plan
+    crop = pl.col("crop")
+    unit = (
+        pl.when(crop.arr.max() <= 1)
+        .then(pl.lit(str(CropUnit.FRACTION)))
+        .otherwise(pl.lit(str(CropUnit.PIXEL)))
+    )
+    return plan.with_columns(pl.when(crop.is_not_null()).then(unit).alias("crop_unit")).select(
+        list(schema.PLAN)
+    )

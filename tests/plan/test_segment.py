@@ -1,0 +1,44 @@
+"""Where videos are split into units of work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lpff_ray.decode.frame_source import NS
+from lpff_ray.plan.segment import segments
+from lpff_ray.plan.video import TOLERANCE_NS, Video
+
+
+def _video(status: str = "planned", kind: str = "video", **fields: Any) -> Video:
+    return Video(video_id="v", uri="/v.mp4", kind=kind, size_bytes=1, status=status, **fields)
+
+
+def _borders(video: Video, seconds: float) -> list[float]:
+    """Inner borders in seconds from the first frame."""
+    return [((cut.start_ns or 0) - video.first_pts_ns) / NS for cut in segments(video, seconds)[1:]]
+
+
+def test_borders_snap_to_the_keyframe_behind() -> None:
+    keyframes = tuple(round(second * NS) for second in (0, 7, 14, 21, 28, 47, 65))
+    video = _video(duration_s=70.0, keyframe_pts_ns=keyframes)
+    # 20 -> 21; 40 -> 47; 60 -> 65 would leave a rest of 5 s.
+    assert _borders(video, 20) == [21, 47]
+    # 10 -> 14; 30 and 50 have no keyframe within 5 s; a border is never later than the next one.
+    assert _borders(video, 10) == [14, 21, 30, 40, 50, 65]
+    assert _borders(_video(duration_s=70.0), 20) == [20, 40, 60]
+
+
+def test_first_and_last_stay_open_unless_the_clip_has_a_span() -> None:
+    ends = [(cut.start_ns, cut.end_ns) for cut in segments(_video(duration_s=60.0, first_pts_ns=NS), 30)]
+    assert ends == [(None, 31 * NS), (31 * NS, None)]
+    cuts = segments(_video(duration_s=60.0, first_pts_ns=NS, start_s=10.0, end_s=50.0), 30)
+    assert (cuts[0].start_ns, cuts[-1].end_ns) == (11 * NS - TOLERANCE_NS, 51 * NS - TOLERANCE_NS)
+    assert [cut.segment_id for cut in cuts] == ["v-00000"]
+    assert segments(_video(duration_s=60.0, end_s=999.0), 30)[-1].end_ns is not None
+
+
+def test_one_segment_where_nothing_can_be_cut() -> None:
+    for video in (_video(kind="photo"), _video(), _video(duration_s=10.0), _video(duration_s=44.0)):
+        assert [(cut.start_ns, cut.end_ns) for cut in segments(video, 30)] == [(None, None)]
+    assert segments(_video(status="unreadable"), 30) == []
+    assert segments(_video(status="duplicate", duration_s=99.0), 30) == []
