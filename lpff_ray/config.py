@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -38,6 +38,11 @@ _REGISTRIES: dict[str, Registry[Any]] = {
 _LATER: dict[str, Any] = {"measures": []}
 
 
+def choices(setting: str) -> list[str]:
+    """The names that a setting of MineConfig takes, those of other packages included; none if it takes no names."""
+    return _REGISTRIES[setting].names() if setting in _REGISTRIES else []
+
+
 class MineConfig(BaseModel):
     """Everything that decides the content of the tables. Its hash guards the output directory.
 
@@ -55,20 +60,16 @@ class MineConfig(BaseModel):
         default=64.0, ge=12, description="shorter side of the smallest face kept, pixels"
     )
     min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
-    decoder: Annotated[str, VIDEO_DECODERS] = Field(
-        default=AUTO, description="what reads videos; auto tries them in turn"
-    )
+    decoder: str = Field(default=AUTO, description="what reads videos; auto tries them in turn")
     focal_factor: float = Field(
         default=1.0, gt=0, description="focal length of the camera over the frame's longer side"
     )
-    detector: Annotated[str, DETECTORS] = Field(default="blazeface", description="what finds the faces")
-    pose_votes: tuple[Annotated[str, ESTIMATORS], ...] = Field(
+    detector: str = Field(default="blazeface", description="what finds the faces")
+    pose_votes: tuple[str, ...] = Field(
         default=(), description="optional models that vote on the pose beside the built-in ones"
     )
-    embedding: Annotated[str, EMBEDDINGS] = Field(
-        default="dlib-resnet", description="what tells identities apart"
-    )
-    iqa: Annotated[str, IMAGE_QUALITY] = Field(default="embedded", description="what measures image quality")
+    embedding: str = Field(default="dlib-resnet", description="what tells identities apart")
+    iqa: str = Field(default="embedded", description="what measures image quality")
     measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")
 
     @model_validator(mode="after")

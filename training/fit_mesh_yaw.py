@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.rotation import angles_from_matrix
-from lpff_ray.measure.landmarks import FaceMesh
-from lpff_ray.measure.pose import MESH_PRESENCE, MESH_YAW, fit_mesh
+from lpff_ray.measure.pose.fits import MESH_PRESENCE, MESH_YAW, fit_mesh
+from lpff_ray.measure.pose.landmarks import FaceMesh
 from lpff_ray.models.cards import load_cards
 from training.pose_data import STORED, detector
 from training.pose_labels import consensus, targets

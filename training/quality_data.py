@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.image_quality import SHOWN
+from lpff_ray.measure.quality.image_quality import SHOWN
 from training.pose_data import detector, photos, video_faces
 
 CLIP_EVERY = 12  # one face of a clip in so many

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from lpff_ray.geometry.head_model import five_points
 from lpff_ray.geometry.transforms import apply, crop_transform, invert, sample, scale_of
-from lpff_ray.measure.landmarks import FaceMesh
-from lpff_ray.measure.pose import fit_mesh
-from lpff_ray.measure.pose_votes import DDFA_FACTORS
+from lpff_ray.measure.pose.estimators import DDFA_FACTORS
+from lpff_ray.measure.pose.fits import fit_mesh
+from lpff_ray.measure.pose.landmarks import FaceMesh
 from lpff_ray.measure.registry import ESTIMATORS
 from lpff_ray.models.cards import load_cards, load_plugins
 from lpff_ray.models.optional.ddfa import Ddfa

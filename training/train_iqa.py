@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lpff_ray.measure import image_quality as iqa
+from lpff_ray.measure.quality import image_quality as iqa
 from training.quality_data import Face, collect, resized, spoiled
 
 CHAINS = {"video": 32, "aflw2000": 32, "lfw": 32, "aflw": 4}  # of each face

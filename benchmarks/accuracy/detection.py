@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.measure.detection.blazeface import load_blazeface
-from lpff_ray.measure.detections import Detections
+from lpff_ray.measure.detection.detections import Detections
 
 Setting = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # puts a picture somewhere
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))

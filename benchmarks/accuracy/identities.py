@@ -17,7 +17,7 @@ from lpff_ray.curate.config import DedupeConfig
 from lpff_ray.curate.dedupe import DedupeTables, dedupe_faces
 from lpff_ray.curate.faces import CLEAR, COLUMNS, face_arrays
 from lpff_ray.curate.identity.tracks import whole_tracks
-from lpff_ray.measure.embeddings import DLIB as DLIB_EMBEDDING
+from lpff_ray.measure.identity.embeddings import DLIB as DLIB_EMBEDDING
 
 DISTANCES = DLIB_EMBEDDING.distances
 DLIB = "dlib-resnet"

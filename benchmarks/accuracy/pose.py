@@ -19,8 +19,8 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_source import Frame
 from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles
-from lpff_ray.measure.fused_pose import learned_pose
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
+from lpff_ray.measure.pose.fused import learned_pose
 from training import pose_data, pose_labels
 from training.render import HeadScan
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from lpff_ray.measure import image_quality
-from lpff_ray.measure import image_quality as iqa
+from lpff_ray.measure.quality import image_quality
+from lpff_ray.measure.quality import image_quality as iqa
 from training.quality_data import LEVELS, Face, collect, ladder, resized
 
 MOST = 60  # faces of one set

@@ -7,16 +7,15 @@ value, its default and its range are shown, and its choices are checked. The opt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lpff_ray.cli.verb import Option
-from lpff_ray.registry import Registry
 
 BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 """How a range is written, by the attribute of pydantic's constraint."""
@@ -42,24 +41,42 @@ def setting_options(
     only: Collection[str] = (),
     but: Collection[str] = (),
     flags: Mapping[str, str] | None = None,
+    choices: Callable[[str], Sequence[str]] | None = None,
 ) -> list[Option]:
     """An option for each field of `model`.
 
     section: heading in the help. only: fields wanted, all if empty; but: fields left out. flags: how an option is
-    written where it is not `--field-name`, by field, as in {"zip": "--zip/--folder"}.
+    written where it is not `--field-name`, by field, as in {"zip": "--zip/--folder"}. choices: the names that a field
+    takes, where its type does not say them, such as those of a registry; none where it takes no names.
     """
     return [
         setting_option(
-            name, field, section, default=default_text(field.default), flag=(flags or {}).get(name, "")
+            name,
+            field,
+            section,
+            default=default_text(field.default),
+            flag=(flags or {}).get(name, ""),
+            choices=choices(name) if choices else (),
         )
         for name, field in model.model_fields.items()
         if (not only or name in only) and name not in but
     ]
 
 
-def setting_option(name: str, field: FieldInfo, section: str, *, default: str = "", flag: str = "") -> Option:
-    """The option of one field. default: what the help says it is, "" for nothing."""
-    kind = _kind(field.annotation, field.metadata)
+def setting_option(
+    name: str,
+    field: FieldInfo,
+    section: str,
+    *,
+    default: str = "",
+    flag: str = "",
+    choices: Sequence[str] = (),
+) -> Option:
+    """The option of one field. default: what the help says it is, "" for nothing. flag, choices: see above."""
+    kind = _kind(field.annotation)
+    if choices:
+        chosen = click.Choice(list(choices))
+        kind = CommaList(chosen) if isinstance(kind, CommaList) else chosen
     option = f"--{name.replace('_', '-')}"
     if kind is click.BOOL:
         flag = flag or f"{option}/--no-{option[2:]}"
@@ -75,17 +92,9 @@ def setting_option(name: str, field: FieldInfo, section: str, *, default: str = 
     )
 
 
-def _kind(annotation: Any, metadata: Sequence[Any] = ()) -> click.ParamType:
-    """The type of an option for a field's annotation; what is no number, flag or choice is taken as a text.
-
-    metadata: what stands behind the type in `Annotated`. A registry there gives the choices.
-    """
+def _kind(annotation: Any) -> click.ParamType:
+    """The type of an option for a field's annotation; what is no number, flag or choice is taken as a text."""
     origin, arguments = get_origin(annotation), get_args(annotation)
-    registry = next((item for item in metadata if isinstance(item, Registry)), None)
-    if registry is not None:
-        return click.Choice(registry.names())
-    if origin is Annotated:
-        return _kind(arguments[0], arguments[1:])
     if origin in (Union, UnionType):
         known = [argument for argument in arguments if argument is not NoneType]
         return _kind(known[0]) if len(known) == 1 else click.STRING

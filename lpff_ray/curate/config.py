@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lpff_ray.config import validated
 from lpff_ray.errors import UserError
-from lpff_ray.measure.embeddings import Distances
+from lpff_ray.measure.identity.embeddings import Distances
 from lpff_ray.measure.registry import EMBEDDINGS
 from lpff_ray.storage.toml import read_toml
 

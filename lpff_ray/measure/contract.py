@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.measure.chips import aligned_chip
+from lpff_ray.measure.identity.chips import aligned_chip
 
 Values = Sequence[Any] | NDArray
 """One value per face."""

@@ -16,10 +16,10 @@ from lpff_ray.decode.frame_source import Frame
 from lpff_ray.errors import UserError
 from lpff_ray.measure.columns import EMBEDDING_WIDTH, measured
 from lpff_ray.measure.contract import AnyMeasure, CropMeasure, FaceBatch, Measure, Values, checked
-from lpff_ray.measure.detections import Detections
-from lpff_ray.measure.fused_pose import fused_pose, learned_pose
-from lpff_ray.measure.landmarks import FaceMesh
-from lpff_ray.measure.quality import Brightness, PerceptualHash
+from lpff_ray.measure.detection.detections import Detections
+from lpff_ray.measure.pose.fused import fused_pose, learned_pose
+from lpff_ray.measure.pose.landmarks import FaceMesh
+from lpff_ray.measure.quality.measures import Brightness, PerceptualHash
 from lpff_ray.measure.registry import DETECTORS, EMBEDDINGS, ESTIMATORS, IMAGE_QUALITY, MEASURES
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.runtimes import PoseModel

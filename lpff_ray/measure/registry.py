@@ -12,8 +12,8 @@ from lpff_ray.registry import Registry
 
 if TYPE_CHECKING:
     from lpff_ray.measure.contract import AnyMeasure
-    from lpff_ray.measure.detections import Detector
-    from lpff_ray.measure.embeddings import Embedding
+    from lpff_ray.measure.detection.detections import Detector
+    from lpff_ray.measure.identity.embeddings import Embedding
 
 DETECTORS: Registry[Callable[[str, float, float], Detector]] = Registry(
     "detector",
@@ -31,9 +31,9 @@ ESTIMATORS: Registry[
     "pose estimator",
     "lpff_ray.estimators",
     {
-        "fsanet": "lpff_ray.measure.pose_votes:load_fsanet",
-        "3ddfa_v2": "lpff_ray.measure.pose_votes:load_ddfa",
-        "6drepnet": "lpff_ray.measure.pose_votes:load_sixdrepnet",
+        "fsanet": "lpff_ray.measure.pose.estimators:load_fsanet",
+        "3ddfa_v2": "lpff_ray.measure.pose.estimators:load_ddfa",
+        "6drepnet": "lpff_ray.measure.pose.estimators:load_sixdrepnet",
     },
 )
 """Makes an estimator from a device: pictures, one per face, and boxes [n, 4] -> rotations [n, 3, 3], head to camera."""
@@ -42,10 +42,10 @@ EMBEDDINGS: Registry[Embedding] = Registry(
     "embedding",
     "lpff_ray.embeddings",
     {
-        "dlib-resnet": "lpff_ray.measure.embeddings:DLIB",
-        "arcface-r50": "lpff_ray.measure.embeddings:ARCFACE_R50",
-        "arcface-r100": "lpff_ray.measure.embeddings:ARCFACE_R100",
-        "arcface-w600k": "lpff_ray.measure.embeddings:ARCFACE_W600K",
+        "dlib-resnet": "lpff_ray.measure.identity.embeddings:DLIB",
+        "arcface-r50": "lpff_ray.measure.identity.embeddings:ARCFACE_R50",
+        "arcface-r100": "lpff_ray.measure.identity.embeddings:ARCFACE_R100",
+        "arcface-w600k": "lpff_ray.measure.identity.embeddings:ARCFACE_W600K",
     },
 )
 """Identity embeddings."""
@@ -53,7 +53,10 @@ EMBEDDINGS: Registry[Embedding] = Registry(
 IMAGE_QUALITY: Registry[Callable[[str], AnyMeasure]] = Registry(
     "image quality measure",
     "lpff_ray.image_quality",
-    {"embedded": "lpff_ray.measure.quality:embedded", "hyperiqa": "lpff_ray.measure.quality:hyperiqa"},
+    {
+        "embedded": "lpff_ray.measure.quality.measures:embedded",
+        "hyperiqa": "lpff_ray.measure.quality.measures:hyperiqa",
+    },
 )
 """Makes the measure of `sharpness` and `iqa` from a device."""
 

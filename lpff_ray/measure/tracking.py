@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from lpff_ray.measure.embeddings import Likeness
+from lpff_ray.measure.identity.embeddings import Likeness
 
 # Colours' change times layout's change between two looked-at frames. Measured at every fifth frame: 0.14, 0.17 and
 # 0.37 at the three cuts of `face_recognition_short_hamilton_clip`; at most 0.09 in seven clips without one, fast

@@ -1,6 +1,6 @@
-"""What every reader of a run's output folder needs: its `run.json`, and what `compact` has gathered.
+"""What every reader of a run's output folder needs: its `run.json`, its plan, and what `compact` has gathered.
 
-It imports neither the plan nor the models: reading a table loads no decoder.
+It imports neither the planner nor the models: reading a table loads no decoder.
 """
 
 from __future__ import annotations
@@ -23,6 +23,26 @@ TABLES = "tables"
 COMPACTED_FILE = f"{TABLES}/compacted.json"
 # Its parts are gone: only a copy of the file, or mining, brings it back.
 COMPACTED_REMEDY = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
+
+
+def read_plan(folder: Folder) -> pl.DataFrame | None:
+    """The plan of a run, with the columns of `schema.PLAN`; None if there is none yet.
+
+    Runs of older releases do not say what a crop's numbers count: there they are fractions if none exceeds 1.
+    Raises UserError if it is damaged.
+    """
+    plan = folder.table(PLAN_FILE, PLAN_REMEDY)
+    if plan is None or "crop_unit" in plan.columns:
+        return plan
+    crop = pl.col("crop")
+    unit = (
+        pl.when(crop.arr.max() <= 1)
+        .then(pl.lit(str(CropUnit.FRACTION)))
+        .otherwise(pl.lit(str(CropUnit.PIXEL)))
+    )
+    return plan.with_columns(pl.when(crop.is_not_null()).then(unit).alias("crop_unit")).select(
+        list(schema.PLAN)
+    )
 
 
 def faces_schema(folder: Folder) -> pl.Schema:
@@ -80,23 +100,3 @@ def parsed_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
             f"{schema.SCHEMA_VERSION}); upgrade with pip install -U lpff-ray"
         )
     return dict(found)
-
-
-def read_plan(folder: Folder) -> pl.DataFrame | None:
-    """The plan of a run, with the columns of `schema.PLAN`; None if there is none yet.
-
-    Runs of older releases do not say what a crop's numbers count: there they are fractions if none exceeds 1.
-    Raises UserError if it is damaged.
-    """
-    plan = folder.table(PLAN_FILE, PLAN_REMEDY)
-    if plan is None or "crop_unit" in plan.columns:
-        return plan
-    crop = pl.col("crop")
-    unit = (
-        pl.when(crop.arr.max() <= 1)
-        .then(pl.lit(str(CropUnit.FRACTION)))
-        .otherwise(pl.lit(str(CropUnit.PIXEL)))
-    )
-    return plan.with_columns(pl.when(crop.is_not_null()).then(unit).alias("crop_unit")).select(
-        list(schema.PLAN)
-    )

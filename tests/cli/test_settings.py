@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import click
 import pytest
@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from pydantic import BaseModel, Field
 
 from lpff_ray.cli.settings import setting_options
-from lpff_ray.cli.verb import Verb
-from lpff_ray.registry import Registry
+from lpff_ray.cli.verb import Option, Verb
 
-FINDERS: Registry[object] = Registry("detector", "lpff_ray.test_finders", {"ours": "a:b", "new": "c:d"})
+CHOICES = {"detector": ["ours", "new"], "voters": ["ours", "new"]}
+"""As a registry has them."""
 
 
 class Settings(BaseModel):
@@ -29,13 +29,16 @@ class Settings(BaseModel):
     mirror: bool = Field(default=True, description="mirror images too")
     zip: bool = Field(default=False, description="one zip")
     base: str = ""
-    detector: Annotated[str, FINDERS] = Field(default="ours", description="what finds faces")
-    voters: tuple[Annotated[str, FINDERS], ...] = Field(default=(), description="what votes")
+    detector: str = Field(default="ours", description="what finds faces")
+    voters: tuple[str, ...] = Field(default=(), description="what votes")
 
 
-@click.command(
-    cls=Verb, settings=lambda ctx: setting_options(Settings, "Section", flags={"zip": "--zip/--folder"})
-)
+def options(ctx: click.Context) -> list[Option]:
+    flags = {"zip": "--zip/--folder"}
+    return setting_options(Settings, "Section", flags=flags, choices=lambda name: CHOICES.get(name, []))
+
+
+@click.command(cls=Verb, settings=options)
 @click.pass_context
 def verb(ctx: click.Context, **settings: Any) -> None:
     """What the options make of it."""

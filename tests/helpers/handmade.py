@@ -11,7 +11,7 @@ import polars as pl
 
 from lpff_ray.config import MineConfig
 from lpff_ray.curate.select import SelectSummary
-from lpff_ray.measure.pose_bins import bin_of
+from lpff_ray.measure.pose.bins import bin_of
 from lpff_ray.tables import curated, parts, schema
 from lpff_ray.tables.run import Run
 from lpff_ray.tables.run_folder import TABLES

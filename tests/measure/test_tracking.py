@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from skimage.data import astronaut, coffee
 
-from lpff_ray.measure.embeddings import DLIB
+from lpff_ray.measure.identity.embeddings import DLIB
 from lpff_ray.measure.tracking import is_cut, link, shot_signature
 
 RANDOM = np.random.default_rng(0)

@@ -26,7 +26,7 @@ from lpff_ray.cli.demo_clip import FPS, HEIGHT, WIDTH, DemoClip
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.measure import measurer as faces_module
-from lpff_ray.measure.embedding import DlibEmbedding
+from lpff_ray.measure.identity.measures import DlibEmbedding
 from lpff_ray.run import miner as miner_module
 from lpff_ray.run.mine import MineSummary, mine
 from lpff_ray.storage.local_copy import drop_idle_copies

@@ -38,7 +38,7 @@ EMBEDDING = """
 import numpy as np
 from lpff_ray.measure.columns import embedding
 from lpff_ray.measure.contract import CropMeasure
-from lpff_ray.measure.embeddings import Distances, Embedding, Likeness
+from lpff_ray.measure.identity.embeddings import Distances, Embedding, Likeness
 
 class Tiny(CropMeasure):
     name, stage, batch = "tiny", "embed", 2
@@ -55,7 +55,7 @@ TINY = Embedding("tiny", 4, Likeness(0.5, 1.0), Distances(0.3, 0.2, 0.3, 0.02), 
 """
 DETECTOR = '''
 import numpy as np
-from lpff_ray.measure.detections import Detections
+from lpff_ray.measure.detection.detections import Detections
 
 class Middle:
     """Finds one face in the middle of every frame."""

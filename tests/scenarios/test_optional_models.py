@@ -18,7 +18,7 @@ import lpff_ray
 from lpff_ray.cli.main import app
 from lpff_ray.config import MineConfig, load_config
 from lpff_ray.errors import UserError
-from lpff_ray.measure.chips import ARCFACE_POINTS, arcface_chip
+from lpff_ray.measure.identity.chips import ARCFACE_POINTS, arcface_chip
 from lpff_ray.tables.compact import compact
 
 ALL = {"pose_votes": ("6drepnet",), "embedding": "arcface-r50", "iqa": "hyperiqa"}

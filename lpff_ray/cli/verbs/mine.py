@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 
 def _settings(ctx: click.Context) -> list[Option]:
-    from lpff_ray.config import MineConfig
+    from lpff_ray.config import MineConfig, choices
 
-    return setting_options(MineConfig, "Settings of the run, which decide what is in its tables")
+    section = "Settings of the run, which decide what is in its tables"
+    return setting_options(MineConfig, section, choices=choices)
 
 
 @click.command(cls=Verb, settings=_settings)

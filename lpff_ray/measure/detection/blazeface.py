@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.transforms import apply, crop_transform, invert, overlap, sample, scale_of
-from lpff_ray.measure.detections import Detections
+from lpff_ray.measure.detection.detections import Detections
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.networks.dlib_mmod import CROP
 from lpff_ray.models.runtimes import FaceVerifier, TfliteModel

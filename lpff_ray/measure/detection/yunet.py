@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lpff_ray.geometry.head_model import head_model
 from lpff_ray.measure.detection.blazeface import FaceDetector, merge
-from lpff_ray.measure.pose import fit_keypoints
+from lpff_ray.measure.pose.fits import fit_keypoints
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.optional.yunet import SIDE, YuNet
 from lpff_ray.models.store import plugin, plugin_files

@@ -9,7 +9,7 @@ from synthetic import joined, later, video
 
 from lpff_ray.curate.faces import face_arrays
 from lpff_ray.curate.identity.tracks import Tracks, whole_tracks
-from lpff_ray.measure.embeddings import DLIB
+from lpff_ray.measure.identity.embeddings import DLIB
 
 
 def tracks(table: pl.DataFrame) -> Tracks:

@@ -15,7 +15,7 @@ from selecting import SELECTION, export_command, with_selection
 import lpff_ray
 from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables, efhq_table
 from lpff_ray.exports.registry import FORMATS, make_format
-from lpff_ray.measure.pose_bins import bin_of, hard_bin, soft_bin
+from lpff_ray.measure.pose.bins import bin_of, hard_bin, soft_bin
 from lpff_ray.tables.curated import selection
 
 

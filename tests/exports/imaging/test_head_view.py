@@ -19,7 +19,7 @@ from lpff_ray.geometry.eg3d_camera import camera_label, project, rotation_of_lab
 from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.rotation import geodesic_degrees, matrix_from_angles
 from lpff_ray.geometry.transforms import apply
-from lpff_ray.measure.landmarks import SCHEME_68
+from lpff_ray.measure.pose.landmarks import SCHEME_68
 
 ANGLES = [
     (0, 0, 0),

@@ -9,8 +9,8 @@ from scipy.ndimage import uniform_filter1d
 from skimage.data import astronaut
 
 from lpff_ray.geometry.transforms import crop_transform, sample
-from lpff_ray.measure import appearance as quality
-from lpff_ray.measure import image_quality as iqa
+from lpff_ray.measure.quality import appearance as quality
+from lpff_ray.measure.quality import image_quality as iqa
 
 BOX = np.array([159.0, 60.0, 289.0, 190.0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lpff_ray.measure.pose_bins import bin_of, fine_bin, hard_bin, soft_bin
+from lpff_ray.measure.pose.bins import bin_of, fine_bin, hard_bin, soft_bin
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure.chips import arcface_chip
 from lpff_ray.measure.columns import EMBEDDING_WIDTH, embedding
 from lpff_ray.measure.contract import CropMeasure, FaceBatch, Values
+from lpff_ray.measure.identity.chips import arcface_chip
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.optional.arcface import load_arcface
 from lpff_ray.models.runtimes import EmbeddingModel

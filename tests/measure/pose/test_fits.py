@@ -13,7 +13,7 @@ import lpff_ray
 from lpff_ray.geometry.camera import to_camera
 from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.rotation import geodesic_degrees, matrix_from_angles
-from lpff_ray.measure import pose
+from lpff_ray.measure.pose import fits as pose
 
 
 def posed(points: np.ndarray, rotation: np.ndarray, scale: float, centre: tuple[float, float]) -> np.ndarray:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.measure import appearance, columns, image_quality
+from lpff_ray.measure import columns
 from lpff_ray.measure.contract import FaceBatch, Measure, Values
-from lpff_ray.measure.hyperiqa import HyperIqaScorer
+from lpff_ray.measure.quality import appearance, image_quality
+from lpff_ray.measure.quality.hyperiqa import HyperIqaScorer
 from lpff_ray.models.store import plugin, plugin_files
 
 Scorer = Callable[[Sequence[NDArray[np.uint8]], NDArray], NDArray[np.float32]]

@@ -14,9 +14,10 @@ from lpff_ray.geometry.camera import to_camera
 from lpff_ray.geometry.head_model import five_points
 from lpff_ray.geometry.rotation import angles_from_matrix, blend, geodesic_degrees
 from lpff_ray.geometry.transforms import crop_transform, sample
-from lpff_ray.measure import pose, pose_bins
 from lpff_ray.measure.contract import FaceBatch, Values
-from lpff_ray.measure.landmarks import SCHEME_68, Meshes
+from lpff_ray.measure.pose import bins as pose_bins
+from lpff_ray.measure.pose import fits as pose
+from lpff_ray.measure.pose.landmarks import SCHEME_68, Meshes
 from lpff_ray.models.networks.posenet import CROP_FACTOR
 from lpff_ray.models.networks.posenet import INPUT as POSE_INPUT
 from lpff_ray.models.runtimes import PoseModel

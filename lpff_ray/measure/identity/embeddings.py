@@ -51,14 +51,14 @@ class Embedding:
 
 
 def _load_dlib(device: str) -> CropMeasure:
-    from lpff_ray.measure.embedding import DlibEmbedding  # not above: it loads torch
+    from lpff_ray.measure.identity.measures import DlibEmbedding  # not above: it loads torch
 
     return DlibEmbedding(device)
 
 
 def _load_arcface(name: str) -> Callable[[str], CropMeasure]:
     def load(device: str) -> CropMeasure:
-        from lpff_ray.measure.embedding import ArcFaceEmbedding
+        from lpff_ray.measure.identity.measures import ArcFaceEmbedding
 
         return ArcFaceEmbedding(name, device)
 

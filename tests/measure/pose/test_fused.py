@@ -13,11 +13,11 @@ from scipy.spatial.transform import Rotation
 import lpff_ray
 from lpff_ray.geometry.head_model import five_points, head_model
 from lpff_ray.geometry.rotation import matrix_from_angles
-from lpff_ray.measure import pose
 from lpff_ray.measure.contract import FaceBatch
-from lpff_ray.measure.fused_pose import fused_pose, voted_bins
-from lpff_ray.measure.landmarks import SCHEME_68, Meshes
 from lpff_ray.measure.measurer import seen_twice
+from lpff_ray.measure.pose import fits as pose
+from lpff_ray.measure.pose.fused import fused_pose, voted_bins
+from lpff_ray.measure.pose.landmarks import SCHEME_68, Meshes
 
 MIDDLE, SCALE = np.array([500.0, 400.0]), 30.0  # pixels, and pixels per cm
 

@@ -15,8 +15,8 @@ from skimage.data import astronaut
 
 from lpff_ray.geometry.transforms import overlap
 from lpff_ray.measure.detection.blazeface import FaceDetector
-from lpff_ray.measure.detections import Detections
-from lpff_ray.measure.landmarks import FaceMesh
+from lpff_ray.measure.detection.detections import Detections
+from lpff_ray.measure.pose.landmarks import FaceMesh
 from lpff_ray.models.cards import load_cards
 
 

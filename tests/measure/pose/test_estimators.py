@@ -14,7 +14,7 @@ from skimage.data import astronaut
 from small_weights import SmallSixDRepNet, randomised
 
 from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles, mean_rotation
-from lpff_ray.measure.pose_votes import MIRROR, PoseVoter, load_sixdrepnet
+from lpff_ray.measure.pose.estimators import MIRROR, PoseVoter, load_sixdrepnet
 from lpff_ray.measure.registry import ESTIMATORS
 from lpff_ray.models.cards import load_plugins
 
