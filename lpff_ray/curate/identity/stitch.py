@@ -27,7 +27,7 @@ def stitch_tracks(faces: Faces, piece: NDArray[np.int64], stitch: float) -> NDAr
     a shot boundary shows at one position. Best pairs first.
 
     piece: int64 [n], every face's piece, 0, 1, ... stitch: largest distance of the faces on either side
-    (`measure.embeddings.Distances`).
+    (`measure.identity.embeddings.Distances`).
     """
     count = int(piece.max(initial=-1)) + 1
     order = np.argsort(piece, kind="stable")

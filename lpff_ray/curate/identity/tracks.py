@@ -32,7 +32,7 @@ class Tracks:
 def whole_tracks(faces: Faces, stitch: float) -> Tracks:
     """Stitch the pieces of tracks, embed each track, and record who was seen together.
 
-    stitch: see `measure.embeddings.Distances`.
+    stitch: see `measure.identity.embeddings.Distances`.
     A track's embedding is the mean of its faces', each weighted by its clarity: quality times the square of the cosine
     between the direction of the face and the camera. Profiles say little about who it is.
     """

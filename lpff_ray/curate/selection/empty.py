@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from lpff_ray.curate.selection.gates import GATED, passes
+from lpff_ray.curate.selection.gates import GATED, passes_gate
 from lpff_ray.errors import UserError
 
 
@@ -27,7 +27,9 @@ def explain_empty(wanted: pl.DataFrame, levels: Mapping[str, float], advice: str
     """
     if wanted.is_empty():
         return f"no face is in the poses it asks for: {advice}"
-    failing = {gate: len(wanted) - len(wanted.filter(passes(gate, level))) for gate, level in levels.items()}
+    failing = {
+        gate: len(wanted) - len(wanted.filter(passes_gate(gate, level))) for gate, level in levels.items()
+    }
     order = sorted((gate for gate in levels if failing[gate]), key=lambda gate: -failing[gate])
     if not order:  # the method needs several faces together, as verification does of one identity
         return advice

@@ -24,7 +24,7 @@ def gate_levels(rules: Rules) -> dict[str, float]:
     return {gate: level for gate, level in levels.items() if level is not None}
 
 
-def passes(gate: str, level: float) -> pl.Expr:
+def passes_gate(gate: str, level: float) -> pl.Expr:
     """Whether a face passes a gate of quality; one that was not measured does not."""
     column = pl.col(GATED[gate]).fill_nan(None)  # to Polars, NaN is above every level
     return (column <= level if gate.startswith("max_") else column >= level).fill_null(False)
@@ -32,7 +32,7 @@ def passes(gate: str, level: float) -> pl.Expr:
 
 def passing_faces(faces: pl.DataFrame, levels: Mapping[str, float]) -> pl.DataFrame:
     """The faces that pass every gate; levels: of the gates, by name. Without any gate, all faces do."""
-    gates = [passes(*gate) for gate in levels.items()]
+    gates = [passes_gate(*gate) for gate in levels.items()]
     return faces.filter(*gates) if gates else faces  # Polars takes no condition for a mask without rows
 
 

@@ -11,7 +11,7 @@ from command import call
 from handmade import face, ids, make_run
 
 import lpff_ray
-from lpff_ray.curate.selection.gates import GATED, passes, passing_faces
+from lpff_ray.curate.selection.gates import GATED, passes_gate, passing_faces
 from lpff_ray.errors import UserError
 
 
@@ -57,7 +57,7 @@ def test_a_share_of_iqa_is_of_the_faces_that_pass_the_other_gates(tmp_path: Path
 @pytest.mark.parametrize("gate", GATED)
 def test_what_was_not_measured_passes_no_gate(gate: str, unmeasured: float | None) -> None:
     values = pl.DataFrame({GATED[gate]: pl.Series([unmeasured, 0.5], dtype=pl.Float32)})
-    assert values.select(passes(gate, 0.5)).to_series().to_list() == [False, True]
+    assert values.select(passes_gate(gate, 0.5)).to_series().to_list() == [False, True]
 
 
 def test_faces_without_iqa_are_left_out_and_do_not_move_the_quantile(tmp_path: Path) -> None:
