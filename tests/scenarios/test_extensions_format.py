@@ -13,8 +13,8 @@ from clips import write_clip
 from command import call
 from numbered import SELECTION, make_run
 
+import lpff_ray
 from lpff_ray.errors import UserError
-from lpff_ray.exports.job import export
 from lpff_ray.exports.registry import FORMATS, format_class
 
 THE_FILE = '''
@@ -70,16 +70,20 @@ def run(tmp_path: Path) -> Path:
 def test_it_is_exported_like_ours(package: Path, run: Path, tmp_path: Path) -> None:
     assert FORMATS.names()[-2:] == ["mean_colour", "wrong"]
     dest = tmp_path / "dest"
-    summary = export(str(run), SELECTION, "mean_colour", str(dest), {"side": 4}, executor="local", workers=1)
+    summary = lpff_ray.export(
+        str(run), SELECTION, "mean_colour", str(dest), {"side": 4}, executor="local", workers=1
+    )
     assert (summary.faces, summary.made, summary.lost, summary.failures) == (3, 3, 0, {})
     chosen = pl.read_parquet(run / "selections" / f"{SELECTION}.parquet")
     assert list(json.loads((dest / "colours.json").read_text())) == chosen["face_id"].to_list()
     assert sorted(path.name for path in dest.glob("*.png")) == ["0000.png", "0001.png", "0002.png"]
     assert len((dest / "PROVENANCE.jsonl").read_text().splitlines()) == 3
-    again = export(str(run), SELECTION, "mean_colour", str(dest), {"side": 4}, executor="local", workers=1)
+    again = lpff_ray.export(
+        str(run), SELECTION, "mean_colour", str(dest), {"side": 4}, executor="local", workers=1
+    )
     assert (again.made, again.made_before) == (3, 3)
     with pytest.raises(UserError, match=r"no option 'sides'; its options: side$"):
-        export(str(run), SELECTION, "mean_colour", str(tmp_path / "other"), {"sides": 4})
+        lpff_ray.export(str(run), SELECTION, "mean_colour", str(tmp_path / "other"), {"sides": 4})
 
 
 def test_the_command_line_knows_it(package: Path, run: Path, tmp_path: Path) -> None:
