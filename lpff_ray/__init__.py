@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lpff_ray.curate.dedupe import DedupeSummary, dedupe
     from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
-    from lpff_ray.exports.evaluation.verification import evaluate_verification as evaluate
+    from lpff_ray.exports.evaluation.verification import evaluate as evaluate
     from lpff_ray.exports.job import ExportSummary, export
     from lpff_ray.run.analyze import Analyzer, analyze
     from lpff_ray.run.mine import MineSummary, mine
@@ -88,7 +88,7 @@ _MODULES = {
 }
 """Public names by the module that has them."""
 _TARGETS = {name: (module, name) for module, names in _MODULES.items() for name in names} | {
-    "evaluate": ("lpff_ray.exports.evaluation.verification", "evaluate_verification"),
+    "evaluate": ("lpff_ray.exports.evaluation.verification", "evaluate"),
     "failures": ("lpff_ray.tables.failures", "read_failures"),
 }
 

@@ -1,9 +1,10 @@
 """What a format is to the export: which faces it wants, what it makes of a video, and its index files.
 
-A format is a subclass of FaceFormat (something per face, cut out of its frame) or of ExportFormat (anything else), and
-one line in `registry.py`. Its fields are its options: `--size 512` or `--set key=value` of the command line fill them,
-and pydantic checks them. The export does the rest: it plans and spreads the units of work, opens and decodes videos,
-encodes pictures, commits files, resumes, and writes PROVENANCE.jsonl.
+A format is a subclass of FaceFormat (something per face, cropped from its frame) or of ExportFormat (anything else),
+and one line in `registry.py`, or an entry point of another package. Its fields are its options: `--size 512` or
+`--set key=value` of the command line fill them, and pydantic checks them. The export does the rest: it plans and
+spreads the units of work, opens and decodes videos, encodes images, commits files, resumes, and writes
+PROVENANCE.jsonl.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Row = dict[str, Any]
 Record = dict[str, Any]
 """What a format says of one thing that it made (a crop, say): plain JSON values, handed on to `finish`.
 
-index: int, its place in the data set; no two records share one.
+index: int, its position in the data set; no two records share one.
 transform: for PROVENANCE.jsonl, from frame pixels to pixels of every one of the files made: [2, 3] affine, as lists.
     Left out where there is none.
 transforms: instead of it, where the files differ: one for each of them, in their order.
@@ -52,7 +53,7 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputImage:
-    """One picture, uint8 [h, w, 3] RGB or [h, w] gray; the export encodes it, as its name ends: .png or .jpg."""
+    """One image, uint8 [h, w, 3] RGB or [h, w] gray; the export encodes it, as its name ends: .png or .jpg."""
 
     name: str
     pixels: NDArray[np.uint8]
@@ -67,7 +68,7 @@ class ExportFormat(BaseModel, ABC):
     name: as in --format.
     columns: of the faces table, besides `face_id`, `video_id`, `uri`, `clip_id`, `frame_index` and `pts_ns`.
     needs_frames: whether `unit` is to be given an opened video.
-    divisible: whether a video with many rows may be cut into several units, by frames.
+    divisible: whether a video with many rows may be split into several units, by frames.
     packed: the units' files are only staged, below DEST/.lpff_ray/staged; `finish` packs them into what is meant to
         stay (a zip, tar shards), and they are removed once everything has been made.
     """
@@ -85,14 +86,14 @@ class ExportFormat(BaseModel, ABC):
         return False
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
-        """The faces that are to be made, one row each; sorted as pleases (the export sorts by video and frame).
+        """The faces that are to be made, one row each, in any order (the export sorts by video and frame).
 
         run: folder of the run. selection: as `schema.SELECTION`, by rank.
         Here: the selected faces with `columns` and the selection's own columns (`identity_id`, `bin`, `split`,
         `weight`, `copies`, `rank`, `reason`), and `index` = `rank`. An override must return at least `index`
         (int64, unique), `face_id`, `video_id`, `uri`, `frame_index` and `pts_ns`.
         """
-        return faces_of(run, selection, self.columns)
+        return selected_faces(run, selection, self.columns)
 
     @abstractmethod
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
@@ -106,7 +107,7 @@ class ExportFormat(BaseModel, ABC):
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The files that speak of the whole data set (dataset.json, lists), made when all units are done.
 
-        made: where the units' files lie: DEST, or, if `packed`, the staging folder; for reading.
+        made: where the units' files are: DEST, or, if `packed`, the staging folder; for reading.
         records: of all units, by index. What is missing (a lost video) has no record. Called again when a run is
         repeated, so the same records must give the same bytes.
         """
@@ -148,7 +149,7 @@ class FaceFormat(ExportFormat):
                     yield files, provenance(row) | record
 
 
-def faces_of(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+def selected_faces(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Selected faces with some of their columns of the faces table; see ExportFormat.rows. `index` is the rank."""
     always = ("face_id", "video_id", "uri", "clip_id", "frame_index", "pts_ns")
     faces = read.scan(run).select(list(dict.fromkeys([*always, *columns])))
@@ -172,7 +173,7 @@ def as_rows(table: pl.DataFrame) -> list[Row]:
         name: table[name].to_numpy() if isinstance(kind, pl.Array) else table[name].to_list()
         for name, kind in table.schema.items()
     }
-    return [{name: values[place] for name, values in columns.items()} for place in range(len(table))]
+    return [{name: values[position] for name, values in columns.items()} for position in range(len(table))]
 
 
 def provenance(row: Row) -> Record:

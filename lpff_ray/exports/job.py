@@ -4,46 +4,35 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import polars as pl
 
-from lpff_ray.decode.frame_source import NS
-from lpff_ray.decode.registry import last_resort
-from lpff_ray.errors import Failure, UserError
-from lpff_ray.exports.format import ExportFormat, OutputFile, Record
+from lpff_ray.errors import UserError
+from lpff_ray.exports.format import ExportFormat, Record
+from lpff_ray.exports.index_files import make_index_files, units_size, unstage
+from lpff_ray.exports.policy import UNIT_POLICY, unit_name, unit_uri
 from lpff_ray.exports.registry import make_format
-from lpff_ray.exports.state import DONE_FILE, Done, Note, claimed, standing, unit_notes
+from lpff_ray.exports.state import claimed, standing, unit_notes
 from lpff_ray.exports.units import ExportUnit, UnitResult, plan_units
 from lpff_ray.exports.video import video_files_of
-from lpff_ray.exports.worker import STAGED, STATE, UnitExporter
+from lpff_ray.exports.worker import STATE, UnitExporter
 from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, work_pool
-from lpff_ray.run.lease import GivenUp, Lease, Worker
-from lpff_ray.run.pool import Policy, PoolReport
+from lpff_ray.run.lease import GivenUp, Worker
+from lpff_ray.run.pool import PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated
 from lpff_ray.tables.run_folder import open_run_folder, run_record
-from lpff_ray.types import Stage
-
-ATTEMPTS = 3
-SECONDS_PER_ROW = 5.0
-PROVENANCE_FILE = "PROVENANCE.jsonl"
-PROVENANCE = (
-    *("index", "files", "face_id", "video_id", "uri", "frame_index", "pts_ns"),
-    *("transform", "transforms", "tool"),
-)
 
 
 @dataclass(frozen=True)
@@ -123,11 +112,11 @@ def export(
         records = sorted(chain.from_iterable(note["records"] for note in notes.values()), key=_index)
         complete = len(notes) == len(units)
         if done is None:
-            done = _size(notes)
+            done = units_size(notes)
             if not report.interrupted:
-                done = _finish(folder, export_format, records, done, complete)
+                done = make_index_files(folder, export_format, records, done, complete)
         if complete and export_format.packed and not report.interrupted:
-            _unstage(folder)
+            unstage(folder)
         seconds = Counter[str]()
         for result in results:
             seconds.update(result.seconds)
@@ -168,14 +157,14 @@ def make_units(
         work_pool(executor, address=address, workers=workers, device="cpu", out=dest, limits=limits) as pool,
         Phase("exporting", sum(len(unit.rows) for unit in units), "faces") as progress,
     ):
-        kept = FailureLog(state, name_of, uri_of)
+        kept = FailureLog(state, unit_name, unit_uri)
         make_worker = functools.partial(make_unit_exporter, export_format, dest)
-        ended = pool.map(units, make_worker, POLICY, Listeners(progress, kept))
+        ended = pool.map(units, make_worker, UNIT_POLICY, Listeners(progress, kept))
         with closing(ended), closing(kept):
             for end in ended:
                 progress.advance(len(end.lease.item.rows))
                 if isinstance(end, GivenUp):
-                    failures[uri_of(end.lease.item)] = end.failure.message
+                    failures[unit_uri(end.lease.item)] = end.failure.message
                 else:
                     results.append(end.result)
         return results, failures, pool.report
@@ -184,50 +173,6 @@ def make_units(
 def make_unit_exporter(export_format: ExportFormat, dest: str, device: str) -> Worker:
     """A worker that makes units. Raises UserError if `dest` can not be opened."""
     return UnitExporter(export_format, dest)
-
-
-def name_of(unit: ExportUnit) -> str:
-    """What the pool calls a unit."""
-    return unit.unit_id
-
-
-def uri_of(unit: ExportUnit) -> str:
-    """Where a unit's video was seen last."""
-    return unit.source.uris[0]
-
-
-def seconds_of(unit: ExportUnit) -> float:
-    """Seconds of video from a unit's first frame to its last."""
-    times = unit.rows["pts_ns"].to_numpy()
-    return float(times.max() - times.min()) / NS
-
-
-def extra_s(unit: ExportUnit) -> float:
-    """Seconds that a unit may take beside decoding."""
-    return SECONDS_PER_ROW * len(unit.rows)
-
-
-def next_leases(lease: Lease[ExportUnit], failure: Failure) -> list[Lease[ExportUnit]]:
-    """The lease that takes the place of one that failed; none: the unit is given up.
-
-    A video that can not be opened or decoded would fail again: `opened_video` has tried every place and decoder. What
-    stopped its worker is tried with another decoder.
-    """
-    if failure.stage in (Stage.OPEN, Stage.DECODE) or lease.attempt == ATTEMPTS:
-        return []
-    decoder = last_resort() if failure.kind in ("Timeout", "ActorDied") else lease.decoder
-    return [Lease(lease.item, lease.attempt + 1, decoder)]
-
-
-POLICY: Policy[ExportUnit] = Policy(
-    worker="exporter",
-    items="units",
-    name_of=name_of,
-    retry=next_leases,
-    seconds_of=seconds_of,
-    extra_s=extra_s,
-)
-"""How a pool treats units of an export."""
 
 
 def _description(out: str, name: str, chosen: pl.DataFrame, export_format: ExportFormat) -> dict[str, Any]:
@@ -240,67 +185,6 @@ def _description(out: str, name: str, chosen: pl.DataFrame, export_format: Expor
         "selection_sha256": hashlib.sha256(chosen.write_ndjson().encode()).hexdigest()[:16],
         "run_config_hash": run.get("config_hash", ""),
     }
-
-
-def _sweep(folder: Folder) -> None:
-    """Remove what killed writers left. Only while nobody writes."""
-    if folder.is_local:
-        for place, _, _ in os.walk(folder.path):
-            folder.sweep(place)
-
-
-def _size(notes: Mapping[str, Note]) -> Done:
-    """What the units' files come to."""
-    files = sum(len(record["files"]) for note in notes.values() for record in note["records"])
-    return Done(files, sum(note["size_bytes"] for note in notes.values()))
-
-
-def _finish(
-    folder: Folder, export_format: ExportFormat, records: list[Record], of_units: Done, complete: bool
-) -> Done:
-    """Make the index files; returns the whole data set.
-
-    complete: nothing will be added to it, so that it need not be done again.
-    """
-    _sweep(folder)
-    made = Folder(f"{folder.root}/{STAGED}") if export_format.packed else folder
-    done = Done() if export_format.packed else of_units
-    packing = Phase("packing", of_units.size_bytes >> 20, "MB") if export_format.packed else nullcontext()
-    with packing as progress:
-        for file in chain(
-            export_format.finish(made, records), [OutputFile(PROVENANCE_FILE, _lines(records))]
-        ):
-            done.files += 1
-            done.index.append(file.name)
-            if isinstance(file.content, bytes):
-                done.size_bytes += len(file.content)
-                folder.commit(file.name, file.content)
-            else:
-                folder.commit(file.name, _counted(file.content, done, progress))
-    if complete:
-        folder.commit(DONE_FILE, json.dumps(asdict(done)).encode())
-    return done
-
-
-def _unstage(folder: Folder) -> None:
-    """Remove the units' files, which have been packed."""
-    if folder.filesystem.exists(f"{folder.path}/{STAGED}"):
-        folder.filesystem.rm(f"{folder.path}/{STAGED}", recursive=True)
-
-
-def _counted(chunks: Iterable[bytes], size: Done, progress: Phase | None) -> Iterator[bytes]:
-    for chunk in chunks:
-        before = size.size_bytes >> 20
-        size.size_bytes += len(chunk)
-        if progress is not None:
-            progress.advance((size.size_bytes >> 20) - before)
-        yield chunk
-
-
-def _lines(records: list[Record]) -> Iterator[bytes]:
-    for record in records:
-        line = {name: record[name] for name in PROVENANCE if name in record}
-        yield json.dumps(line).encode() + b"\n"
 
 
 def _index(record: Record) -> int:

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping
 from lpff_ray.storage.uri import file_name
 
 LONGEST = 80
-"""Bytes (all are ASCII) that an id keeps of its wish. A disk takes 255 in a name: reenactment's has two ids with their
+"""Bytes (all are ASCII) that an id keeps of its name. A disk takes 255 in a name: reenactment's has two ids with their
 hashes, the track and two frames, and until it is whole 38 more."""
 
 
-def plain_names(wishes: Mapping[str, str]) -> dict[str, str]:
-    """For every id the name it wishes for, fit to name a file everywhere.
+def plain_names(wanted: Mapping[str, str]) -> dict[str, str]:
+    """For every id the name that is wanted for it, fit to name a file everywhere.
 
-    Names longer than LONGEST are cut to it. These, and ids that would share a name, also on disks that do not tell
-    capitals apart, get eight hex digits of their id's hash behind it; so a name hangs on which other ids there are, but
-    never on their order.
+    Names longer than LONGEST are shortened to it. These, and ids that would share a name, also on disks that do not
+    distinguish capitals, get eight hex digits of their id's hash behind it; so a name depends on which other ids there
+    are, but never on their order.
     """
-    plain = {key: re.sub(r"[^A-Za-z0-9._+-]", "_", wish).strip(".") or "_" for key, wish in wishes.items()}
+    plain = {key: re.sub(r"[^A-Za-z0-9._+-]", "_", name).strip(".") or "_" for key, name in wanted.items()}
     taken = Counter(name.lower() for name in plain.values())
     return {
         key: name

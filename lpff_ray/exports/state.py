@@ -2,7 +2,7 @@
 
     .lpff_ray/lock                empty; locked by the process that exports
     .lpff_ray/export.json         what is exported here, and how
-    .lpff_ray/units/UNIT.json     what a finished unit has said; committed after the unit's files
+    .lpff_ray/units/UNIT.json     record of a finished unit; committed after the unit's files
     .lpff_ray/staged/             the units' files of a format that is packed, until it is
     .lpff_ray/done.json           the index files, and how large the whole is; committed last
 
@@ -32,7 +32,7 @@ DONE_FILE = f"{STATE}/done.json"
 READERS = 16  # threads that fetch the notes of units: from an object store, one by one takes minutes
 
 Note = dict[str, Any]
-"""What a finished unit has said: `lost`, `size_bytes` and its `records`."""
+"""The record of a finished unit: `lost`, `size_bytes` and its `records`."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ def claimed(folder: Folder, wanted: Mapping[str, Any]) -> Iterator[None]:
 
     Raises UserError if it holds anything else, or if another process exports to it.
     """
-    # Said before anything is laid there, the lock included.
+    # Reported before anything is written there, the lock included.
     if _mark(folder) is None and folder.names("", ""):
         raise UserError(f"{folder.root}: not empty, and no export of lpff-ray; give --dest a new folder")
     with locked(folder, LOCK_FILE):
@@ -98,10 +98,10 @@ def standing(
     lost = [name for name, note in notes.items() if not note]
     whole = mark is not None and len(notes) - len(lost) == len(units) and present.issuperset(mark.index)
     if not (whole and export_format.packed):  # once packed, the units' files are rightly gone
-        place = f"{STAGED}/" if export_format.packed else ""
+        folder_of_units = f"{STAGED}/" if export_format.packed else ""
         for name, note in notes.items():
             files = [file for record in note.get("records", ()) for file in record["files"]]
-            if not present.issuperset(f"{place}{file}" for file in files):
+            if not present.issuperset(f"{folder_of_units}{file}" for file in files):
                 lost.append(name)
     if mark is not None and (lost or not whole):
         folder.remove(DONE_FILE)  # before the notes: it speaks of them all
@@ -113,7 +113,7 @@ def standing(
 
 
 def unit_notes(folder: Folder, names: Collection[str]) -> dict[str, Note]:
-    """What finished units have said, by their id; nothing for a note that is missing or damaged."""
+    """Records of finished units, by their id; nothing for a note that is missing or damaged."""
 
     def read(name: str) -> Note:
         try:
@@ -127,18 +127,18 @@ def unit_notes(folder: Folder, names: Collection[str]) -> dict[str, Note]:
 
 
 def _done(folder: Folder) -> Done | None:
-    mend = "remove it and run the same command again"
-    found = _read_object(folder, DONE_FILE, mend)
+    remedy = "remove it and run the same command again"
+    found = _read_object(folder, DONE_FILE, remedy)
     try:
         return None if found is None else Done(**found)
     except TypeError:
-        raise UserError(f"{folder.root}/{DONE_FILE}: damaged; {mend}") from None
+        raise UserError(f"{folder.root}/{DONE_FILE}: damaged; {remedy}") from None
 
 
-def _read_object(folder: Folder, name: str, mend: str) -> dict[str, Any] | None:
-    found = folder.json(name, mend)
+def _read_object(folder: Folder, name: str, remedy: str) -> dict[str, Any] | None:
+    found = folder.json(name, remedy)
     if found is not None and not isinstance(found, dict):
-        raise UserError(f"{folder.root}/{name}: damaged; {mend}")
+        raise UserError(f"{folder.root}/{name}: damaged; {remedy}")
     return found
 
 
@@ -146,7 +146,7 @@ def _present(folder: Folder) -> set[str]:
     """Names of all files below the folder."""
     found: Iterable[str]
     if folder.is_local:  # fsspec's own walk takes the status of every file
-        found = (f"{place}/{name}" for place, _, names in os.walk(folder.path) for name in names)
+        found = (f"{parent}/{name}" for parent, _, names in os.walk(folder.path) for name in names)
     else:
         try:
             with storage_failures(folder.root):

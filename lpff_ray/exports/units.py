@@ -46,7 +46,7 @@ class UnitResult:
 def plan_units(
     export_format: ExportFormat, rows: pl.DataFrame, sources: Mapping[str, VideoFile]
 ) -> list[ExportUnit]:
-    """Cut the rows into units, videos in the order of their ids, the rows of each by frame.
+    """Split the rows into units, videos in the order of their ids, the rows of each by frame.
 
     Depends on the rows alone, so that a repeated run finds the same units.
     """
@@ -63,7 +63,7 @@ def plan_units(
 
 
 def _pieces(rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """Stretches of about equally many rows, cut only between frames."""
+    """Stretches of about equally many rows, split only between frames."""
     count = -(-len(rows) // ROWS_PER_UNIT)
     frames = rows["frame_index"].to_numpy()
     wanted = frames[np.arange(1, count) * len(rows) // count]  # each of these frames begins a piece

@@ -16,7 +16,7 @@ import numpy as np
 
 from lpff_ray.errors import segment_error
 from lpff_ray.exports.format import ExportFormat, OutputImage, Record
-from lpff_ray.exports.imaging.encoding import encode
+from lpff_ray.exports.imaging.encoding import encode_image
 from lpff_ray.exports.units import ExportUnit, UnitResult
 from lpff_ray.exports.video import OpenedVideo, opened_video
 from lpff_ray.run.lease import Lease
@@ -73,7 +73,9 @@ class UnitExporter:
                 for file in files:
                     start = time.perf_counter()
                     content = (
-                        encode(file.pixels, file.name) if isinstance(file, OutputImage) else file.content
+                        encode_image(file.pixels, file.name)
+                        if isinstance(file, OutputImage)
+                        else file.content
                     )
                     encoded = time.perf_counter()
                     assert isinstance(content, bytes), f"{file.name}: chunks are for `finish` alone"

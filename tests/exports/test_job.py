@@ -21,7 +21,8 @@ from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.exports import units
 from lpff_ray.exports.formats.stylegan import StyleGan
-from lpff_ray.exports.job import PROVENANCE, export
+from lpff_ray.exports.index_files import PROVENANCE
+from lpff_ray.exports.job import export
 from lpff_ray.exports.units import ROWS_PER_UNIT, plan_units
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos

@@ -65,8 +65,8 @@ class Roc:
 class AtFar:
     """What a false accept rate costs.
 
-    tar: share of one person's pairs accepted. low, high: Wilson's 95% interval of it; pairs that share faces hang
-    together, so the truth is less certain than that. threshold: infinite if nothing can be accepted.
+    tar: share of one person's pairs accepted. low, high: Wilson's 95% interval of it; pairs that share faces are
+    not independent, so the truth is less certain than that. threshold: infinite if nothing can be accepted.
     false_accepts: pairs of two people accepted.
     """
 

@@ -1,4 +1,4 @@
-"""ROC curves as a picture: the false accept rate on a logarithmic axis, as verification is shown."""
+"""ROC curves as an image: the false accept rate on a logarithmic axis, as verification is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from lpff_ray.exports.evaluation.roc import Roc
 
 SIZE, LEFT, TOP, SIDE = 640, 80, 40, 520
-"""Pixels: of the picture, left of and above the square in which the curves are, and of that square's side."""
+"""Pixels: of the image, left of and above the square in which the curves are, and of that square's side."""
 DPI = 100
 COLOURS = ((31, 119, 180), (214, 96, 20), (44, 140, 60), (148, 60, 160), (120, 120, 120))
 FAINT = "#dedede"
@@ -43,7 +43,7 @@ def roc_png(curves: Mapping[str, Roc], title: str) -> bytes:
     for number, (name, curve) in enumerate(curves.items()):
         label = f"{name}  AUC {curve.auc():.4f}  n = {curve.positives} + {curve.negatives}"
         colour = [level / 255 for level in COLOURS[number % len(COLOURS)]]
-        rates = np.maximum(curve.far, 1 / curve.negatives)  # zero has no place on the axis
+        rates = np.maximum(curve.far, 1 / curve.negatives)  # zero is not on a logarithmic axis
         # Whole and above the frame: the longest list's curve rises on the axis itself.
         look: dict[str, Any] = {
             "drawstyle": "steps-post",

@@ -31,25 +31,30 @@ NO_FIGURES = "no figures: it takes pairs of one person and of two"
 EVALUATION, PLOT = "evaluation.json", "roc.png"
 
 
-def evaluate_verification(dest: str, embedding: str = RUN, device: str = "auto") -> dict[str, Any]:
-    """Score the pairs of a verification export by the cosine of their embeddings; commit evaluation.json and roc.png.
+def evaluate(dest: str, embedding: str = RUN, device: str = "auto") -> dict[str, Any]:
+    """How well an embedding tells people apart, on the pair lists of a verification export.
 
-    embedding: "run", the one that the faces were mined with, or the name of an embedding plug-in, which is given the
-    crops on `device`: "auto" (the GPU if torch sees one), "cpu", "cuda" or "cuda:N". Returns what evaluation.json
-    holds: per list the counts and, if there are pairs, `auc`, `eer` and `tar_at_far`, in which null stands for a rate
-    that the list is too short to show, and `notes` on what is missing.
-    Raises UserError if DEST is no verification export, or the plug-in's file is missing, wrong or no embedding.
+    Scores every pair by the cosine of its two embeddings, and commits evaluation.json and roc.png to `dest`.
+
+    embedding: "run", the one that the faces were mined with, or the name of an optional model, which is given the crops
+    on `device`: "auto" (the GPU if torch sees one), "cpu", "cuda" or "cuda:N".
+    Returns what evaluation.json holds: per list the counts and, if there are pairs, `auc`, `eer` and `tar_at_far`, in
+    which null stands for a rate that the list is too short to show, and `notes` on what is missing.
+    Raises UserError if `dest` is no verification export, or the model's file is missing, wrong or no embedding.
     """
     folder = Folder(dest)
     lists = {name: _read_list(folder, name) for name in LISTS}
     paths = sorted({path for lines in lists.values() for line in lines for path in line[:2]})
-    vectors = _of_run(folder, paths) if embedding == RUN else _of_plugin(folder, paths, embedding, device)
-    place = {path: number for number, path in enumerate(paths)}
+    if embedding == RUN:
+        vectors = _of_run(folder, paths)
+    else:
+        vectors = _of_optional_model(folder, paths, embedding, device)
+    position = {path: number for number, path in enumerate(paths)}
     evaluation: dict[str, Any] = {"embedding": embedding, "similarity": "cosine"}
     evaluation |= {"caution": CAUTION if embedding == RUN else "", "lists": {}}
     curves: dict[str, Roc] = {}
     for name, lines in lists.items():
-        curve = _curve(vectors, lines, place)
+        curve = _curve(vectors, lines, position)
         people = {path.split("/", 1)[0] for line in lines for path in line[:2]}
         evaluation["lists"][name] = {
             "positives": sum(same for _, _, same in lines),
@@ -80,12 +85,12 @@ def _figures(curve: Roc) -> dict[str, Any]:
 
 
 def _curve(
-    vectors: NDArray[np.float64], lines: Sequence[tuple[str, str, bool]], place: dict[str, int]
+    vectors: NDArray[np.float64], lines: Sequence[tuple[str, str, bool]], position: dict[str, int]
 ) -> Roc | None:
     same = np.array([line[2] for line in lines], bool)
     if not same.any() or same.all():
         return None
-    one, other = vectors[[place[a] for a, _, _ in lines]], vectors[[place[b] for _, b, _ in lines]]
+    one, other = vectors[[position[a] for a, _, _ in lines]], vectors[[position[b] for _, b, _ in lines]]
     return roc((one * other).sum(1), same)
 
 
@@ -116,10 +121,10 @@ def _of_run(folder: Folder, paths: list[str]) -> NDArray[np.float64]:
     if table["embedding"].null_count():
         missing = table.filter(pl.col("embedding").is_null())["path"][0]
         raise UserError(f"{folder.root}/{EMBEDDINGS}: holds nothing of {missing}; export again")
-    return _unit(table["embedding"].to_numpy().astype(np.float64).reshape(len(paths), -1))
+    return _unit_length(table["embedding"].to_numpy().astype(np.float64).reshape(len(paths), -1))
 
 
-def _of_plugin(folder: Folder, paths: list[str], name: str, device: str) -> NDArray[np.float64]:
+def _of_optional_model(folder: Folder, paths: list[str], name: str, device: str) -> NDArray[np.float64]:
     card = store.plugin(name)
     if card.task != "embedding" or card.width is None:
         raise UserError(
@@ -136,7 +141,7 @@ def _of_plugin(folder: Folder, paths: list[str], name: str, device: str) -> NDAr
             crops += [crops[-1]] * (BATCH - len(batch))  # one shape: the same figures whatever the batch
             vectors.append(np.asarray(network(np.stack(crops)), np.float64)[: len(batch)])
             phase.advance(len(batch))
-    return _unit(np.concatenate(vectors))
+    return _unit_length(np.concatenate(vectors))
 
 
 def _crop(folder: Folder, path: str) -> NDArray[np.uint8]:
@@ -144,8 +149,8 @@ def _crop(folder: Folder, path: str) -> NDArray[np.uint8]:
     if content is None:
         raise UserError(f"{folder.root}/{IMAGES}/{path}: not there; export again to complete it")
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            pixels = np.asarray(picture.convert("RGB"), np.uint8)
+        with Image.open(io.BytesIO(content)) as image:
+            pixels = np.asarray(image.convert("RGB"), np.uint8)
     except OSError:
         raise UserError(f"{folder.root}/{IMAGES}/{path}: not a readable picture; export again") from None
     if pixels.shape != (SIDE, SIDE, 3):
@@ -153,5 +158,5 @@ def _crop(folder: Folder, path: str) -> NDArray[np.uint8]:
     return pixels
 
 
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit_length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

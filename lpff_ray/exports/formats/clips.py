@@ -2,7 +2,8 @@
 
 Layout: `NAME-TRACK.mp4` per track, whole frames, from the track's first face to its last, with its sound; `clips.csv`.
 Frames and their times are exactly the video's. A clip is a copy of the video's own packets where its first frame is a
-keyframe and no B-frame is cut from what it leans on; else it is encoded anew: H.264 (crf 18), yuv420p, BT.709, upright.
+keyframe and no B-frame loses a frame that it refers to; else it is encoded anew: H.264 (crf 18), yuv420p, BT.709,
+upright.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ControlNet's tutorial dataset: a picture, the lines it is to follow, and a prompt.
+"""ControlNet's tutorial data set: an image, the lines it is to follow, and a prompt.
 
 Layout: `target/NAME.png` (FFHQ's crop), `source/NAME.png` (its landmarks drawn), `prompt.json` with a line {"source",
 "target", "prompt"} each, as `tutorial_dataset.py` of lllyasviel/ControlNet reads it and EFHQ fine-tunes with.
@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, computed_field
 
-from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, faces_of
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, selected_faces
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
 from lpff_ray.exports.imaging.conditioning import draw_points
 from lpff_ray.exports.lists.prompts import COLUMNS as PROMPT_COLUMNS
@@ -44,7 +44,7 @@ class ControlNet(FaceFormat):
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces with their points and prompts. Raises UserError if the captions can not be used."""
-        faces = faces_of(run, selection, self.columns)
+        faces = selected_faces(run, selection, self.columns)
         captions = captions_for(faces, self.captions) if self.captions else [None] * len(faces)
         described = faces.select(PROMPT_COLUMNS).iter_rows(named=True)
         prompts = [prompt(face, caption) for face, caption in zip(described, captions, strict=True)]
@@ -62,11 +62,11 @@ class ControlNet(FaceFormat):
         drawn = draw_points(
             crop_points(np.asarray(row["landmarks"], np.float64).reshape(68, 3), quad, self.size), self.size
         )
-        pictures: list[File] = [
+        images: list[File] = [
             OutputImage(f"target/{name}", ffhq_crop(frame, quad, self.size)),
             OutputImage(f"source/{name}", drawn),
         ]
-        return pictures, record
+        return images, record
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """prompt.json: one object a line, in the order of the selection."""

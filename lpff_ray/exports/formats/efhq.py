@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, faces_of, read_made
+from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, read_made, selected_faces
 from lpff_ray.exports.lists.bins import selected_bin
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
@@ -62,7 +62,7 @@ class EfhqTables(ExportFormat):
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """All selected faces, and the name of their clip, `clip`."""
-        faces = faces_of(run, selection, self.columns)
+        faces = selected_faces(run, selection, self.columns)
         videos = faces.select("video_id", "uri", "clip_id").unique().sort("video_id", "uri", "clip_id")
         return faces.with_columns(clip=pl.col("video_id").replace_strict(clip_names(videos.iter_rows())))
 
@@ -81,9 +81,9 @@ class EfhqTables(ExportFormat):
         parts = table.partition_by("softbin", maintain_order=True) if self.by_bin else [table]
         files: list[File] = []
         for part in parts:
-            place = f"{part['softbin'][0]}/{clip}" if self.by_bin else clip
-            files.append(OutputFile(f"csv/{place}.csv", part.write_csv().encode()))
-            files.append(OutputFile(f"parquet/{place}.parquet", parquet_bytes(part)))
+            path = f"{part['softbin'][0]}/{clip}" if self.by_bin else clip
+            files.append(OutputFile(f"csv/{path}.csv", part.write_csv().encode()))
+            files.append(OutputFile(f"parquet/{path}.parquet", parquet_bytes(part)))
         yield files, record
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
@@ -109,7 +109,7 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
     table = rows.select(
         frameid="frame_index",
         idx="face_index",
-        **{name: _rounded(box[:, place]) for place, name in enumerate(("x1", "y1", "x2", "y2"))},
+        **{name: _rounded(box[:, position]) for position, name in enumerate(("x1", "y1", "x2", "y2"))},
         iqa=_rounded(rows["iqa"].to_numpy()),
         lmks5pts=_texts(rows["keypoints"].to_numpy().reshape(-1, 10)),
         lmks68pts=_texts(points.transpose(0, 2, 1).reshape(-1, 204)),
@@ -122,8 +122,8 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
     )
     votes: dict[str, pl.Series] = {}
     names = [*SLOTS, *_estimators(rows)[len(SLOTS) :]]
-    for place, name in enumerate(names):
-        vote = rows["pose_votes"].list.get(place, null_on_oob=True)
+    for position, name in enumerate(names):
+        vote = rows["pose_votes"].list.get(position, null_on_oob=True)
         angles = {angle: vote.struct.field(angle).to_numpy() for angle in ANGLES}
         votes |= {f"{name}_{angle}": _rounded(values) for angle, values in angles.items()}
         # Of the votes as they were measured: rounded, 44.997 degrees would lie in another bin than `hardbin` says.

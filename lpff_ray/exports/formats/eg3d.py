@@ -25,8 +25,8 @@ from lpff_ray.exports.format import (
     OutputImage,
     Record,
     Row,
-    faces_of,
     read_made,
+    selected_faces,
 )
 from lpff_ray.exports.formats.stylegan import ZIP_FILE, picture_name
 from lpff_ray.exports.imaging.alignment import ffhq_crop, mirrored_transform, quad_transform
@@ -80,8 +80,8 @@ class Eg3d(FaceFormat):
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces. Raises UserError if `base` can not be read or appended to."""
-        faces = faces_of(run, selection, self.columns)
-        if self.base:  # said now, and not after hours of cropping
+        faces = selected_faces(run, selection, self.columns)
+        if self.base:  # reported now, and not after hours of cropping
             numbers = (eg3d_number(index, self.start, self.mirror) for index in faces["index"])
             names = (picture_name(n + half, "png") for n in numbers for half in range(1 + self.mirror))
             if both := base_names(self.base).intersection(names):
@@ -110,23 +110,23 @@ class Eg3d(FaceFormat):
         """What to do with a set that continues another."""
         if not self.base:
             return []
-        told = f"numbered from {self.start}; {DATASET_JSON} is that of {self.base} and of these together"
-        return [f"{told}: lay the pictures beside the base's to train with both"]
+        numbering = f"numbered from {self.start}; {DATASET_JSON} is that of {self.base} and of these together"
+        return [f"{numbering}: lay the pictures beside the base's to train with both"]
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """`dataset.json`; or the zip with all."""
         if not self.zip:
             yield OutputFile(DATASET_JSON, self._index(records))
             return
-        pictures = ((name, read_made(made, name)) for record in records for name in record["files"])
+        images = ((name, read_made(made, name)) for record in records for name in record["files"])
         index = b"".join(self._index(records))
-        yield OutputFile(ZIP_FILE, zip_chunks(chain(pictures, [(DATASET_JSON, index)])))
+        yield OutputFile(ZIP_FILE, zip_chunks(chain(images, [(DATASET_JSON, index)])))
 
     def _index(self, records: list[Record]) -> Iterator[bytes]:
         """`dataset.json` label by label: half a million of them as Python's numbers take a gigabyte."""
         yield b'{"labels": ['
-        for place, pair in enumerate(self._labels(records)):
-            yield (b",\n" if place else b"") + json.dumps(pair).encode()
+        for position, pair in enumerate(self._labels(records)):
+            yield (b",\n" if position else b"") + json.dumps(pair).encode()
         yield b"]}"
 
     def _labels(self, records: list[Record]) -> Iterator[tuple[str, list[float]]]:
@@ -139,12 +139,12 @@ class Eg3d(FaceFormat):
 
 
 def eg3d_number(index: int, start: int, mirror: bool) -> int:
-    """The number of the picture of the face at `index` of the selection; its mirror image has the next one."""
+    """The number of the image of the face at `index` of the selection; its mirror image has the next one."""
     return start + index * (2 if mirror else 1)
 
 
 def base_names(base: str) -> set[str]:
-    """Names of a data set's pictures. Raises UserError if it is none that can be appended to."""
+    """Names of a data set's images. Raises UserError if it is none that can be appended to."""
     listed = read_dataset_json(base)["file"].to_list()
     names = set(listed)
     bare = next((name for name in listed if "." not in name.rpartition("/")[2]), None)
@@ -162,6 +162,6 @@ def base_names(base: str) -> set[str]:
 
 
 def next_number(names: Iterable[str]) -> int:
-    """The number after the highest of the pictures named as `picture_name` does; 0 if there are none."""
+    """The number after the highest of the images named as `picture_name` does; 0 if there are none."""
     found = (_NUMBERED.fullmatch(name.rpartition("/")[2]) for name in names)
     return max((int(match[1]) + 1 for match in found if match), default=0)

@@ -6,7 +6,7 @@
     info.json                           {image id: where it came from, its crops' corners there, numbers, weight}
     lists/eg3d/, lists/stylegan/        LPFF.json, LPFF_rebalanced.json: file names, the latter repeated `copies` times
 
-The lists name pictures as they are numbered when they are appended to FFHQ's, by rank: those of `--format eg3d --set
+The lists name images as they are numbered when they are appended to FFHQ's, by rank: those of `--format eg3d --set
 start=139914`, and StyleGAN's from 70,000 on. Source: oneThousand1000/LPFF-dataset, `dataset_download` and
 `data_processing`, where landmarks have pixel centres at whole numbers.
 """
@@ -108,16 +108,18 @@ class Lpff(FaceFormat):
 
 def image_id(row: Row) -> str:
     """A face's name in the release: its face_id in characters that any disk takes, without the dot that LPFF's scripts
-    take for the ending, and with the two digits at the end that they cut off for the frame's name."""
+    take for the suffix, and with the two digits at the end that they strip for the frame's name."""
     return f"{row['video_id']}_{row['frame_index']:08d}_{row['face_index']:02d}"
 
 
 def _info(record: Record, eg3d: dict[int, int], stylegan: dict[int, int]) -> dict[str, Any]:
-    told = {name: record[name] for name in ("face_id", "uri", "frame_index", "pts_ns", "weight", "copies")}
+    image_info = {
+        name: record[name] for name in ("face_id", "uri", "frame_index", "pts_ns", "weight", "copies")
+    }
     numbers = {"eg3d": eg3d[record["index"]], "stylegan": stylegan[record["index"]]}
     return {
         "raw_image_name": record["image_id"][:-3],
-        "image_info": told,
+        "image_info": image_info,
         "number": numbers,
         "quads": record["quads"],
     }

@@ -1,4 +1,4 @@
-"""Clips of faces for reenactment: one steady square per clip, as VoxCeleb is cut for FOMM, TPS and LIA.
+"""Clips of faces for reenactment: one steady square per clip, as VoxCeleb is cropped for FOMM, TPS and LIA.
 
 Layout: `train/` and `test/` (identities never in both), in them per clip a folder `IDENTITY#VIDEO#FIRST#LAST.mp4` of
 `0000000.png`, ... (the folder's ending and its `#` are what FOMM's and TPS's loaders go by, which find the clips of an
@@ -25,7 +25,7 @@ from lpff_ray.decode import Frame
 from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record
-from lpff_ray.exports.imaging.encoding import encode
+from lpff_ray.exports.imaging.encoding import encode_image
 from lpff_ray.exports.imaging.mp4 import Mp4Writer, mean_fps
 from lpff_ray.exports.imaging.squares import face_boxes, longer_side, square_crop, steady_square, union_of
 from lpff_ray.exports.lists.bins import PROFILE_BINS
@@ -45,7 +45,7 @@ from lpff_ray.storage.folder import Folder
 from lpff_ray.types import PoseBin
 
 SPLITS = ("train", "test")
-MP4_CRF = 12  # hardly visible, even when a trainer scales the pictures up
+MP4_CRF = 12  # hardly visible, even when a trainer scales the images up
 
 _COLUMNS = {
     "file": pl.String(),
@@ -130,7 +130,7 @@ class Reenactment(ExportFormat):
         assert video is not None
         if video.kind != "video":
             return
-        stretches = (faces for track in by_track(rows) for faces in self._cut(track))
+        stretches = (faces for track in by_track(rows) for faces in self._split_track(track))
         clips = [_Clip(faces, self, video) for faces in stretches if self._lacks(faces) is None]
         for clip in in_one_pass(video, clips):
             if len(clip.frames) >= self.min_frames:
@@ -139,7 +139,7 @@ class Reenactment(ExportFormat):
     def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
         """Whose faces the rows are, what was left out for its length or size, and which split has no clip."""
         notes = track_notes(selection, rows)
-        stretches = [faces for track in by_track(rows) for faces in self._cut(track)]
+        stretches = [faces for track in by_track(rows) for faces in self._split_track(track)]
         lacks = [self._lacks(faces) for faces in stretches]
         limits = (
             ("frames", f"shorter than min_frames {self.min_frames}"),
@@ -164,8 +164,8 @@ class Reenactment(ExportFormat):
             return "frames"
         return "size" if longer_side(union_of(faces)) < self.min_size else None
 
-    def _cut(self, track: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """A track's rows, cut where the face has left the place where it was, or the clip is long enough."""
+    def _split_track(self, track: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """A track's rows, split where the face has left the box where it was, or the clip is long enough."""
         boxes, frames = track["box"].to_numpy(), track["frame_index"].to_numpy()
         start = 0
         for row in range(1, len(track)):
@@ -193,7 +193,7 @@ class Reenactment(ExportFormat):
 
 
 class _Clip(Stretch):
-    """A clip on its way into pictures or an MP4."""
+    """A clip on its way into images or an MP4."""
 
     def __init__(self, faces: pl.DataFrame, export_format: Reenactment, video: OpenedVideo) -> None:
         super().__init__(faces)
@@ -201,7 +201,7 @@ class _Clip(Stretch):
         self._union = union_of(faces)
         self._square = (0, 0, 1)
         self._shape = (0, 0)
-        self._pictures: list[bytes] = []
+        self._images: list[bytes] = []
         self._writer: Mp4Writer | None = None
         self._fps = 0.0
 
@@ -212,15 +212,15 @@ class _Clip(Stretch):
             table = read_frame_table(self._video.path)
             self._fps = mean_fps(table, self.first, self.last)
         with self._video.timed("crop"):
-            picture = square_crop(frame.rgb, self._square, self._format.size)
+            image = square_crop(frame.rgb, self._square, self._format.size)
         with self._video.timed("encode"):
             if self._format.image == "png":
-                self._pictures.append(encode(picture, "frame.png"))
+                self._images.append(encode_image(image, "frame.png"))
                 return
             if self._writer is None:
                 size = self._format.size
                 self._writer = Mp4Writer((size, size), self._fps, MP4_CRF)
-            self._writer.add(picture, frame.pts_ns)
+            self._writer.add(image, frame.pts_ns)
 
     def made(self) -> tuple[list[File], Record]:
         record = self.record()
@@ -233,7 +233,8 @@ class _Clip(Stretch):
             files: list[File] = [OutputFile(file, self._writer.close())]
         else:
             files = [
-                OutputFile(f"{file}/{place:07d}.png", content) for place, content in enumerate(self._pictures)
+                OutputFile(f"{file}/{position:07d}.png", content)
+                for position, content in enumerate(self._images)
             ]
         left, top, side = self._square
         scale = self._format.size / side
@@ -281,4 +282,4 @@ def categories(faces: pl.DataFrame, frames: list[int]) -> list[str]:
     looked_at = faces["frame_index"].to_numpy()
     nearest = np.abs(np.subtract.outer(frames, looked_at)).argmin(1)
     words = ["frontal" if name == PoseBin.FRONTAL else "extreme" for name in faces["pose_bin"]]
-    return [words[place] for place in nearest]
+    return [words[position] for position in nearest]

@@ -43,8 +43,8 @@ class StyleGan(FaceFormat):
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""
         quad = face_quad(row["keypoints"])
-        picture = OutputImage(picture_name(row["index"], self.image), ffhq_crop(frame, quad, self.size))
-        return [picture], {"transform": quad_transform(quad, self.size).tolist()}
+        crop = OutputImage(picture_name(row["index"], self.image), ffhq_crop(frame, quad, self.size))
+        return [crop], {"transform": quad_transform(quad, self.size).tolist()}
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """`dataset.json`, which has no labels; or the zip with all."""
@@ -52,10 +52,10 @@ class StyleGan(FaceFormat):
         if not self.zip:
             yield OutputFile("dataset.json", index)
             return
-        pictures = ((name, read_made(made, name)) for record in records for name in record["files"])
-        yield OutputFile(ZIP_FILE, zip_chunks(chain(pictures, [("dataset.json", index)])))
+        images = ((name, read_made(made, name)) for record in records for name in record["files"])
+        yield OutputFile(ZIP_FILE, zip_chunks(chain(images, [("dataset.json", index)])))
 
 
 def picture_name(index: int, ending: str) -> str:
-    """A picture's place in the data set, as NVlabs' `dataset_tool.py` names it."""
+    """An image's name in the data set, as NVlabs' `dataset_tool.py` names it."""
     return f"{index // 1000:05d}/img{index:08d}.{ending}"

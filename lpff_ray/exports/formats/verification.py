@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, faces_of
+from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, selected_faces
 from lpff_ray.exports.lists.bins import PROFILE_BINS, selected_bin
 from lpff_ray.exports.lists.pairs import LISTS, pair_list
 from lpff_ray.exports.names import plain_names
@@ -61,7 +61,7 @@ class Verification(FaceFormat):
             )
         if (selection["split"] == "test").any():
             selection = selection.filter(pl.col("split") == "test")
-        faces = faces_of(run, selection, self.columns).with_columns(soft_bin=selected_bin())
+        faces = selected_faces(run, selection, self.columns).with_columns(soft_bin=selected_bin())
         folders = plain_names({identity: identity for identity in faces["identity_id"].unique().sort()})
         return faces.with_columns(
             view=pl.when(pl.col("soft_bin") == PoseBin.FRONTAL.value)

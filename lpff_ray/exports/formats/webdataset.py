@@ -1,4 +1,4 @@
-"""Tar shards as the `webdataset` package reads them: per face a crop, what is known of it, and a class if asked for.
+"""Tar shards as the `webdataset` package reads them: per face a crop, its measurements, and a class if asked for.
 
 Layout: `SPLIT-000000.tar` and on, or `000000.tar` where the selection has no splits; members `KEY.jpg` (or png),
 `KEY.json`, `KEY.cls`; `shards.json`: the shards with their counts, and the names of the classes.
@@ -25,8 +25,8 @@ from lpff_ray.exports.format import (
     OutputImage,
     Record,
     Row,
-    faces_of,
     read_made,
+    selected_faces,
 )
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
 from lpff_ray.exports.packing import tar_chunks
@@ -45,7 +45,7 @@ _MEASURED = (
     "iqa",
     "brightness",
 )
-_TOLD = ("clip_id", *_MEASURED, "identity_id", "bin", "weight", "copies")
+_DESCRIBED = ("clip_id", *_MEASURED, "identity_id", "bin", "weight", "copies")
 
 
 class WebDataset(FaceFormat):
@@ -69,24 +69,29 @@ class WebDataset(FaceFormat):
 
     @property
     def packed(self) -> bool:
-        """Pictures are staged, and packed into the shards."""
+        """Images are staged, and packed into the shards."""
         return True
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces. Raises UserError for a label that some of them do not have."""
-        faces = faces_of(run, selection, self.columns)
+        faces = selected_faces(run, selection, self.columns)
         column = {"none": None, "identity": "identity_id", "bin": "bin"}[self.label]
         if column and faces[column].null_count():
             raise UserError(f"{run}: label={self.label}: some selected faces have no {column}; select again")
         return faces.with_columns(label=pl.col(column) if column else pl.lit(None, pl.String))
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
-        """The crop, and what its `.json` will say."""
+        """The crop, and what its `.json` will hold."""
         quad = face_quad(row["keypoints"])
         transform = quad_transform(quad, self.size)
-        told: dict[str, Any] = {name: row[name] for name in _TOLD}
-        told["keypoints"] = np.round(apply(transform, row["keypoints"]), 2).tolist()
-        record = {"transform": transform.tolist(), "split": row["split"], "label": row["label"], "told": told}
+        described: dict[str, Any] = {name: row[name] for name in _DESCRIBED}
+        described["keypoints"] = np.round(apply(transform, row["keypoints"]), 2).tolist()
+        record = {
+            "transform": transform.tolist(),
+            "split": row["split"],
+            "label": row["label"],
+            "told": described,
+        }
         return [OutputImage(f"{row['index']:08d}.{self.image}", ffhq_crop(frame, quad, self.size))], record
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:

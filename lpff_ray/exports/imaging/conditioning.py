@@ -23,7 +23,7 @@ class Region:
     closed: bool = False
 
 
-# Colours as in the pictures of ControlNetMediaPipeFace's annotator, which EFHQ trains with
+# Colours as in the images of ControlNetMediaPipeFace's annotator, which EFHQ trains with
 # (`1_attributes_extraction/mediapipeface.py`; written there as blue, green, red). It draws no nose, and FaceMesh's oval
 # of the face where the 68 points have the jaw.
 REGIONS = (
@@ -40,11 +40,11 @@ REGIONS = (
 
 
 def draw_points(points: NDArray, size: int) -> NDArray[np.uint8]:
-    """A picture of points [68, 3], RGB uint8 [size, size, 3]; x, y in its pixels, z on the same scale, smaller nearer.
+    """An image of points [68, 3], RGB uint8 [size, size, 3]; x, y in its pixels, z on the same scale, smaller nearer.
 
-    Lines are anti-aliased and as wide for the picture as ControlNet's are at 512. What is further away is drawn first.
+    Lines are anti-aliased and as wide for the image as ControlNet's are at 512. What is further away is drawn first.
     """
-    picture = np.zeros((size, size, 3), np.uint8)
+    image = np.zeros((size, size, 3), np.uint8)
     width = max(1, round(LINE * size / SIDE))
     lines = []
     for region in REGIONS:
@@ -53,5 +53,5 @@ def draw_points(points: NDArray, size: int) -> NDArray[np.uint8]:
     for ends, colour in sorted(lines, key=lambda line: -line[0][:, 2].sum()):
         # Pixel centres are at whole numbers for OpenCV, at + 0.5 for us.
         first, second = (tuple(map(int, np.round((end[:2] - 0.5) * 2**FRACTION_BITS))) for end in ends)
-        cv2.line(picture, first, second, colour, width, cv2.LINE_AA, FRACTION_BITS)
-    return picture
+        cv2.line(image, first, second, colour, width, cv2.LINE_AA, FRACTION_BITS)
+    return image

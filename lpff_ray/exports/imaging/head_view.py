@@ -45,11 +45,11 @@ def head_view(row: Mapping[str, Any]) -> HeadView:
 
     Source: NVlabs/eg3d, dataset_preprocessing/ffhq: FFHQ's alignment, then `crop_images_in_the_wild.py`, which fits an
     affine camera to the five points. Five points leave its eight numbers hardly any check, and none at profile; the
-    rotation being known, scale and place are all that is fitted here.
+    rotation being known, scale and position are all that is fitted here.
     """
     yaw, pitch, roll = np.array([row["yaw"], row["pitch"], row["roll"]], np.float64)
     rotation = matrix_from_angles(yaw, pitch, roll)
-    five, pixels_per_cm, head = lay_head(row["keypoints"], row["landmarks"], rotation)
+    five, pixels_per_cm, head = fit_head(row["keypoints"], row["landmarks"], rotation)
     ffhq = face_quad(five)
     x = (ffhq[3] - ffhq[0]) / np.hypot(*(ffhq[3] - ffhq[0]))
     y = np.array([-x[1], x[0]])
@@ -61,16 +61,16 @@ def head_view(row: Mapping[str, Any]) -> HeadView:
     return HeadView(five, ffhq, eg3d, camera_label(levelled))
 
 
-def lay_head(
+def fit_head(
     keypoints: NDArray, landmarks: NDArray, rotation: NDArray
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """Lay the head model, turned by `rotation` [3, 3], on a face's points, under weak perspective.
+    """Fit size and position of the head model, turned by `rotation` [3, 3], to a face's points, in weak perspective.
 
     keypoints [5, 2], landmarks [68, 3]: as in the faces table. Returns the keypoints at the size that was found
     [5, 2], pixels per cm, and where in the frame the head frame's origin is [2].
 
     The size is the geometric mean of what the keypoints say under this rotation and of what all landmarks say: an
-    open mouth moves two points of five. Within four tracks of profiles it scatters by 2 to 6%.
+    open mouth moves two points of five. Evidence: docs/evidence/exports.md#head-size
     """
     seen = np.asarray(keypoints, np.float64)
     posed = (head_model().five_points() @ rotation.T)[:, :2]

@@ -1,4 +1,4 @@
-"""MP4 files made in memory: of packets copied from a video where that is exact, of pictures encoded anew elsewhere."""
+"""MP4 files made in memory: of packets copied from a video where that is exact, of images encoded anew elsewhere."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ BT709, LIMITED = 1, 1  # ITU-T H.273's matrix, primaries and transfer; FFmpeg's 
 # What stands in MP4 so that common players play it.
 VIDEO_CODECS = {"h264", "hevc", "mpeg4", "av1", "vp9"}
 AUDIO_CODECS = {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}
-# Their packets are laid out as MP4 wants them.
+# Containers whose packets are as MP4 wants them.
 CONTAINERS = {"mov", "mp4", "matroska", "webm"}
 OPTIONS = {"fflags": "+bitexact"}  # no dates: the same bytes every time
-# Measured on 34 frames of 32 pixels: with x264's macroblock tree (core 165, its SIMD code) 5 of 3,000 encodings differ
-# from the others, without it, or without SIMD, none of 11,500.
-SAME_EVERY_TIME = {"x264-params": "mbtree=0"}
+# With its macroblock tree x264 does not always give the same bytes. Evidence: docs/evidence/exports.md#same-mp4
+REPEATABLE = {"x264-params": "mbtree=0"}
 
 
 class Mp4Writer:
-    """Encodes pictures into an MP4: H.264, yuv420p, BT.709, with times of their own; the same bytes every time."""
+    """Encodes images into an MP4: H.264, yuv420p, BT.709, with times of their own; the same bytes every time."""
 
     def __init__(
         self,
@@ -39,9 +38,9 @@ class Mp4Writer:
         sound: tuple[str, int, int] | None = None,
         preset: str = "veryfast",
     ) -> None:
-        """size: (width, height) of the pictures; an odd last column or row is left out.
+        """size: (width, height) of the images; an odd last column or row is left out.
 
-        fps: a guess, for the encoder's rate control. crf: x264's quality, 0 (best) .. 51.
+        fps: an estimate, for the encoder's rate control. crf: x264's quality, 0 (best) .. 51.
         sound: (path of a video, start_ns, end_ns): copy its sound of that time.
         """
         self._file = io.BytesIO()
@@ -54,7 +53,7 @@ class Mp4Writer:
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
         stream.codec_context.thread_count = 1
-        stream.codec_context.options = {"crf": str(crf), "preset": preset, **SAME_EVERY_TIME}
+        stream.codec_context.options = {"crf": str(crf), "preset": preset, **REPEATABLE}
         stream.codec_context.colorspace = stream.codec_context.color_primaries = BT709
         stream.codec_context.color_trc, stream.codec_context.color_range = BT709, LIMITED
         self._stream = stream
@@ -63,12 +62,12 @@ class Mp4Writer:
         self._sound = _Sound(self._output, *sound) if sound is not None else None
 
     def add(self, rgb: NDArray[np.uint8], pts_ns: int) -> None:
-        """The next picture, uint8 [h, w, 3] RGB, shown at `pts_ns`; the first one starts the clip."""
+        """The next image, uint8 [h, w, 3] RGB, shown at `pts_ns`; the first one starts the clip."""
         if self._first_ns is None:
             self._first_ns = pts_ns
-        picture = np.ascontiguousarray(rgb[: self._stream.height, : self._stream.width])
+        image = np.ascontiguousarray(rgb[: self._stream.height, : self._stream.width])
         frame = self._reformatter.reformat(
-            av.VideoFrame.from_ndarray(picture, format="rgb24"),
+            av.VideoFrame.from_ndarray(image, format="rgb24"),
             format="yuv420p",
             dst_colorspace=BT709,
             dst_color_range=LIMITED,
@@ -105,12 +104,12 @@ def can_copy(table: FrameTable, first: int, last: int) -> bool:
     """Whether the packets of the frames first .. last, and no others, decode to exactly these frames.
 
     They must begin at a keyframe and follow each other in the file, with none between that belongs to a later frame (a
-    B-frame just before the end leans on one) or an earlier one (an open group of pictures).
+    B-frame just before the end refers to one) or an earlier one (an open group of pictures).
     """
     if table.irregular or not table.timed or not table.is_keyframe[first]:
         return False
-    places = table.decode_order[first : last + 1]
-    return bool(places[0] == places.min() and places.max() - places.min() == last - first)
+    positions = table.decode_order[first : last + 1]
+    return bool(positions[0] == positions.min() and positions.max() - positions.min() == last - first)
 
 
 def copy_span(path: str, table: FrameTable, first: int, last: int, sound: bool) -> bytes | None:
@@ -131,22 +130,22 @@ def copy_span(path: str, table: FrameTable, first: int, last: int, sound: bool) 
                 return None
             copy = output.add_stream_from_template(stream)
             span_ns = int(table.pts_ns[first]), frame_end_ns(table, last)
-            heard = _Sound(output, path, *span_ns) if sound else None
+            audio = _Sound(output, path, *span_ns) if sound else None
             origin = int(table.ticks[first])
             source.seek(origin, stream=stream)
             for packet in source.demux(stream):
                 if packet.pts not in wanted or not packet.size:
                     continue
                 wanted.remove(packet.pts)
-                if heard is not None:
-                    heard.mux_until(round(packet.pts * table.time_base * NS))
+                if audio is not None:
+                    audio.mux_until(round(packet.pts * table.time_base * NS))
                 _shift(packet, origin)
                 packet.stream = copy
                 output.mux(packet)
                 if not wanted:
                     break
-            if heard is not None:
-                heard.mux_until(None)
+            if audio is not None:
+                audio.mux_until(None)
     except (av.FFmpegError, OSError):
         return None
     return None if wanted else file.getvalue()
@@ -187,7 +186,7 @@ class _Sound:
                 self._packets.append((time_ns, packet))
 
     def mux_until(self, time_ns: int | None) -> None:
-        """Write what is heard up to then (None: the rest), so that sound and pictures lie side by side in the file."""
+        """Write the sound up to then (None: the rest), so that sound and images are interleaved in the file."""
         while self._packets and (time_ns is None or self._packets[0][0] <= time_ns):
             self._output.mux(self._packets.popleft()[1])
 

@@ -1,4 +1,4 @@
-"""The steady square that a clip of a face is cut to, and the pictures in it."""
+"""The steady square that a clip of a face is cropped to, and the images in it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-# crop_vox.py takes its boxes from a detector (SFD) that was trained on WIDER FACE, whose boxes go from the forehead to
-# the chin and from cheek to cheek; the table's `bbox` begins at the brows. YuNet, trained on the same boxes, was run on
-# 352 faces of 28 tracks of real clips: with a forehead a third as high as brows to chin, boxes around the landmarks
-# overlap its boxes by 0.92 (median, intersection over union; `bbox` by 0.73), and from the front as at profile they end
-# above where its boxes do (standard deviation: 0.04 of the height).
+# The forehead's height in units of that from brows to chin, so that boxes are as WIDER FACE's, which crop_vox.py's
+# detector gives. Evidence: docs/evidence/exports.md#face-boxes
 FOREHEAD = 1 / 3
 CHIN, BROWS = 8, slice(17, 27)  # of the 68 points
 
@@ -57,13 +54,13 @@ def steady_square(union: NDArray, increase: float, height: int, width: int) -> t
 
 
 def square_crop(frame: NDArray[np.uint8], square: tuple[int, int, int], size: int) -> NDArray[np.uint8]:
-    """The picture in the square (left, top, side), uint8 [size, size, 3]; outside the frame it is mirrored."""
+    """The image in the square (left, top, side), uint8 [size, size, 3] RGB; outside the frame it is mirrored."""
     left, top, side = square
     height, width = frame.shape[:2]
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
-    picture = frame[y0:y1, x0:x1]
+    image = frame[y0:y1, x0:x1]
     margins = (y0 - top, top + side - y1, x0 - left, left + side - x1)
     if any(margins):
-        picture = cv2.copyMakeBorder(picture, *margins, cv2.BORDER_REFLECT_101)
-    way = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)
+        image = cv2.copyMakeBorder(image, *margins, cv2.BORDER_REFLECT_101)
+    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (size, size), interpolation=interpolation), np.uint8)

@@ -2,7 +2,7 @@
 
 The protocol is EFHQ's (`3_align_sample/cli_face_verification.py`): three lists, half of each the same person,
 identities equally likely whatever the number of their faces. What differs: the lists are the same every time, no pair
-comes twice in either order, and a person's neighbouring frames, nearly the same picture, are no pair.
+comes twice in either order, and a person's neighbouring frames, nearly the same image, are no pair.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _same_person(
     counts = np.array([len(poor) for _, poor in candidates()], np.int64)
     rng = np.random.default_rng([seed, 10])
     chosen = [np.zeros((0, 2), np.int64)]
-    for share, (pairs, poor) in zip(shares(counts, wanted, rng), candidates(), strict=True):
+    for share, (pairs, poor) in zip(even_shares(counts, wanted, rng), candidates(), strict=True):
         shuffled = rng.permutation(len(poor))
         best_first = shuffled[np.argsort(poor[shuffled], kind="stable")]
         chosen.append(pairs[best_first[:share]])
@@ -106,13 +106,13 @@ def _different_people(one: dict, two: dict, wanted: int, seed: int) -> NDArray[n
     couples = couples[:wanted]
     counts = np.array([len(one[a]) * len(two[b]) for a, b in couples], np.int64)
     chosen = [np.zeros((0, 2), np.int64)]
-    for share, count, (a, b) in zip(shares(counts, wanted, rng), counts, couples, strict=True):
+    for share, count, (a, b) in zip(even_shares(counts, wanted, rng), counts, couples, strict=True):
         cells = rng.choice(count, share, replace=False)
         chosen.append(np.stack([one[a][cells // len(two[b])], two[b][cells % len(two[b])]], 1))
     return np.concatenate(chosen)
 
 
-def shares(counts: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def even_shares(counts: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """How many each group gives [n], at most what it has, `wanted` in all or all there is, as evenly as that allows."""
     if counts.sum() <= wanted:
         return counts

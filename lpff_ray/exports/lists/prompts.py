@@ -1,4 +1,4 @@
-"""What can be said of a picture from what was measured on it, and captions that a user brings along."""
+"""What can be stated of an image from what was measured on it, and captions that a user brings along."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from lpff_ray.storage.opening import opened
 from lpff_ray.storage.uri import absolute
 
 COLUMNS = ("yaw", "pitch", "roll", "sharpness", "brightness")
-"""What `describe` reads of the faces table."""
+"""What `pose_phrase` reads of the faces table."""
 
 # Degrees. EFHQ's frontal bin ends at 45 of yaw and 30 of pitch; the words within are finer.
 FRONT, PROFILE, UP_DOWN, TILT = 15.0, 60.0, 15.0, 15.0
-# Of the table's 0..1 and 0..255: a twentieth of the faces of 22 real clips is less sharp than BLURRED; the quarters
-# at the ends of their brightness begin at 117 and 155.
+# Of the table's 0..1 and 0..255: only the ends of what real clips hold are named. Evidence:
+# docs/evidence/exports.md#prompt-words
 BLURRED, SHARP, DARK, BRIGHT = 0.6, 0.8, 80.0, 170.0
 
 KEYS = ("face_id", "clip_id", "uri")
 """Columns of a captions file, the more exact one first."""
 
 
-def describe(face: Mapping[str, Any]) -> str:
+def pose_phrase(face: Mapping[str, Any]) -> str:
     """A phrase on pose, sharpness and light of a row of COLUMNS; nothing about the person."""
     yaw, pitch, roll = face["yaw"], face["pitch"], face["roll"]
     side = "image-left" if yaw > 0 else "image-right"
@@ -39,7 +39,7 @@ def describe(face: Mapping[str, Any]) -> str:
         words = [f"three-quarter view facing {side}"]
     else:
         words = [f"profile view facing {side}"]
-    if abs(yaw) < PROFILE:  # near 90 degrees of yaw, pitch and roll can not be told apart
+    if abs(yaw) < PROFILE:  # near 90 degrees of yaw, pitch and roll can not be distinguished
         if abs(pitch) >= UP_DOWN:
             words.append("looking up" if pitch > 0 else "looking down")
         if abs(roll) >= TILT:
@@ -56,18 +56,18 @@ def describe(face: Mapping[str, Any]) -> str:
 
 
 def prompt(face: Mapping[str, Any], caption: str | None) -> str:
-    """The caption, or else "a portrait photo of a person", and what `describe` says of the face."""
-    return f"{(caption or 'a portrait photo of a person').strip().rstrip('.')}, {describe(face)}"
+    """The caption, or else "a portrait photo of a person", and what `pose_phrase` says of the face."""
+    return f"{(caption or 'a portrait photo of a person').strip().rstrip('.')}, {pose_phrase(face)}"
 
 
-def captions_for(faces: pl.DataFrame, place: str) -> list[str | None]:
+def captions_for(faces: pl.DataFrame, uri: str) -> list[str | None]:
     """A caption per face, or None, from a CSV or JSON-lines file or fsspec URI with `caption` and one or more of KEYS.
 
     Where several speak of a face the one with the more exact key counts. faces: `face_id`, `clip_id`, `uri`.
     Raises UserError if the file can not be read or speaks of none of the faces.
     """
     known: dict[str, dict[str, str]] = {key: {} for key in KEYS}
-    for row in _rows(place):
+    for row in _rows(uri):
         key = next((key for key in KEYS if row.get(key)), None)
         if key and row.get("caption"):
             value = absolute(str(row[key])) if key == "uri" else str(row[key])
@@ -78,33 +78,33 @@ def captions_for(faces: pl.DataFrame, place: str) -> list[str | None]:
     ]
     if len(found) and not any(found):
         raise UserError(
-            f"{place}: no caption of any selected face; it takes the columns caption and face_id, clip_id or uri, "
+            f"{uri}: no caption of any selected face; it takes the columns caption and face_id, clip_id or uri, "
             "with values as in the faces table"
         )
     return found
 
 
-def captions_hash(place: str) -> str:
+def captions_hash(uri: str) -> str:
     """What tells the content of a captions file from others. Raises UserError if it can not be read."""
-    return hashlib.sha256(_text(place).encode()).hexdigest()[:16]
+    return hashlib.sha256(_text(uri).encode()).hexdigest()[:16]
 
 
-def _text(place: str) -> str:
+def _text(uri: str) -> str:
     try:
-        with opened(absolute(place)) as (file, _):
+        with opened(absolute(uri)) as (file, _):
             return file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{place}: captions can not be read: {explain(error, place)}") from None
+        raise UserError(f"{uri}: captions can not be read: {explain(error, uri)}") from None
 
 
-def _rows(place: str) -> list[dict[str, Any]]:
-    text = _text(place)
-    if not place.endswith((".jsonl", ".json")):
+def _rows(uri: str) -> list[dict[str, Any]]:
+    text = _text(uri)
+    if not uri.endswith((".jsonl", ".json")):
         table = csv.DictReader(io.StringIO(text))
         columns = table.fieldnames or ()
         if "caption" not in columns or not set(KEYS).intersection(columns):
             raise UserError(
-                f"{place}: needs the columns caption and face_id, clip_id or uri, separated by commas; its first line "
+                f"{uri}: needs the columns caption and face_id, clip_id or uri, separated by commas; its first line "
                 f"has {', '.join(map(repr, columns)) or 'nothing'}"
             )
         return list(table)
@@ -117,8 +117,6 @@ def _rows(place: str) -> list[dict[str, Any]]:
         except ValueError:
             row = None
         if not isinstance(row, dict):
-            raise UserError(
-                f"{place}: line {number} is no JSON object; write one object a line, and no array"
-            )
+            raise UserError(f"{uri}: line {number} is no JSON object; write one object a line, and no array")
         rows.append(row)
     return rows

@@ -14,10 +14,7 @@ from PIL import Image
 from selecting import export_command, with_selection
 
 import lpff_ray
-from lpff_ray.exports.imaging.conditioning import REGIONS, draw_points
-from lpff_ray.exports.lists.prompts import describe
-from lpff_ray.geometry.head_model import head_model
-from lpff_ray.measure.pose.landmarks import SCHEME_68
+from lpff_ray.exports.imaging.conditioning import draw_points
 
 
 @pytest.fixture(scope="module")
@@ -129,42 +126,3 @@ def test_edited_captions_are_another_export(run: Path, tmp_path: Path) -> None:
     assert "has no option 'captions_sha256'; its options: size, captions" in complaint(
         call(*command, "--set", "captions_sha256=0")
     )
-
-
-@pytest.mark.parametrize(
-    ("face", "words"),
-    [
-        ({"yaw": 70.0}, "profile view facing image-left"),
-        ({"yaw": -70.0, "roll": 50.0}, "profile view facing image-right"),
-        ({"yaw": -85.0, "pitch": 40.0}, "profile view facing image-right"),
-        ({"yaw": 50.0, "pitch": 40.0}, "three-quarter view facing image-left, looking up"),
-        ({"yaw": -30.0}, "three-quarter view facing image-right"),
-        ({"pitch": 20.0, "roll": -20.0}, "front view, looking up, head tilted"),
-        ({"pitch": -20.0, "sharpness": 0.9}, "front view, looking down, sharp focus"),
-        ({"sharpness": 0.2, "brightness": 30.0}, "front view, blurred, dark lighting"),
-        ({"brightness": 200.0}, "front view, bright lighting"),
-    ],
-)
-def test_prompts_say_what_was_measured(face: dict[str, float], words: str) -> None:
-    plain = {"yaw": 0.0, "pitch": 0.0, "roll": 0.0, "sharpness": 0.7, "brightness": 120.0}
-    assert describe(plain | face) == words
-
-
-def test_drawing_is_anti_aliased_and_as_wide_for_any_size() -> None:
-    points = 30 * head_model().mesh[SCHEME_68]  # pixels to the centimetre
-    small, large = (
-        draw_points(points * size / 512 * 0.8 + [size / 2, size * 0.6, 0], size) for size in (256, 512)
-    )
-    assert len(np.unique(large)) > 60, "edges are graded"
-    reduced = cv2.resize(large, (256, 256), interpolation=cv2.INTER_AREA)
-    assert np.abs(reduced.astype(int) - small).mean() < 1.5
-    assert {point for region in REGIONS for point in region.points} == set(range(68))
-
-
-def test_what_is_nearer_is_drawn_over_what_is_further_away() -> None:
-    jaw, brow = REGIONS[0], REGIONS[3]
-    points = np.full((68, 3), 50.0)
-    points[list(jaw.points)] = np.linspace([100, 500, 0], [900, 500, 0], len(jaw.points))
-    for depth, seen in ((-5.0, brow), (5.0, jaw)):
-        points[list(brow.points)] = np.linspace([505, 100, depth], [505, 900, depth], len(brow.points))
-        assert tuple(draw_points(points, 1024)[500, 505]) == seen.colour

@@ -18,7 +18,7 @@ from small_weights import SmallIResNet, randomised
 
 import lpff_ray
 from lpff_ray.errors import UserError
-from lpff_ray.exports.evaluation.verification import evaluate_verification
+from lpff_ray.exports.evaluation.verification import evaluate
 from lpff_ray.exports.formats.verification import SIDE, Verification
 from lpff_ray.exports.job import export
 from lpff_ray.tables.curated import selection
@@ -114,13 +114,13 @@ def test_figures_are_those_of_the_runs_embeddings(benchmark: Path, run: Path) ->
 def test_a_plug_in_embeds_the_crops(benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LPFF_RAY_MODELS", str(tmp_path))
     with pytest.raises(UserError, match="models pull arcface-r50"):
-        evaluate_verification(str(benchmark), "arcface-r50")
+        evaluate(str(benchmark), "arcface-r50")
     with pytest.raises(UserError, match="its task is detection"):
-        evaluate_verification(str(benchmark), "yunet")
+        evaluate(str(benchmark), "yunet")
     (tmp_path / "arcface-r50").mkdir()
     network = randomised(SmallIResNet(), seed=4).eval()
     torch.save(network.state_dict(), tmp_path / "arcface-r50" / "backbone.pth")
-    evaluation = evaluate_verification(str(benchmark), "arcface-r50")
+    evaluation = evaluate(str(benchmark), "arcface-r50")
     assert (evaluation["embedding"], evaluation["caution"]) == ("arcface-r50", "")
     lines = efhqs_lists(benchmark)["f2f"]
     with torch.no_grad():

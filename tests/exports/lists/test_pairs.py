@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lpff_ray.exports.lists.pairs import FACES_PER_VIEW, LISTS, NS, pair_list, shares
+from lpff_ray.exports.lists.pairs import FACES_PER_VIEW, LISTS, NS, even_shares, pair_list
 
 FACES = st.lists(
     st.tuples(
@@ -113,7 +113,7 @@ def test_another_seed_draws_other_pairs_and_a_crowd_is_thinned() -> None:
 
 @given(st.lists(st.integers(0, 50), max_size=20), st.integers(0, 300))
 def test_shares_are_as_even_as_they_can_be(counts: list[int], wanted: int) -> None:
-    given_out = shares(np.array(counts, np.int64), wanted, np.random.default_rng(0))
+    given_out = even_shares(np.array(counts, np.int64), wanted, np.random.default_rng(0))
     assert given_out.sum() == min(wanted, sum(counts))
     assert (given_out <= counts).all()
     held_back = given_out[given_out < counts]
