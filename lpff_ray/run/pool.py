@@ -15,55 +15,21 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Generic
 
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.monitoring.events import PoolListener
 from lpff_ray.monitoring.interrupt import Interrupt
 from lpff_ray.run.lease import Answer, Completed, GivenUp, Item, Lease, MakeWorker, WorkerLost
+from lpff_ray.run.policy import Policy, PoolReport
 from lpff_ray.run.workers import Executor, InFlight, Limits, WorkerHandle, Workers
 from lpff_ray.types import Stage
 
 log = logging.getLogger(__name__)
 SHORTEST_S = 10.0
 """Of an item, for the time that it took to set the pace: a short item's says little of a long one's."""
-
-
-@dataclass(frozen=True)
-class Policy(Generic[Item]):
-    """How the pool treats the items of a job.
-
-    worker, items: what to call a worker and several items in messages. name_of: an item's id.
-    retry: the leases that take the place of one that failed: one, two (halves), or none: the item is given up.
-    seconds_of: seconds of video in an item. extra_s: seconds that it may take besides.
-    counts: whether the item wears its worker out (Limits.recycle_after).
-    """
-
-    worker: str
-    items: str
-    name_of: Callable[[Item], str]
-    retry: Callable[[Lease[Item], Failure], list[Lease[Item]]]
-    seconds_of: Callable[[Item], float] = lambda item: 0.0
-    extra_s: Callable[[Item], float] = lambda item: 0.0
-    counts: Callable[[Item], bool] = lambda item: True
-
-
-@dataclass
-class PoolReport:
-    """What a pool did: items completed and given up, attempts repeated, items left when it was interrupted; workers
-    stopped past a deadline, died, recycled in time, and replaced because they were broken."""
-
-    completed: int = 0
-    given_up: int = 0
-    retries: int = 0
-    unfinished: int = 0
-    interrupted: bool = False
-    stopped: int = 0
-    died: int = 0
-    recycled: int = 0
-    broken: int = 0
 
 
 class WorkPool:

@@ -9,7 +9,8 @@ from contextlib import closing
 from lpff_ray.curate.neighbours.search import Block, MapTasks, Neighbours, SearchTask, solve
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.run.lease import GivenUp, Lease
-from lpff_ray.run.pool import Policy, WorkPool
+from lpff_ray.run.policy import Policy
+from lpff_ray.run.pool import WorkPool
 from lpff_ray.run.workers import Shared
 
 ATTEMPTS = 3

@@ -18,7 +18,7 @@ from lpff_ray.plan.segment import Segment
 from lpff_ray.run.executors import work_pool
 from lpff_ray.run.lease import GivenUp
 from lpff_ray.run.mine import POLICY, name_of, uri_of
-from lpff_ray.run.pool import PoolReport
+from lpff_ray.run.policy import PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
 
