@@ -10,39 +10,9 @@ from typing import Any
 import pytest
 from command import call, complaint, run
 from handmade import face, ids, make_run
+from other_package import install, source_of
 
 import lpff_ray
-
-# The one file. It takes each identity's best faces by iqa, and repeats the ones of people of whom there are few.
-METHOD = '''
-import polars as pl
-from pydantic import Field
-
-from lpff_ray.curate.selection.method import Rules, SelectionMethod
-from lpff_ray.curate.selection.sampling import BEST_IQA, best_of_each
-
-
-class PortraitRules(Rules):
-    """The best faces of every identity within some degrees of frontal."""
-
-    per_identity: int = Field(default=2, ge=1, description="most faces of one identity")
-    within_degrees: float = Field(default=30, gt=0, le=180, description="largest |yaw|, degrees")
-
-
-def choose_portraits(faces, rules, funnel, found):
-    posed = funnel.after("pose", faces.filter(pl.col("yaw").abs() <= rules.within_degrees))
-    found["people"] = posed["identity_id"].n_unique()
-    chosen = best_of_each(posed, ("identity_id",), BEST_IQA, rules.per_identity)
-    return funnel.after("caps", chosen).with_columns(
-        pl.format("portrait {} of its identity", pl.col("position") + 1).alias("reason"),
-        (rules.per_identity + 1 - pl.len().over("identity_id")).alias("copies"),
-    )
-
-
-METHOD = SelectionMethod(PortraitRules, choose_portraits, advice="a larger within_degrees takes turned faces in")
-'''
-# The one line.
-ENTRY_POINT = "[lpff_ray.selection_methods]\nportraits = dummy_method:METHOD\n"
 
 FACES = [
     face("dull", "a", 5.0, iqa=60.0),
@@ -56,14 +26,14 @@ FACES = [
 
 @pytest.fixture(autouse=True)
 def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the package `dummy-method`, as pip installs it."""
+    """The folder of an installed package with that method."""
     folder = tmp_path / "site-packages"
-    info = folder / "dummy_method-1.0.dist-info"
-    info.mkdir(parents=True)
-    (folder / "dummy_method.py").write_text(METHOD)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dummy-method\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINT)
-    monkeypatch.syspath_prepend(str(folder))
+    install(
+        folder,
+        monkeypatch,
+        {"portraits": source_of("portraits")},
+        {"lpff_ray.selection_methods": "portraits = portraits:METHOD"},
+    )
     return folder
 
 
