@@ -12,6 +12,7 @@ needs no decoder and no model.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from lpff_ray.tables.failures import read_failures as failures
     from lpff_ray.tables.read import quarantine, scan, segments, videos
     from lpff_ray.tables.status import RunStatus, status
+
+for _package in ("lpff_ray", "cluster", "actors"):  # a library is silent until its caller asks for its log
+    logging.getLogger(_package).addHandler(logging.NullHandler())
 
 __all__ = [
     "Analyzer",

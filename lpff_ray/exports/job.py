@@ -28,7 +28,7 @@ from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, work_pool
 from lpff_ray.run.lease import GivenUp, Worker
-from lpff_ray.run.pool import PoolReport
+from lpff_ray.run.policy import PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated

@@ -7,7 +7,7 @@ from lpff_ray.decode.registry import last_resort
 from lpff_ray.errors import Failure
 from lpff_ray.exports.units import ExportUnit
 from lpff_ray.run.lease import Lease
-from lpff_ray.run.pool import Policy
+from lpff_ray.run.policy import Policy
 from lpff_ray.types import Stage
 
 ATTEMPTS = 3

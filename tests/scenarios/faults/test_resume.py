@@ -139,15 +139,24 @@ def test_interrupted_drains_with_exit_code_130(clip: Path, undisturbed: pl.DataF
 def test_draining_says_what_it_waits_for() -> None:
     class SlowWorker:
         def __init__(self, device: str) -> None:
-            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            pass
 
         def run(self, lease: Lease[Segment]) -> SegmentResult:
-            time.sleep(1.5)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stream.said.wait(60), "draining is said while an item is in flight"
             return SegmentResult()
+
+    class Listening(io.StringIO):
+        said = threading.Event()
+
+        def write(self, text: str) -> int:
+            if "stopping" in text:
+                self.said.set()
+            return super().write(text)
 
     video = Video(video_id="v", uri="/v.mp4", kind="video", size_bytes=1, status="planned")
     waiting = [Segment(f"v-0000{index}", video, index, None, None) for index in range(3)]
-    stream = io.StringIO()
+    stream = Listening()
     with (
         work_pool("local", workers=1) as pool,
         MiningProgress(len(waiting), stream=stream) as progress,

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pool_driver
@@ -53,10 +52,13 @@ def test_first_signal_lets_what_is_in_flight_finish(tmp_path: Path) -> None:
 def test_second_signal_lets_go_at_once(tmp_path: Path) -> None:
     driver = start(tmp_path, seconds=100, count=4)
     os.kill(driver.pid, signal.SIGTERM)  # as `ray job stop` and Slurm do
-    time.sleep(1.5)
+    assert driver.stderr is not None
+    for line in driver.stderr:
+        if "segments in flight have 20 s to finish" in line:
+            break
     assert driver.poll() is None, "the first one waits"
     os.killpg(driver.pid, signal.SIGINT)
-    stdout, stderr = driver.communicate(timeout=15)
+    stdout, stderr = driver.communicate(timeout=90)  # the items take 100 s
     assert driver.returncode == 130, stderr
     assert json.loads(stdout)["unfinished"] == 4
     assert "Traceback" not in stderr
