@@ -12,6 +12,7 @@ import click
 import pytest
 from repository import REPOSITORY
 
+import lpff_ray
 from benchmarks import figures
 from lpff_ray.cli.main import app
 from lpff_ray.exports.registry import FORMATS, format_class
@@ -54,7 +55,7 @@ def shown_files() -> Iterator[tuple[str, str]]:
             yield name[1], code
 
 
-@pytest.mark.parametrize(("name", "code"), shown_files(), ids=[name for name, _ in shown_files()])
+@pytest.mark.parametrize(("name", "code"), [*shown_files()], ids=[name for name, _ in shown_files()])
 def test_a_file_is_shown_as_it_is(name: str, code: str) -> None:
     assert code == text_of(name), f"copy {name} into CONTRIBUTING.md"
 
@@ -99,6 +100,17 @@ def test_names_in_modules_exist(document: str) -> None:
         except (ImportError, AttributeError) as error:
             missing.append(f"{name}: {error}")
     assert missing == []
+
+
+@pytest.mark.parametrize("document", HANDWRITTEN)
+def test_names_of_the_public_api_exist(document: str) -> None:
+    """`lpff_ray.NAME(...)` in code, or alone between backquotes."""
+    text = text_of(document)
+    named = {*re.findall(r"\blpff_ray\.(\w+)\(", text), *re.findall(r"`lpff_ray\.(\w+)`", text)}
+    groups = {
+        group.partition(".")[2] for group in re.findall(r"`(lpff_ray\.[a-z_]+)` \|", text_of(NAMING[0]))
+    }
+    assert [name for name in named - groups if name not in dir(lpff_ray)] == []
 
 
 def test_columns_that_the_glossary_names_exist() -> None:
