@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.curate.faces import Faces, codes, unit
-from lpff_ray.measure.tracking import HIGHEST_COST, LONGEST_GAP_S, place_costs
+from lpff_ray.measure.tracking import HIGHEST_COST, LONGEST_GAP_S, motion_costs
 
 _NEAR = 3  # faces on either side of a border that say who is there
 _NS = 1e9
@@ -103,7 +103,7 @@ class _Borders:
     later: NDArray[np.int64]
 
     def place_costs(self) -> NDArray[np.float64]:
-        """What the place and size of its next face cost the tracker (`measure.track.link`), [m]."""
+        """What the place and size of its next face cost the tracker (`measure.tracking.link`), [m]."""
         boxes, pts_ns, order = self.faces.boxes, self.faces.pts_ns, self.order
         begin, end = self.bounds[self.earlier], self.bounds[self.earlier + 1] - 1
         last, first = order[end], order[self.bounds[self.later]]
@@ -119,7 +119,7 @@ class _Borders:
             speed = np.where(known[:, None], 0.5 * speed + 0.5 * (centre[now] - centre[was]) / seconds, speed)
         seconds = (pts_ns[first] - pts_ns[last])[:, None] / _NS
         away = np.linalg.norm(centre[first] - centre[last] - speed * seconds, axis=1)
-        return place_costs(away, size[first], size[last])
+        return motion_costs(away, size[first], size[last])
 
     def unlikeness(self) -> NDArray[np.float64]:
         """Distance [m] between the mean embeddings of the faces on either side of a border."""
