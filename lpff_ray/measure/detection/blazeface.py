@@ -37,9 +37,7 @@ SMALL_STEP = 2.0
 CANDIDATE_SCORE = 0.25
 SMALL_FRAME, SMALL_FRAME_CANDIDATE_SCORE = 256, 0.15
 SAME_FACE_IOU = 0.3  # above this IoU two detections are one face (BlazeFace's own value)
-AVERAGED_SHARE = (
-    0.7  # rows below this share of the best score are suppressed, and not averaged into box and keypoints
-)
+AVERAGED_SHARE = 0.7  # rows below this share of the best score are suppressed, not averaged into the box
 # Side of the second pass's crop over the candidate's box, and the lowest score of a face in it.
 # Evidence: docs/evidence/detection.md#second-pass
 SECOND_PASS_SIDE, SECOND_PASS_SCORE = 2.0, 0.05
