@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.curate.faces import Faces, first_seen_numbers, unit_length
-from lpff_ray.measure.tracking import HIGHEST_COST, LONGEST_GAP_S, place_costs
+from lpff_ray.measure.tracking import HIGHEST_COST, LONGEST_GAP_S, motion_costs
 
 _NEAR = 3  # faces on either side of a border that say who is there
 _NS = 1e9
@@ -126,7 +126,7 @@ class _Borders:
             speed = np.where(known[:, None], 0.5 * speed + 0.5 * (centre[now] - centre[was]) / seconds, speed)
         seconds = (pts_ns[first] - pts_ns[last])[:, None] / _NS
         away = np.linalg.norm(centre[first] - centre[last] - speed * seconds, axis=1)
-        return place_costs(away, size[first], size[last])
+        return motion_costs(away, size[first], size[last])
 
     def distances(self) -> NDArray[np.float64]:
         """Distances, float64 [m], between the mean embeddings of the faces on either side of a border."""
