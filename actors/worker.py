@@ -1,7 +1,7 @@
-"""The Ray actor that works for a pool: a thin shell around one worker of any kind.
+"""The Ray actor of a worker pool: it runs one worker of any kind in a process of its own.
 
-An actor is disposable. Nothing is kept in it that a new one could not make again, so the pool may kill it at any
-moment: decoders hang and crash, and take their whole process with them.
+An actor holds nothing that a new one could not make again, so the pool may kill it at any moment: decoders can hang or
+crash, and their whole process with them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_LINES = 200
 
 @dataclass(frozen=True)
 class Placed:
-    """What an actor says once it runs: whether it sees the pool's marker file, and where its standard error goes."""
+    """What an actor reports once it runs: whether it sees the pool's marker file, and where its stderr goes."""
 
     sees_marker: bool
     stderr: str
@@ -39,11 +39,11 @@ class PoolWorker:
 
     def __init__(self, make_worker: MakeWorker, device: str) -> None:
         """device: as the user named it; the GPU that Ray gave this actor, if any, comes first."""
-        # Not made here: loading models is slow or fails, and must not be mistaken for an actor without a place yet.
+        # Not made here: loading models is slow or fails, and must not look like an actor that waits for resources.
         self._make_worker, self._device = make_worker, device
 
     def ping(self, marker: str) -> Placed:
-        """Placed and alive. marker: a file that must be visible from here ("" needs no seeing)."""
+        """Shows that the actor runs. marker: a file that must be visible from here, "" for none."""
         faulthandler.enable(all_threads=True)  # a decoder that crashes leaves the Python lines that led to it
         try:
             stderr = os.readlink(f"/proc/self/fd/{sys.__stderr__.fileno()}") if sys.__stderr__ else ""
@@ -55,7 +55,7 @@ class PoolWorker:
         """Make the worker."""
         device = self._device
         if device != "cpu" and ray.get_gpu_ids():
-            device = "cuda"  # the only one that this process sees, whatever number the user gave
+            device = "cuda"  # the only one that this process sees, even if the user gave a number
         elif device == "auto":
             device = "cpu"
         try:
@@ -76,8 +76,8 @@ class PoolWorker:
         except BaseException as error:  # a panic of a Rust library is no Exception
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
-            kind, told = type(error).__name__, traceback.format_exc()
-            answer = Answer(failure=Failure(Stage.PROCESS, kind, str(error)[:300], lease.decoder, told))
+            kind, trace = type(error).__name__, traceback.format_exc()
+            answer = Answer(failure=Failure(Stage.PROCESS, kind, str(error)[:300], lease.decoder, trace))
         return replace(answer, log=self._lines.taken())
 
 

@@ -1,4 +1,4 @@
-"""The run's counts as Ray metrics, for Ray's dashboard and Prometheus."""
+"""Counts of a mining run as Ray metrics, for Ray's dashboard and Prometheus."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lpff_ray.monitoring.events import PoolListener
 
 
 class Metrics(PoolListener):
-    """Counts of a mining run. Make it once Ray is connected."""
+    """Counts segments, frames, faces and failures. Make it once Ray is connected."""
 
     def __init__(self) -> None:
         self._segments = Counter("lpff_ray_segments", "Segments mined and committed")
-        self._frames = Counter("lpff_ray_frames", "Frames looked at")
+        self._frames = Counter("lpff_ray_frames", "Frames measured")
         self._missing = Counter("lpff_ray_frames_missing", "Frames asked for and not delivered")
         self._faces = Counter("lpff_ray_faces", "Faces measured")
         self._failures = Counter(

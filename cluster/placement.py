@@ -1,4 +1,4 @@
-"""Which workers, of what shape, on which nodes: the placements that fit a cluster."""
+"""Placements: how many workers a cluster has room for, on which nodes, and with which resources."""
 
 from __future__ import annotations
 

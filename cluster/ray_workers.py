@@ -1,4 +1,4 @@
-"""The workers of a job on Ray: started on their placements, replaced when stopped, dead, broken or long in service."""
+"""The workers of a job on Ray: started on their placements, replaced when stopped, dead, broken or used for long."""
 
 from __future__ import annotations
 
@@ -81,17 +81,17 @@ class RayWorkers:
         """See run.workers.Workers. Raises UserError when no node is left and none has joined for a while."""
         now = time.monotonic()
         if now - self._fitted > self._limits.nodes_s:
-            self._welcome_new_nodes()
-        self._watch_for_trouble(now)
+            self._add_new_nodes()
+        self._check_nodes(now)
         free = Counter(self._placements)
         free.subtract(handle.placement for handle in self.handles)
         coming = sum(handle.waits_for is not None for handle in self.handles)
-        alone = sum(handle.isolated for handle in self.handles)
+        in_isolation = sum(handle.isolated for handle in self.handles)
         for placement in free.elements():
             if coming >= wanted:
                 break
-            self._start(placement, isolated=alone < isolated)
-            coming, alone = coming + 1, alone + 1
+            self._start(placement, isolated=in_isolation < isolated)
+            coming, in_isolation = coming + 1, in_isolation + 1
 
     def _start(self, placement: Placement, isolated: bool) -> None:
         actor = PoolWorkerActor.options(
@@ -118,7 +118,7 @@ class RayWorkers:
 
     def finished(self) -> Iterator[tuple[RayWorker, Any, Answer | WorkerLost]]:
         """See run.workers.Workers. Raises what `_advance` raises."""
-        self._dismiss_late_starters()
+        self._stop_late_starters()
         waited = {handle.waits_for: handle for handle in self.handles if handle.waits_for is not None}
         waited |= {ref: handle for handle in self.handles for ref in handle.in_flight}
         if not waited:
@@ -135,18 +135,18 @@ class RayWorkers:
     def _answer(self, handle: RayWorker, ref: Any) -> Answer | WorkerLost:
         try:
             answer: Answer = ray.get(ref)
-        except RayTaskError as error:  # the shell itself failed: an answer that can not be pickled, say
+        except RayTaskError as error:  # the actor itself failed, for example to pickle an answer
             kind, _, message = reason(error).partition(": ")
             return Answer(failure=Failure(Stage.PROCESS, kind, message, traceback=str(error)))
         except RayError as error:
             excuse = LOW_MEMORY if "low on memory" in str(error) else ""
             return WorkerLost(
-                "the worker died: a crash, or killed by the system", excuse, self._last_words(handle)
+                "the worker died: a crash, or killed by the system", excuse, self._end_of_stderr(handle)
             )
         return answer
 
-    def _last_words(self, handle: RayWorker) -> str:
-        """The end of what a worker wrote to its standard error; where to look if it ran on another node."""
+    def _end_of_stderr(self, handle: RayWorker) -> str:
+        """The end of what a worker wrote to its standard error; the file's name if it is on another node."""
         try:
             with open(handle.stderr, "rb") as file:
                 file.seek(max(0, Path(handle.stderr).stat().st_size - LAST_BYTES))
@@ -155,7 +155,7 @@ class RayWorkers:
             return f"see {handle.stderr} on node {handle.name}" if handle.stderr else ""
 
     def _advance(self, handle: RayWorker) -> None:
-        """What `handle` waits for has come: have it take the next step towards being ready.
+        """What `handle` waits for has come: take its next step towards being ready.
 
         Raises UserError if no worker can work: the output is not visible, models are missing, nothing starts.
         """
@@ -171,7 +171,7 @@ class RayWorkers:
                 folder = self._marker.rpartition("/")[0]
                 raise UserError(
                     f"{folder} is not visible from node {handle.name}: "
-                    "choose a folder of a shared file system, or a place such as s3://bucket/run"
+                    "choose a folder of a shared file system, or a URI such as s3://bucket/run"
                 )
             handle.placed, handle.stderr = True, answer.stderr
             handle.started_by = time.monotonic() + self._limits.start_s
@@ -181,7 +181,7 @@ class RayWorkers:
         self._any_started = True
         self._failed_starts.pop(handle.placement, None)
 
-    def _dismiss_late_starters(self) -> None:
+    def _stop_late_starters(self) -> None:
         """Give up on workers that were placed but do not get ready. Raises UserError as `_advance` does."""
         now = time.monotonic()
         for handle in [handle for handle in self.handles if now > handle.started_by]:
@@ -200,14 +200,14 @@ class RayWorkers:
         if self._breakdowns[placement] < self._limits.breakdowns:
             return  # a new one is started there
         self._placements = [other for other in self._placements if other != placement]
-        device = "GPU" if placement.gpus else "place"
+        device = "GPU" if placement.gpus else "placement"
         text = (
             f"a {device} of node {placement.node_name} is taken out of the pool: {self._breakdowns[placement]} "
             f"{self._worker_name}s broke on it, on input known to be good ({why})"
         )
         self._note(text)
         if not (self._placements or self.handles):
-            raise UserError(f"{text}; none is left: mend it and run the same command to go on")
+            raise UserError(f"{text}; none is left: repair it and run the same command to go on")
 
     def close(self, wait: bool) -> None:
         for handle in list(self.handles):
@@ -236,7 +236,7 @@ class RayWorkers:
                 remedy = "install lpff-ray there, or send it along with `./run_cluster.sh submit`"
             raise UserError(f"no {self._worker_name} can be started on node {handle.name}: {why}; {remedy}")
 
-    def _welcome_new_nodes(self) -> None:
+    def _add_new_nodes(self) -> None:
         self._fitted = time.monotonic()
         try:
             offered = self._fit()
@@ -248,11 +248,11 @@ class RayWorkers:
         self._nodes.update(placement.node_id for placement in new)
         self._placements += new
 
-    def _watch_for_trouble(self, now: float) -> None:
+    def _check_nodes(self, now: float) -> None:
         waits = not self._any_started and now - self._began > self._limits.nodes_s
         if waits and not self._noted_wait and not any(handle.placed for handle in self.handles):
             self._noted_wait = True
-            self._note("waiting for a place on the cluster: other jobs hold its cores or GPUs")
+            self._note("waiting for resources of the cluster: other jobs hold its cores or GPUs")
         if self._placements:
             self._lost_since = None
         elif self._lost_since is None:
@@ -263,7 +263,7 @@ class RayWorkers:
 
 
 def environment() -> dict[str, str]:
-    """Environment variables of the workers, whatever node they are on."""
+    """Environment variables of the workers, on every node."""
     # Ray would set OMP_NUM_THREADS to num_cpus; with a thread per lease already, one each is enough.
     chosen = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     if os.environ.get("LPFF_RAY_MODELS"):

@@ -1,4 +1,4 @@
-"""The connection to Ray, and the proof that its workers see the output folder."""
+"""The connection to Ray, and the check that its workers see the output folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def session(address: str = "") -> Iterator[None]:
         _check_reachable(address)
         where: dict[str, Any] = {"address": address}
     else:
-        if " " in sys.executable:  # its raylet would try for five minutes and more, and say nothing
+        if " " in sys.executable:  # its raylet would try for five minutes and more, without a message
             raise UserError(
                 f"Ray can not start workers from {sys.executable}: move Python to a path without a space"
             )
@@ -60,7 +60,7 @@ def session(address: str = "") -> Iterator[None]:
 
 @contextmanager
 def _as_before() -> Iterator[None]:
-    """Have Ray keep quiet, and leave nothing of that behind."""
+    """Silence Ray while entered; afterwards everything is as before."""
     logger, usage = logging.getLogger("ray"), os.environ.get("RAY_USAGE_STATS_ENABLED")
     level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
     logger.setLevel(logging.ERROR)  # tips and notices; errors reach us as exceptions
@@ -90,10 +90,10 @@ def _check_reachable(address: str) -> None:
 
 @contextmanager
 def marker_in(out: str) -> Iterator[str]:
-    """A file in the output directory by which workers prove that they see it; removed at the end.
+    """A file in the output folder, by which workers check that they see the folder; removed at the end.
 
-    Yields its path, or "" for a place that is the same from everywhere by nature (s3://, gs://, ...).
-    Raises UserError for a place that only this process can see.
+    Yields its path, or "" for a URI that means the same on every node (s3://, gs://, ...).
+    Raises UserError for a folder that only this process can see.
     """
     if out.startswith("memory://"):
         raise UserError(
@@ -123,7 +123,7 @@ class _WithoutRaylet(TextIOBase):
     """Standard output without Ray's own page-long notices of dead workers, which no setting of Ray's turns
     off.
 
-    The pool says the same in one line, on stderr.
+    The pool reports the same in one line, on stderr.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -54,7 +54,7 @@ class RayExecutor:
         self._open.close()
 
     def share(self, values: Sequence[Any]) -> ObjectStoreValues:
-        """Put values into Ray's object store, which spills to disk."""
+        """Put values into Ray's object store, which writes to disk when it is full."""
         return ObjectStoreValues([ray.put(value) for value in values])
 
     def listeners(self) -> list[PoolListener]:

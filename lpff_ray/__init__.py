@@ -12,6 +12,7 @@ needs no decoder and no model.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from lpff_ray.curate.dedupe import DedupeSummary, dedupe
     from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
-    from lpff_ray.exports.evaluation.verification import evaluate as evaluate
+    from lpff_ray.exports.evaluation.verification import evaluate
     from lpff_ray.exports.job import ExportSummary, export
     from lpff_ray.run.analyze import Analyzer, analyze
     from lpff_ray.run.mine import MineSummary, mine
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from lpff_ray.tables.failures import read_failures as failures
     from lpff_ray.tables.read import quarantine, scan, segments, videos
     from lpff_ray.tables.status import RunStatus, status
+
+for _package in ("lpff_ray", "cluster", "actors"):  # a library is silent until its caller asks for its log
+    logging.getLogger(_package).addHandler(logging.NullHandler())
 
 __all__ = [
     "Analyzer",

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.geometry.transforms import apply, crop_transform, sample, scale_of
+from lpff_ray.geometry.transforms import apply, crop_transform, scale_of, warp_crop
 from lpff_ray.models.networks.posenet import CROP_FACTOR, INPUT
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -37,7 +37,7 @@ def augmented(
     side = size / stored_factor * CROP_FACTOR * np.exp(rng.normal(0, BOX_SCALE[astray]))
     centre = size / 2 + rng.normal(0, BOX_SHIFT[astray], 2) * size / stored_factor
     transform = crop_transform(centre, side, angle, INPUT)
-    image = sample(crop, transform, INPUT)
+    image = warp_crop(crop, transform, INPUT)
     x, y = apply(transform, place[None, :2])[0] / INPUT - 0.5
     size = np.log(10 * place[2] * scale_of(transform) / INPUT)
     cos, sin = np.cos(angle), np.sin(angle)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.rotation import matrix_from_angles
-from lpff_ray.geometry.transforms import apply, crop_transform, sample
+from lpff_ray.geometry.transforms import apply, crop_transform, warp_crop
 from lpff_ray.measure.detection.blazeface import FaceDetector
 from lpff_ray.models.cards import load_cards
 from training.render import HeadScan
@@ -221,7 +221,7 @@ def _face(
     transform = crop_transform(centre, side * STORED_FACTOR, 0.0, STORED)
     corners = np.array([[margin, margin], [image.shape[1] - margin, image.shape[0] - margin]])
     inside = np.clip(apply(transform, corners).reshape(4), 0, STORED).astype(np.float32)
-    return Face(image, box, sample(image, transform, STORED), inside, source, name, exact, yaw)
+    return Face(image, box, warp_crop(image, transform, STORED), inside, source, name, exact, yaw)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

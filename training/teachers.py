@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.head_model import five_points
-from lpff_ray.geometry.transforms import apply, crop_transform, invert, sample, scale_of
+from lpff_ray.geometry.transforms import apply, crop_transform, invert, scale_of, warp_crop
 from lpff_ray.measure.pose.estimators import DDFA_FACTORS
 from lpff_ray.measure.pose.fits import fit_mesh
 from lpff_ray.measure.pose.landmarks import FaceMesh
@@ -53,7 +53,7 @@ class DdfaPlace:
         places = []
         for factor in DDFA_FACTORS:
             transform = crop_transform(centre, side * factor, 0.0, Ddfa.side)
-            crop = sample(image, transform, Ddfa.side)
+            crop = warp_crop(image, transform, Ddfa.side)
             affine = self._network(np.stack([crop, np.ascontiguousarray(crop[:, ::-1])])).astype(np.float64)
             spots = affine[:, :2, :3] @ self.MIDDLE + affine[:, :2, 3]
             spots[:, 1] = Ddfa.side - spots[:, 1]

@@ -13,9 +13,10 @@ import polars as pl
 import lpff_ray
 from benchmarks.accuracy.copies import low_quality_copies
 from lpff_ray.curate.config import DedupeConfig
-from lpff_ray.curate.dedupe import Curated, tell_apart
-from lpff_ray.curate.faces import CLEAR, COLUMNS, faces_of
-from lpff_ray.curate.identity.tracks import tracks_of
+from lpff_ray.curate.dedupe import dedupe_faces
+from lpff_ray.curate.dedupe_tables import DedupeTables
+from lpff_ray.curate.faces import CLEAR, COLUMNS, face_arrays
+from lpff_ray.curate.identity.tracks import whole_tracks
 from lpff_ray.measure.identity.embeddings import DLIB as DLIB_EMBEDDING
 
 DISTANCES = DLIB_EMBEDDING.distances
@@ -62,7 +63,7 @@ def evaluate(data: Path) -> str:
 
 def distances(faces: pl.DataFrame) -> str:
     """How far tracks are from each other: one person's, clear ones of two people, unclear ones of two people."""
-    tracks = tracks_of(faces_of(faces), DISTANCES.stitch)
+    tracks = whole_tracks(face_arrays(faces), DISTANCES.stitch)
     first = np.unique(tracks.of_face, return_index=True)[1]
     clip = faces["clip"].to_numpy()[first]
     best = pl.DataFrame({"track": tracks.of_face, "score": faces["det_score"]}).group_by("track").max()
@@ -148,12 +149,7 @@ def crop_sweep(crops: pl.DataFrame) -> str:
         away = np.linalg.norm(embedding[rows[i]] - embedding[rows[j]], axis=1)
         values = " | ".join(f"{value:.2f}" for value in np.quantile(away, [0.001, 0.01, 0.5]))
         lines.append(f"| {low} to {high} | {len(rows)} | {values} |")
-    costs = (
-        0.0,
-        DISTANCES.unclear / 2,
-        DISTANCES.unclear,
-        DISTANCES.unclear * 1.5,
-    )
+    costs = (0.0, DISTANCES.unclear / 2, DISTANCES.unclear, DISTANCES.unclear * 1.5)
     lines += [
         "",
         f"Crops that join another one, by `identity_distance` and `unclear_cost` (default {DISTANCES.unclear}). A few "
@@ -254,8 +250,8 @@ def _as_photos(table: pl.DataFrame, *more: str) -> pl.DataFrame:
     return named.select(*COLUMNS, *more).sort("video_id")
 
 
-def _curated(table: pl.DataFrame, **settings: float) -> Curated:
-    return tell_apart(table, DedupeConfig(**settings).resolved(DLIB), DLIB)  # type: ignore[arg-type]
+def _curated(table: pl.DataFrame, **settings: float) -> DedupeTables:
+    return dedupe_faces(table, DedupeConfig(**settings).resolved(DLIB), DLIB)  # type: ignore[arg-type]
 
 
 def _told(table: pl.DataFrame, **settings: float) -> pl.DataFrame:

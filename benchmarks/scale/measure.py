@@ -21,10 +21,10 @@ Answer = TypeVar("Answer")
 
 # What `dedupe` calls by these names, and what the table calls them.
 STAGES = {
-    "tracks": ("faces_of", "tracks_of"),
-    "identities": ("cluster", "named"),
+    "tracks": ("face_arrays", "whole_tracks"),
+    "identities": ("average_linkage", "identity_names"),
     "duplicates": ("keepers",),
-    "clips": ("repeated",),
+    "clips": ("repeated_clips",),
 }
 QUERIES = 2000  # rows compared with all others where comparing all with all takes too long
 ALL_UP_TO = 20_000
@@ -44,7 +44,7 @@ def whole(out: str, threads: int) -> dict[str, float]:
     torch.set_num_threads(threads)
     idle_mb = _peak_mb()
     spent: dict[str, float] = defaultdict(float)
-    for stage, names in {"all but files": ("tell_apart",), **STAGES}.items():
+    for stage, names in {"all but files": ("dedupe_faces",), **STAGES}.items():
         for name in names:
             _time_calls(module, name, stage, spent)
     began, cpu = time.perf_counter(), time.process_time()

@@ -22,11 +22,11 @@ def repeats(out: str, faces: int = FACES) -> dict[str, float]:
     """checked: faces looked at; repeats: how many of them repeat another one, by the oracle; alike: the share of the
     pairs (face, kept face) of either, `dedupe` and oracle, that are pairs of both.
     """
-    marks = curated.dedupe_marks(out).with_row_index("place")
+    marks = curated.dedupe_marks(out).with_row_index("position")
     sizes = marks.group_by("identity_id").len().sort("identity_id").sample(fraction=1, shuffle=True, seed=0)
     chosen = sizes.filter(pl.col("len").cum_sum().shift(1, fill_value=0) < faces)
     marks = marks.join(chosen.select("identity_id"), on="identity_id", how="semi")
-    table = lpff_ray.scan(out).select(_COLUMNS).collect().join(marks, on="face_id").sort("place")
+    table = lpff_ray.scan(out).select(_COLUMNS).collect().join(marks, on="face_id").sort("position")
     config = DedupeConfig().resolved(curated.embedding_of(open_run_folder(out)))
     wanted: set[tuple[str, str]] = set()
     for identity in table.partition_by("identity_id"):

@@ -1,4 +1,4 @@
-"""What decides identities and duplicates: thresholds, each with the evidence for it."""
+"""What decides identities and duplicates: the settings of `dedupe`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DedupeConfig(BaseModel):
     """Everything that decides which faces are one person and which are duplicates.
 
     Distances are Euclidean between embeddings of unit length; None takes what fits the run's embedding
-    (`distances_of`).
+    (`distances_of`). Evidence for the others: docs/evidence/duplicates.md
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,11 +74,11 @@ class DedupeConfig(BaseModel):
 
     def resolved(self, embedding: str) -> DedupeConfig:
         """With every distance filled in for a run's `embedding` setting."""
-        scale = distances_of(embedding)
+        distances = distances_of(embedding)
         defaults = {
-            "identity_distance": scale.identity,
-            "unclear_cost": scale.unclear,
-            "duplicate_distance": scale.duplicate,
+            "identity_distance": distances.identity,
+            "unclear_cost": distances.unclear,
+            "duplicate_distance": distances.duplicate,
         }
         return self.model_copy(
             update={name: value for name, value in defaults.items() if getattr(self, name) is None}
@@ -94,7 +94,7 @@ def read_table(path: Path, name: str) -> dict[str, Any]:
 
 
 def load_dedupe_config(path: Path | None, overrides: Mapping[str, Any]) -> DedupeConfig:
-    """Read the `[dedupe]` table of a TOML file (or nothing) and lay the command line's settings over it.
+    """Read the `[dedupe]` table of a TOML file (or nothing) with the command line's settings over it.
 
     Raises UserError naming the file and the setting when a value is unknown or out of range.
     """
@@ -105,7 +105,7 @@ def load_dedupe_config(path: Path | None, overrides: Mapping[str, Any]) -> Dedup
     return validated(DedupeConfig, settings | given, path, given, "dedupe")
 
 
-def as_json(config: DedupeConfig, schema_version: int, embedding: str) -> bytes:
+def dedupe_record(config: DedupeConfig, schema_version: int, embedding: str) -> bytes:
     """The record that stands beside the tables: which settings, for which embedding, made them."""
     record = {
         "schema_version": schema_version,

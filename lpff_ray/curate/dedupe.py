@@ -1,4 +1,8 @@
-"""Identities and duplicates over a whole run, as tables beside its faces."""
+"""Identities and duplicates over a whole run, as tables beside its faces.
+
+The steps: pieces of tracks are joined across segments, tracks are grouped into identities (average linkage of their
+embeddings), near-duplicate faces of each identity are marked, clips that repeat others are found.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,31 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from lpff_ray.curate.config import DedupeConfig, as_json, distances_of
-from lpff_ray.curate.duplicates.clips import ClipPair, repeated
+from lpff_ray.curate.config import DedupeConfig, dedupe_record, distances_of
+from lpff_ray.curate.dedupe_tables import (
+    OTHER_VIDEO,
+    DedupeTables,
+    identity_rows,
+    mark_rows,
+    video_duplicate_rows,
+    with_uris,
+)
+from lpff_ray.curate.duplicates.clips import repeated_clips
 from lpff_ray.curate.duplicates.faces import keepers
-from lpff_ray.curate.faces import CLEAR, COLUMNS, Faces, faces_of
-from lpff_ray.curate.identity.identities import cluster, named, spreads
-from lpff_ray.curate.identity.tracks import Tracks, tracks_of
+from lpff_ray.curate.faces import CLEAR, COLUMNS, NEEDED, face_arrays
+from lpff_ray.curate.identity.average_linkage import average_linkage
+from lpff_ray.curate.identity.names import identity_names
+from lpff_ray.curate.identity.tracks import whole_tracks
 from lpff_ray.curate.neighbours.pooled import search_on
 from lpff_ray.curate.neighbours.search import MapTasks
 from lpff_ray.errors import UserError
 from lpff_ray.models.runtimes import torch_device
 from lpff_ray.monitoring.progress import Phase
-from lpff_ray.monitoring.wording import counted
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device
 from lpff_ray.tables import curated, read, schema
 from lpff_ray.tables.run_folder import open_run_folder
-
-SAME_VIDEO, OTHER_VIDEO = "same_video", "other_video"  # the rules by which a face is a duplicate
 
 
 @dataclass(frozen=True)
@@ -45,40 +54,6 @@ class DedupeSummary:
     across_videos: int
     near_duplicates: pl.DataFrame
 
-    def lines(self) -> list[str]:
-        """What to tell a person."""
-        if not self.faces:
-            return [f"no faces in {self.out}: nothing to tell apart"]
-        kept = self.faces - self.duplicates
-        return [
-            f"{counted(self.faces, 'face')} in {counted(self.tracks, 'track')}"
-            + (f", {self.stitched} of them joined across segment borders" if self.stitched else ""),
-            counted(self.identities, "identity", "identities")
-            + (f", {self.known} of them known before" if self.known else ""),
-            f"{counted(self.duplicates, 'duplicate')} of a better face, {self.across_videos} of them in another video; "
-            f"{kept} kept",
-            *(
-                f"{_name(row['uri'])} repeats {_name(row['duplicate_of_uri'])}: {row['overlap_s']:.1f} s, "
-                f"at {row['offset_s']:+.1f} s, {row['agreement']:.0%} of {row['faces']} faces agree"
-                for row in self.near_duplicates.iter_rows(named=True)
-            ),
-        ]
-
-
-def _name(uri: str | None) -> str:
-    return (uri or "?").rstrip("/").rsplit("/", 1)[-1]
-
-
-@dataclass(frozen=True)
-class Curated:
-    """The tables that `dedupe` writes: columns as in `schema.IDENTITIES`, `DEDUPE`, `VIDEO_DUPLICATES`; and counts."""
-
-    identities: pl.DataFrame
-    marks: pl.DataFrame
-    video_duplicates: pl.DataFrame
-    stitched: int = 0
-    known: int = 0
-
 
 def dedupe(
     out: str,
@@ -89,7 +64,7 @@ def dedupe(
     workers: int | None = None,
     device: str = "auto",
 ) -> DedupeSummary:
-    """Tell the people of a run apart and mark duplicates: writes `tables/identities.parquet`, `tables/dedupe.parquet`,
+    """Find the identities of a run and mark duplicates: writes `tables/identities.parquet`, `tables/dedupe.parquet`,
     `tables/video_duplicates.parquet` and `tables/dedupe.json`, never changes a face.
 
     config: what is one person and what a duplicate; distances that are None fit the run's embedding. executor, address,
@@ -102,9 +77,9 @@ def dedupe(
     folder = open_run_folder(out)
     embedding = curated.embedding_of(folder)
     settings = (config or DedupeConfig()).resolved(embedding)
-    here = "cpu"  # on Ray the driver only prepares the search, and needs no GPU
+    local_device = "cpu"  # on Ray the driver only prepares the search, and needs no GPU
     if chosen_executor(executor, address) == LOCAL:
-        device = here = chosen_device(device)
+        device = local_device = chosen_device(device)
         torch_device(device)
         workers = workers or available_cpus()
     before = curated.earlier_marks(folder)
@@ -113,18 +88,18 @@ def dedupe(
         try:  # in batches, as of the landmarks only the expression is kept
             faces = mined.select(COLUMNS).collect(engine="streaming")
         except (pl.exceptions.ColumnNotFoundError, pl.exceptions.SchemaError) as error:
-            said = str(error).partition(",")[0]
-            raise UserError(
-                f"{out}: not the faces of this version of lpff-ray ({said}); mine again into a new folder"
-            ) from error
+            raise _too_old(out, str(error).partition(",")[0]) from error
+        missing = [name for name in NEEDED if faces[name].null_count()]
+        if missing:
+            raise _too_old(out, f"without {', '.join(missing)}")
         phase.advance()
     with work_pool(executor, address=address, workers=workers, device=device) as pool:
-        found = tell_apart(faces, settings, embedding, before, device=here, map_tasks=search_on(pool))
-    clips = _with_uris(
-        found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect()
-    )
-    # Marks last: they are what says that there are identities at all.
-    folder.commit(curated.DEDUPE_RECORD, as_json(settings, schema.SCHEMA_VERSION, embedding))
+        found = dedupe_faces(
+            faces, settings, embedding, before, device=local_device, map_tasks=search_on(pool)
+        )
+    clips = with_uris(found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect())
+    # Marks last: readers take them for the sign that the other tables are there.
+    folder.commit(curated.DEDUPE_RECORD, dedupe_record(settings, schema.SCHEMA_VERSION, embedding))
     for name, table in (
         ("video_duplicates", clips),
         ("identities", found.identities),
@@ -144,7 +119,13 @@ def dedupe(
     )
 
 
-def tell_apart(
+def _too_old(out: str, why: str) -> UserError:
+    return UserError(
+        f"{out}: not the faces of this version of lpff-ray ({why}); mine again into a new folder"
+    )
+
+
+def dedupe_faces(
     table: pl.DataFrame,
     config: DedupeConfig,
     embedding: str,
@@ -152,26 +133,26 @@ def tell_apart(
     *,
     device: str = "cpu",
     map_tasks: MapTasks | None = None,
-) -> Curated:
-    """The tables that belong to faces (a table with `faces.COLUMNS`, its rows in any order).
+) -> DedupeTables:
+    """Identities and duplicates of faces (a table with `faces.COLUMNS`, its rows in any order), as tables.
 
-    config: a resolved one. embedding: the run's setting. before: marks of the last time, for the ids of identities.
-    Nothing but ids depends on `before`; nothing at all depends on the order of rows or on where segments were cut.
+    config: a resolved one. embedding: the run's setting. before: the marks of the last `dedupe`, whose ids identities
+    keep: nothing else depends on it. Nothing at all depends on the order of rows or on the borders of segments.
     """
-    faces = faces_of(table)
+    faces = face_arrays(table)
     if not len(faces.ids):
-        return Curated(
+        return DedupeTables(
             identities=schema.frame({}, schema.IDENTITIES),
             marks=schema.frame({}, schema.DEDUPE),
             video_duplicates=schema.frame({}, schema.VIDEO_DUPLICATES),
         )
     with Phase("dedupe", 4, "steps: tracks, identities, duplicates, clips") as phase:
-        tracks = tracks_of(faces, distances_of(embedding).stitch)
+        tracks = whole_tracks(faces, distances_of(embedding).stitch)
         phase.advance()
         assert config.identity_distance is not None
         assert config.unclear_cost is not None
         costs = config.unclear_cost * (1 - np.minimum(tracks.clarity.astype(np.float64) / CLEAR, 1))
-        person = cluster(
+        person = average_linkage(
             tracks.embedding,
             costs,
             tracks.apart,
@@ -180,110 +161,17 @@ def tell_apart(
             map_tasks=map_tasks,
         )
         person = np.unique(person, return_inverse=True)[1]
-        label = person[tracks.of_face]
-        names, known = named(label, faces.ids["face_id"], before)
+        identity = person[tracks.of_face]
+        names, known = identity_names(identity, faces.ids["face_id"], before)
         phase.advance()
-        keeper = keepers(faces, label, config)
+        keeper = keepers(faces, identity, config)
         phase.advance()
-        clips = repeated(faces, label, keeper, config)
+        clips = repeated_clips(faces, identity, keeper, config)
         phase.advance()
-    return Curated(
-        identities=_identities(faces, tracks, person, names),
-        marks=_marks(faces, tracks, label, names, keeper),
-        video_duplicates=_video_duplicates(faces, clips),
+    return DedupeTables(
+        identities=identity_rows(faces, tracks, person, names),
+        marks=mark_rows(faces, tracks, identity, names, keeper),
+        video_duplicates=video_duplicate_rows(faces, clips),
         stitched=tracks.pieces - len(tracks.names),
         known=known,
     )
-
-
-def _marks(
-    faces: Faces, tracks: Tracks, label: NDArray[np.int64], names: list[str], keeper: NDArray[np.int64]
-) -> pl.DataFrame:
-    """One row per face, columns as in `schema.DEDUPE`."""
-    keep = keeper == np.arange(len(keeper))
-    repeats = np.flatnonzero(~keep)
-    similarity = np.full(len(keeper), np.nan, np.float32)
-    similarity[repeats] = np.einsum("ij,ij->i", faces.embedding[repeats], faces.embedding[keeper[repeats]])
-    same = faces.video == faces.video[keeper]
-    face_id = faces.ids["face_id"]
-    marked = pl.DataFrame({"keep": keep, "same": same})
-    return pl.DataFrame(
-        {
-            "face_id": face_id,
-            "identity_id": pl.Series(names).gather(label),
-            "stitched_track_id": tracks.names.gather(tracks.of_face),
-            "keep": keep,
-            "duplicate_of": marked.select(pl.when(~pl.col("keep")).then(face_id.gather(keeper))).to_series(),
-            "similarity": pl.Series(similarity).fill_nan(None),
-            "rule": marked.select(
-                pl.when(pl.col("keep"))
-                .then(None)
-                .when(pl.col("same"))
-                .then(pl.lit(SAME_VIDEO))
-                .otherwise(pl.lit(OTHER_VIDEO))
-            ).to_series(),
-        },
-        schema=schema.DEDUPE,
-    )
-
-
-def _identities(faces: Faces, tracks: Tracks, person: NDArray[np.int64], names: list[str]) -> pl.DataFrame:
-    """One row per identity, the one with most faces first, columns as in `schema.IDENTITIES`."""
-    order = np.argsort(person, kind="stable")
-    bounds = np.searchsorted(person[order], np.arange(1, len(names)))
-    spread = spreads(tracks.embedding, np.split(order, bounds))
-    rows = pl.DataFrame(
-        {
-            "person": person[tracks.of_face],
-            "track": tracks.of_face,
-            "video": faces.video,
-            "face_id": faces.ids["face_id"],
-            "quality": faces.quality,
-            "yaw": faces.yaw,
-        }
-    )
-    table = rows.group_by("person").agg(
-        pl.len().cast(pl.Int64).alias("faces"),
-        pl.col("track").n_unique().cast(pl.Int32).alias("tracks"),
-        pl.col("video").n_unique().cast(pl.Int32).alias("videos"),
-        pl.col("face_id").get(pl.col("quality").arg_max()).alias("best_face_id"),
-        pl.col("yaw").min().alias("yaw_min"),
-        pl.col("yaw").max().alias("yaw_max"),
-    )
-    return (
-        table.with_columns(
-            pl.Series("identity_id", names).gather(table["person"]),
-            pl.Series("spread", spread).gather(table["person"]),
-        )
-        .sort(["faces", "identity_id"], descending=[True, False])
-        .select(schema.IDENTITIES.names())
-    )
-
-
-def _video_duplicates(faces: Faces, clips: list[ClipPair]) -> pl.DataFrame:
-    """One row per pair, columns as in `schema.VIDEO_DUPLICATES`, the uris still to come."""
-    first = faces.ids["video_id"].unique(maintain_order=True)
-    return schema.frame(
-        [
-            {
-                "video_id": first[pair.copy],
-                "duplicate_of": first[pair.original],
-                "offset_s": pair.offset_s,
-                "overlap_s": pair.overlap_s,
-                "faces": pair.faces,
-                "agreement": pair.agreement,
-            }
-            for pair in clips
-        ],
-        schema.VIDEO_DUPLICATES,
-    )
-
-
-def _with_uris(clips: pl.DataFrame, uris: pl.DataFrame) -> pl.DataFrame:
-    copies = uris.rename({"uri": "copy_uri"})
-    originals = uris.rename({"video_id": "duplicate_of", "uri": "original_uri"})
-    joined = clips.join(copies, "video_id", "left", maintain_order="left")
-    joined = joined.join(originals, "duplicate_of", "left", maintain_order="left")
-    return joined.with_columns(
-        pl.col("copy_uri").alias("uri"), pl.col("original_uri").alias("duplicate_of_uri")
-    ).select(schema.VIDEO_DUPLICATES.names())

@@ -1,4 +1,4 @@
-"""The columns of the faces table that curation reads, as arrays."""
+"""The columns of the faces table that identities and duplicates are found by, as arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.duplicates.expressions import expression
+from lpff_ray.curate.duplicates.expressions import expression_column
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.tables.schema import SORT_KEY
 
@@ -29,12 +29,14 @@ COLUMNS: tuple[str | pl.Expr, ...] = (
     "iqa",
     "embedding",
     "phash",
-    expression(),
+    expression_column(),
 )
-# Pixels of a face's shorter side from on which it does not get better: EFHQ keeps faces of 256 x 256 and more; the
-# embedding looks at a chip in which the face is about 128 pixels wide.
+NEEDED = ("pts_ns", "segment_id", "track_id", "bbox", "embedding", "phash")
+"""Of these, what no face can be compared without. Readers fill what a run of an older version lacks with nulls."""
+# Pixels of a face's shorter side beyond which more pixels add no quality: EFHQ keeps faces of 256 x 256 and more; the
+# embedding network's crop shows the face about 128 pixels wide.
 BEST_PX, CLEAR_PX = 256.0, 128.0
-CLEAR = 0.5  # clarity from which a face says well who it is: frontal faces of LFW reach it (median 0.46), crowds do not
+CLEAR = 0.5  # clarity from which a face says well who it is. Evidence: docs/evidence/identity.md#clarity
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Faces:
     clarity: NDArray[np.float32]
 
 
-def faces_of(table: pl.DataFrame) -> Faces:
+def face_arrays(table: pl.DataFrame) -> Faces:
     """Faces out of a table with COLUMNS, in any order."""
     if len(table) and not _is_sorted(table):
         table = table.sort(SORT_KEY)
@@ -73,7 +75,7 @@ def faces_of(table: pl.DataFrame) -> Faces:
     frontal = np.clip(np.cos(np.radians(yaw)) * np.cos(np.radians(pitch)), 0, 1)
     return Faces(
         ids=ids,
-        video=codes(table["video_id"]),
+        video=first_seen_numbers(table["video_id"]),
         frame=table["frame_index"].to_numpy(),
         pts_ns=table["pts_ns"].to_numpy(),
         boxes=_matrix(table["bbox"]),
@@ -87,20 +89,20 @@ def faces_of(table: pl.DataFrame) -> Faces:
     )
 
 
-def codes(column: pl.Series) -> NDArray[np.int64]:
+def first_seen_numbers(column: pl.Series) -> NDArray[np.int64]:
     """Numbers 0, 1, ... for a column's values, in the order in which they first appear."""
-    return dense(column.rank("dense").to_numpy().astype(np.int64) - 1)
+    return renumbered(column.rank("dense").to_numpy().astype(np.int64) - 1)
 
 
-def dense(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+def renumbered(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     """Numbers made 0, 1, ... in the order in which they first appear."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
-    place = np.empty(len(first), np.int64)
-    place[np.argsort(first)] = np.arange(len(first))
-    return place[inverse]
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[inverse]
 
 
-def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_length(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows [n, d] scaled to unit length."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 

@@ -1,4 +1,4 @@
-"""A head's place in space under a pinhole camera, from how it looks in the picture."""
+"""6DoF head pose in the camera's frame, from a head's rotation and size in the picture (weak perspective)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from scipy.spatial.transform import Rotation
 def to_camera(
     rotation: NDArray, scale: NDArray, centre: NDArray, width: int, height: int, focal: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rotation vectors [n, 3] (radians) and translations [n, 3] (cm), head to camera.
+    """Rotation vectors [n, 3] (radians) and translations [n, 3] (cm), head to camera, under a pinhole camera.
 
-    The camera is a pinhole of `focal` pixels with its principal point in the middle of the frame. A head away from
-    the optical axis is seen along a slanted ray: the same appearance there means a rotation that is turned with the
-    ray, by the smallest rotation that takes the optical axis onto it.
+    rotation: [n, 3, 3], head to camera as the head looks in its own surroundings. scale: [n], pixels per cm. centre:
+    [n, 2], the head frame's origin in frame pixels. width, height: of the frame, pixels. focal: focal length, pixels;
+    the principal point is the middle of the frame.
+
+    A head away from the optical axis is seen along a slanted ray. The rotation there is the given one, turned by the
+    smallest rotation that takes the optical axis onto that ray.
     """
     ray = np.column_stack([(centre - [width / 2, height / 2]) / focal, np.ones(len(centre))])
     length = np.linalg.norm(ray, axis=1)
-    translation = (
-        ray * (focal / (scale * length))[:, None]
-    )  # the ray, as long as the scale says the head is away
+    translation = ray * (focal / (scale * length))[:, None]  # as far away as the scale says
     axis = np.cross([0.0, 0.0, 1.0], ray)
     norm = np.linalg.norm(axis, axis=1)
     angle = np.arctan2(norm, ray[:, 2])

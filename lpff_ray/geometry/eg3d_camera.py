@@ -1,6 +1,6 @@
-"""The cameras of EG3D and LPFF: 25 numbers per picture, from a head's rotation and back.
+"""The camera labels of EG3D and LPFF: 25 numbers per picture, from a head's rotation and back.
 
-EG3D turns the question round: the head stands still and the camera moves. Its world is that of the Basel Face Model as
+In EG3D the head stands still and the camera moves. Its world is that of the Basel Face Model as
 Deep3DFaceRecon centres it (x towards the subject's left, y up, z out of the face), 0.27 per decimetre and shifted a
 little; all cameras lie on a sphere about its origin, 6 cm within the head, and have one focal length. Cameras have x
 right, y down, z forward, so that a head seen from the front has the rotation diag(1, -1, -1).
@@ -21,9 +21,8 @@ INTRINSICS = np.array([[FOCAL, 0.0, 0.5], [0.0, FOCAL, 0.5], [0.0, 0.0, 1.0]])
 
 # Deep3DFaceRecon's camera looks at its face model's origin from 10 decimetres; 0.27 of that is EG3D's radius.
 WORLD_PER_DECIMETRE = 0.27
-FACE_CENTRE = np.array(
-    [0.0, 0.006, 0.161]
-)  # of the face model's origin in EG3D's world ("additional offset")
+# The face model's origin in EG3D's world (its "additional offset").
+FACE_CENTRE = np.array([0.0, 0.006, 0.161])
 
 # The face model's origin in our head frame, cm, and the size of its unit: least squares, without a rotation (both head
 # frames are 300W-LP's), between our head model's five points and Deep3DFaceRecon's (`similarity_Lm3D_all.mat`: eyes at
@@ -66,7 +65,7 @@ def camera_label(rotation: NDArray) -> NDArray[np.float64]:
 
 
 def rotation_of_label(label: NDArray) -> NDArray[np.float64]:
-    """The head's rotation [..., 3, 3] that labels [..., 25] (or [..., 16]) speak of; see `camera_label`."""
+    """The head's rotation [..., 3, 3] of labels [..., 25] (or their first 16 numbers); see `camera_label`."""
     pose = np.asarray(label, np.float64)[..., :16].reshape(*np.shape(label)[:-1], 4, 4)
     return np.swapaxes(pose[..., :3, :3], -1, -2) @ _FLIP
 

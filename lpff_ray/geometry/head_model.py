@@ -1,4 +1,4 @@
-"""The mean head that ships with the package: a mesh with FaceMesh's topology, and where detectors put their points."""
+"""The mean head that poses are fitted to: a mesh with FaceMesh's topology, and BlazeFace's keypoints on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-# Where five-point schemes look on FaceMesh: eye corners (their mean is the eye), nose tip, mouth corners.
+# FaceMesh's points of the five-point scheme: eye corners (their mean is the eye), nose tip, mouth corners.
 EYE_CORNERS = ((33, 133), (362, 263))
 NOSE_TIP = 1
 MOUTH_CORNERS = (61, 291)

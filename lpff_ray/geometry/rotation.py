@@ -34,9 +34,9 @@ def matrix_from_angles(yaw: NDArray, pitch: NDArray, roll: NDArray) -> NDArray[n
 def angles_from_matrix(rotation: NDArray) -> NDArray[np.float64]:
     """Yaw, pitch, roll in degrees [..., 3] of rotations [..., 3, 3]; |pitch| <= 90, so yaw may pass 90.
 
-    Of the two triples that make the same rotation, the one with the chin below the forehead is given: a level head
-    turned past profile reads yaw 95, pitch 0, roll 0 and not 85, 180, 180. At yaw = 90 exactly pitch and roll can not
-    be told apart; only their sum means something there.
+    Two triples of angles make the same rotation; the one with the chin below the forehead is returned: a level head
+    turned past profile has yaw 95, pitch 0, roll 0 and not 85, 180, 180. At a yaw of exactly 90 only the sum of pitch
+    and roll is determined.
     """
     sine = np.clip(rotation[..., 0, 2], -1.0, 1.0)
     yaw = np.degrees(np.arcsin(sine))

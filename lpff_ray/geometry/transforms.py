@@ -1,4 +1,4 @@
-"""Similarity transforms between a frame and a crop of it, and the resampling that goes with them.
+"""Similarity transforms between a frame and a crop of it, the warp that makes the crop, and IoU of boxes.
 
 A transform is a float64 [2, 3] matrix that maps frame pixels (x, y) to crop pixels. Pixel centres are at integer
 coordinates + 0.5: the frame spans [0, width] x [0, height].
@@ -48,7 +48,7 @@ def invert(matrix: NDArray) -> NDArray[np.float64]:
     """The transform from crop pixels back to frame pixels."""
     (a, b, x), (c, d, y) = np.asarray(matrix, np.float64)
     det = a * d - b * c
-    # Written out: LAPACK takes a hundred times as long for two by two.
+    # Written out: numpy.linalg.inv takes many times as long for a matrix this small.
     return np.array([[d, -b, b * y - d * x], [-c, a, c * x - a * y]]) / det
 
 
@@ -57,16 +57,16 @@ def scale_of(matrix: NDArray) -> float:
     return float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
 
 
-def overlap(box: NDArray, boxes: NDArray) -> NDArray[np.float64]:
-    """Intersection over union of one box [4] with boxes [n, 4]."""
+def iou(box: NDArray, boxes: NDArray) -> NDArray[np.float64]:
+    """Intersection over union (IoU) [n] of one box [4] with boxes [n, 4]; x0, y0, x1, y1."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
     common = np.prod(np.maximum(high - low, 0), axis=1)
     areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
     return common / np.maximum(np.prod(box[2:4] - box[:2]) + areas - common, 1e-9)
 
 
-def sample(frame: NDArray[np.uint8], matrix: NDArray, size: int) -> NDArray[np.uint8]:
-    """Resample `frame` [h, w, 3] through `matrix` into a crop [size, size, 3]; outside the frame is black.
+def warp_crop(frame: NDArray[np.uint8], matrix: NDArray, size: int) -> NDArray[np.uint8]:
+    """Warp `frame` [h, w, 3] by `matrix` (frame to crop) into a crop [size, size, 3]; outside the frame it is black.
 
     Where the crop shrinks the frame by two or more, the region is first averaged down by a whole number, so that
     the crop does not alias; averaging only the region keeps the cost independent of the frame's size.

@@ -1,10 +1,10 @@
-"""The columns of the faces table that measuring makes, by who makes them. No model is loaded to know them."""
+"""The columns of the faces table that measuring makes, by the measure that makes them; no model is loaded for them."""
 
 from __future__ import annotations
 
 import polars as pl
 
-FOUND = pl.Schema(
+DETECTION = pl.Schema(
     {
         "frame_width": pl.Int32(),
         "frame_height": pl.Int32(),
@@ -12,7 +12,7 @@ FOUND = pl.Schema(
         "det_score": pl.Float32(),
     }
 )
-"""Of detection."""
+"""Of the face detector."""
 
 POSE = pl.Schema(
     {
@@ -45,11 +45,11 @@ EMBEDDING_WIDTH = 128  # of the embedded model; another one's is on its card and
 
 
 def embedding(width: int) -> pl.Schema:
-    """Of an identity embedding of so many numbers."""
+    """The column of an identity embedding of `width` numbers."""
     return pl.Schema({"embedding": pl.Array(pl.Float32(), width)})
 
 
 def measured(embedding_width: int) -> pl.Schema:
     """Everything that measuring makes without measures of other packages, in the order of the table."""
-    parts = (FOUND, POSE, SIZE, IMAGE_QUALITY, BRIGHTNESS, embedding(embedding_width), PERCEPTUAL_HASH)
+    parts = (DETECTION, POSE, SIZE, IMAGE_QUALITY, BRIGHTNESS, embedding(embedding_width), PERCEPTUAL_HASH)
     return pl.Schema({name: kind for part in parts for name, kind in part.items()})

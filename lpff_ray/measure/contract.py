@@ -1,4 +1,6 @@
-"""What flows through measuring, and what a measure is: add a column to the faces table in one file.
+"""The interface of measures, which add columns to the faces table, and the batch of faces that they measure.
+
+A measure is one class in one file:
 
     class Smile(Measure):
         name = "smile"
@@ -7,7 +9,7 @@
         def measure(self, faces: FaceBatch) -> Mapping[str, Values]:
             return {"smile": [smile_of(picture, box) for picture, box in zip(faces.pictures, faces.boxes)]}
 
-registered under a name in `measure/registry.py` or by an entry point of another package.
+It is registered under a name in `measure/registry.py`, or by an entry point of another package.
 """
 
 from __future__ import annotations
@@ -39,10 +41,10 @@ _SHAPES: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class FaceBatch:
-    """The faces of some frames of one size, and what is known of them so far. n faces, of any of the frames.
+    """Faces found in some frames of one size, and what has been measured of them so far: n faces of any of the frames.
 
     pictures: per face the picture that it was found in, uint8 RGB [h, w, 3]: its frame, or the clip's crop of it.
-    frames: int64 [n], which frame of the batch it is of, ascending.
+    frames: int64 [n], index of the frame that the face is in, ascending.
     boxes: float32 [n, 4], x0, y0, x1, y1, and keypoints: float32 [n, 6, 2], the detector's, in pixels of the picture.
     scores: float32 [n], 0..1.
     origin: x, y of the picture's corner in its frame. width, height: of the frame, pixels.
@@ -79,19 +81,19 @@ class FaceBatch:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def of(self, which: NDArray[np.int64]) -> FaceBatch:
-        """Some of the faces, by their numbers."""
+    def subset(self, which: NDArray[np.int64]) -> FaceBatch:
+        """Some of the faces, by index."""
         chosen = {name: getattr(self, name) for name in _SHAPES}
         kept = {name: value[which] for name, value in chosen.items() if value is not None}
         return replace(self, pictures=[self.pictures[index] for index in which], **kept)
 
-    def posed(self, rotation: NDArray[np.float64], five_points: NDArray[np.float64]) -> FaceBatch:
-        """The same faces, their pose known."""
+    def with_pose(self, rotation: NDArray[np.float64], five_points: NDArray[np.float64]) -> FaceBatch:
+        """The same faces with their pose."""
         return replace(self, rotation=rotation, five_points=five_points)
 
     @cached_property
     def aligned_chips(self) -> list[NDArray[np.uint8]]:
-        """Upright chips uint8 RGB [150, 150, 3], see `chips.aligned_chip`. Needs the five points."""
+        """Upright chips uint8 RGB [150, 150, 3], see `chips.aligned_chip`; of faces with their pose only."""
         assert self.five_points is not None
         return [
             aligned_chip(picture, five) for picture, five in zip(self.pictures, self.five_points, strict=True)
@@ -118,24 +120,25 @@ class AnyMeasure(ABC):
 
 
 class Measure(AnyMeasure):
-    """Makes columns of faces at once. Made with a device; threads share one, so it keeps no state of a segment."""
+    """A measure that computes its columns batch by batch. Threads share one, so it keeps no state of a segment."""
 
     @abstractmethod
     def measure(self, faces: FaceBatch) -> Mapping[str, Values]:
-        """A value per face for each of `columns`. faces: their pose is known."""
+        """A value per face for each of `columns`. faces: with their pose."""
 
 
 class CropMeasure(AnyMeasure):
-    """Makes columns of crops, in batches of a fixed size: crops wait until a batch is full, or the segment ends.
+    """A measure that computes its columns from one crop per face, in batches of a fixed size.
 
-    So that a network never runs on a batch that is mostly empty. batch: crops at once.
+    Crops are kept until a batch is full, or the segment ends, so that a network never runs on a batch that is mostly
+    empty. batch: crops in one batch.
     """
 
     batch: int = 16
 
     @abstractmethod
     def crops(self, faces: FaceBatch) -> Sequence[NDArray[np.uint8]]:
-        """A crop per face, all of one shape. faces: their pose is known."""
+        """A crop per face, all of one shape. faces: with their pose."""
 
     @abstractmethod
     def measure_crops(self, crops: NDArray[np.uint8]) -> Mapping[str, Values]:
@@ -143,7 +146,7 @@ class CropMeasure(AnyMeasure):
 
 
 def checked(measure: AnyMeasure, found: Mapping[str, Values], count: int) -> Mapping[str, Values]:
-    """What a measure made, if it is a value per face for each of its columns. Raises ValueError, naming it, if not."""
+    """`found`, which `measure` returned, if it has a value per face for each column; else raises ValueError."""
     if found.keys() != set(measure.columns):
         raise ValueError(f"measure {measure.name} made {sorted(found)}, not {sorted(measure.columns)}")
     for name, values in found.items():

@@ -1,4 +1,4 @@
-"""Frames in, measured faces out: the order of the stages, cheapest first, and what each hands to the next."""
+"""Measures every face of decoded frames: detection, pose, then the measures, in this order."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from lpff_ray.models.cards import load_cards
 from lpff_ray.models.runtimes import PoseModel
 from lpff_ray.monitoring.timing import Timed
 
-OURS = 4  # measures that every run has
-CHECK_SIDE = 128  # pixels of the picture that a worker's models are tried on
+BUILT_IN = 4  # measures that every run has
+CHECK_SIDE = 128  # side of the picture that `FaceMeasurer.check` runs the models on, pixels
 
 
 @dataclass
 class Measurements(Timed):
-    """Faces measured so far: a list per column of the faces table, and counts and seconds for the record.
+    """The faces of a segment measured so far: a list per column of the faces table, and counts and seconds.
 
-    One per segment, so that threads share models but never results. waiting: crops of each CropMeasure, by its name,
-    that do not fill a batch yet.
+    There is one per segment, so threads share models but never results. rejected: detections that are no row. waiting:
+    crops of each CropMeasure, by its name, that do not fill a batch yet.
     """
 
     columns: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
@@ -50,7 +50,7 @@ class Measurements(Timed):
 
 
 class FaceMeasurer:
-    """The models in their order. Thread-safe: all state of a segment lives in its `Measurements`."""
+    """All models of a run, and the order in which they measure. Thread-safe: all state is in `Measurements`."""
 
     def __init__(self, config: MineConfig, device: str) -> None:
         """Raises UserError if a model's file is missing or wrong, or the device is absent."""
@@ -67,14 +67,14 @@ class FaceMeasurer:
             PerceptualHash(device),
             *(MEASURES.load(name)(device) for name in config.measures),
         ]
-        self.further = _further(self.measures)
+        self.extra_columns = _extra_columns(self.measures)
 
     def measure(
         self, frames: Sequence[Frame], into: Measurements, crop: tuple[int, int, int, int] | None = None
     ) -> None:
         """Measure every face of frames of one size and append their columns.
 
-        crop: x0, y0, x1, y1 in pixels: only this part of the frames is looked at; coordinates stay the frame's.
+        crop: x0, y0, x1, y1 in pixels: only this part of the frames is measured; coordinates are still the frame's.
         """
         pictures = [frame.rgb for frame in frames]
         height, width = pictures[0].shape[:2]
@@ -87,7 +87,7 @@ class FaceMeasurer:
             detections = self.detector.detect(pictures)
         into.frames += len(frames)
         into.rejected += sum(found.rejected for found in detections)
-        faces = _joined(detections, pictures, origin, width, height)
+        faces = _face_batch(detections, pictures, origin, width, height)
         if not len(faces):
             return
         faces = self._measure_faces(faces, into)
@@ -97,12 +97,12 @@ class FaceMeasurer:
             into.columns["face_index"].extend(range(count))
 
     def _measure_faces(self, faces: FaceBatch, into: Measurements) -> FaceBatch:
-        """Measure detected faces; returns those that are rows: a second detection of one face is none."""
+        """Measure detected faces; returns those that become rows, which second detections of one face do not."""
         with into.timed("pose"):
             learned = learned_pose(self.pose, faces.pictures, faces.boxes)
-        once = np.flatnonzero(~seen_twice(faces, learned.middle))
+        once = np.flatnonzero(~second_detections(faces, learned.middle))
         into.rejected += len(faces) - len(once)
-        faces, learned = faces.of(once), learned.of(once)
+        faces, learned = faces.subset(once), learned.subset(once)
         with into.timed("landmarks"):
             meshes = self.mesh(list(faces.pictures), faces.boxes, faces.keypoints)
         with into.timed("pose"):
@@ -120,11 +120,11 @@ class FaceMeasurer:
                     waiting.extend(measure.crops(faces))
                     while len(waiting) >= measure.batch:
                         _measure_crops(measure, waiting, measure.batch, into)
-        into.add(_found(faces))
+        into.add(_detection_columns(faces))
         return faces
 
     def finish(self, into: Measurements) -> None:
-        """Measure the crops that are left over from the last full batches."""
+        """Measure the crops that did not fill a batch. Call it at the end of a segment."""
         for measure in self.measures:
             if isinstance(measure, CropMeasure) and into.waiting[measure.name]:
                 with into.timed(measure.stage):
@@ -134,7 +134,7 @@ class FaceMeasurer:
     def check(self) -> None:
         """Run every model on a picture that is known to be good; raises whatever one of them raises.
 
-        So a model or a device that can work no more is told from a picture that it can not take.
+        It shows whether a model or its device is broken, or only can not take some picture.
         """
         picture = np.random.default_rng(0).integers(0, 256, (CHECK_SIDE, CHECK_SIDE, 3), np.uint8)
         self.detector.detect([picture])
@@ -154,22 +154,22 @@ class FaceMeasurer:
         self.finish(tried)
 
 
-def _further(measures: Sequence[AnyMeasure]) -> dict[str, pl.DataType]:
+def _extra_columns(measures: Sequence[AnyMeasure]) -> dict[str, pl.DataType]:
     """The columns that are not in every run's faces table, in the order of their measures.
 
     Raises UserError if a measure makes a column that there is already.
     """
-    ours = measured(EMBEDDING_WIDTH)
-    further: dict[str, pl.DataType] = {}
+    built_in = measured(EMBEDDING_WIDTH)
+    extra: dict[str, pl.DataType] = {}
     for number, measure in enumerate(measures):
         for name, kind in measure.columns.items():
-            if name in further or (name in ours and number >= OURS):
+            if name in extra or (name in built_in and number >= BUILT_IN):
                 raise UserError(
                     f"measure {measure.name}: there is a column {name} already; give it another name"
                 )
-            if name not in ours:
-                further[name] = kind
-    return further
+            if name not in built_in:
+                extra[name] = kind
+    return extra
 
 
 def _measure_crops(
@@ -179,7 +179,7 @@ def _measure_crops(
     del waiting[:count]
 
 
-def _found(faces: FaceBatch) -> dict[str, Values]:
+def _detection_columns(faces: FaceBatch) -> dict[str, Values]:
     """The columns that detection itself makes."""
     sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
     return {
@@ -191,13 +191,13 @@ def _found(faces: FaceBatch) -> dict[str, Values]:
     }
 
 
-def seen_twice(faces: FaceBatch, middles: NDArray) -> NDArray[np.bool_]:
-    """Which faces [n] are a second detection of a better one of their frame: PoseNet puts their middle into its box.
+def second_detections(faces: FaceBatch, middles: NDArray) -> NDArray[np.bool_]:
+    """Which faces [n] are a second detection of a face of the same frame with a higher score.
 
-    middles [n, 2]: `pose.Learned`'s. Where a face is large in its frame, a finer
-    pass of the detector takes forehead and eyes, or half of the face and what is beside it, for a face as well (scores
-    up to 0.86; in every third frame of clips that were enlarged until faces had 500 pixels). Such boxes overlap the
-    true one no more than those of two people cheek to cheek do, but PoseNet sees through them where the face is.
+    middles: [n, 2], as in `LearnedPose`. In a large face a finer pass of the detector may find another face, in a part
+    of it. IoU does not show that, since the boxes of two people cheek to cheek overlap as much; but PoseNet, run on the
+    worse box, finds the middle of the face inside the better one.
+    Evidence: docs/evidence/detection.md#second-detections
     """
     twice = np.zeros(len(faces), bool)
     order = np.argsort(-faces.scores, kind="stable")
@@ -208,7 +208,7 @@ def seen_twice(faces: FaceBatch, middles: NDArray) -> NDArray[np.bool_]:
     return twice
 
 
-def _joined(
+def _face_batch(
     detections: Sequence[Detections],
     pictures: Sequence[NDArray[np.uint8]],
     origin: tuple[float, float],

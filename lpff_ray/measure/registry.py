@@ -1,4 +1,4 @@
-"""What measuring can be done with, by name. A new one is a file and a line here, or another package's entry point."""
+"""Detectors, pose estimators, embeddings and measures by name. To add one takes a file and a line here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ IMAGE_QUALITY: Registry[Callable[[str], AnyMeasure]] = Registry(
         "hyperiqa": "lpff_ray.measure.quality.measures:hyperiqa",
     },
 )
-"""Makes the measure of `sharpness` and `iqa` from a device."""
+"""Makes the measure of the columns `sharpness` and `iqa` from a device."""
 
 MEASURES: Registry[type[AnyMeasure]] = Registry("measure", "lpff_ray.measures", {})
-"""Classes of measures of further columns, made with a device: `mine --measures NAME,...`. None is ours so far."""
+"""Classes of measures of additional columns, made with a device: `mine --measures NAME,...`. None is built in."""

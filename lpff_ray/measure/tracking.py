@@ -1,4 +1,7 @@
-"""Shots and tracks of one segment. They name rows; they never change what rows hold."""
+"""Shots and tracks of one segment: which faces, frame after frame, are one person's.
+
+They link the rows of the faces table, and never change what was measured.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,11 @@ from scipy.optimize import linear_sum_assignment
 
 from lpff_ray.measure.identity.embeddings import Likeness
 
-# Colours' change times layout's change between two looked-at frames. Measured at every fifth frame: 0.14, 0.17 and
-# 0.37 at the three cuts of `face_recognition_short_hamilton_clip`; at most 0.09 in seven clips without one, fast
-# heads that fill the frame and whip pans included. Either change alone mistakes those for cuts.
-CUT_CHANGE = 0.11
-LONGEST_GAP_S = 1.0  # a face unseen for longer starts a new track
-HIGHEST_COST = 1.0  # pairs above it are never linked
+# Change of the colours times change of the layout between two sampled frames, above which there is a shot boundary.
+# Evidence: docs/evidence/tracking.md#shot-boundaries
+SHOT_CHANGE = 0.11
+LONGEST_GAP_S = 1.0  # a face that was not found for longer starts a new track
+HIGHEST_COST = 1.0  # a face and a track are never linked at a higher cost
 
 
 @dataclass
@@ -30,8 +32,10 @@ class _Track:
 
 @dataclass(frozen=True)
 class ShotSignature:
-    """What a picture looks like from afar: colours float32 [512], a histogram that sums to 1; layout float32 [18, 32],
-    grey levels."""
+    """A coarse description of a picture, to compare with the next one's.
+
+    colours: float32 [512], a histogram that sums to 1. layout: float32 [18, 32], grey levels.
+    """
 
     colours: NDArray[np.float32]
     layout: NDArray[np.float32]
@@ -46,17 +50,17 @@ def shot_signature(picture: NDArray[np.uint8]) -> ShotSignature:
     return ShotSignature((histogram / histogram.sum()).ravel(), layout.astype(np.float32))
 
 
-def is_cut(before: ShotSignature, after: ShotSignature) -> bool:
-    """Whether a shot ends between two looked-at frames."""
+def is_shot_boundary(before: ShotSignature, after: ShotSignature) -> bool:
+    """Whether a shot ends between two sampled frames."""
     colours = float(np.abs(before.colours - after.colours).sum()) / 2
     a, b = (signature.layout - signature.layout.mean() for signature in (before, after))
-    likeness = float((a * b).sum() / np.sqrt(max((a * a).sum() * (b * b).sum(), 1e-12)))
-    return colours * (1 - likeness) > CUT_CHANGE
+    correlation = float((a * b).sum() / np.sqrt(max((a * a).sum() * (b * b).sum(), 1e-12)))
+    return colours * (1 - correlation) > SHOT_CHANGE
 
 
 def link(
     pts_ns: NDArray,
-    cut_before: NDArray,
+    shot_starts: NDArray,
     boxes: NDArray,
     embeddings: NDArray,
     frame_of: NDArray,
@@ -64,9 +68,9 @@ def link(
 ) -> NDArray[np.int64]:
     """Track numbers [n] of the faces of a segment, counted from 0 in order of first appearance.
 
-    pts_ns: int64 [frames], ascending times of the looked-at frames; cut_before: bool [frames], a shot starts here.
-    boxes [n, 4], embeddings [n, width] of unit length and frame_of int64 [n] (position in pts_ns, ascending) of the
-    faces. likeness: what the embeddings' cosines say.
+    pts_ns: int64 [frames], ascending times of the sampled frames; shot_starts: bool [frames], whether a shot starts at
+    the frame. boxes [n, 4], embeddings [n, width] of unit length and frame_of int64 [n] (index into pts_ns, ascending)
+    of the faces. likeness: what cosine similarities of these embeddings cost.
 
     Faces are assigned to tracks by the Hungarian method; a pair's cost is the distance between the track's
     predicted box and the face's, in face widths, plus how little their embeddings agree.
@@ -76,7 +80,7 @@ def link(
     count = 0
     starts = np.searchsorted(frame_of, np.arange(len(pts_ns) + 1))
     for frame, now in enumerate(pts_ns):
-        if cut_before[frame]:
+        if shot_starts[frame]:
             active = []
         active = [
             track
@@ -87,7 +91,8 @@ def link(
         taken: set[int] = set()
         if active and len(faces):
             costs = _costs(active, boxes[faces], embeddings[faces], int(now), likeness)
-            # Cut off where faces are left alone: dearer, two wrong links would beat a right one and a face left alone.
+            # Costs above the highest are set to it: else two bad links could cost less than a good one and a face that
+            # starts a track of its own.
             for row, column in zip(*linear_sum_assignment(np.minimum(costs, HIGHEST_COST)), strict=True):
                 if costs[row, column] <= HIGHEST_COST:
                     face = faces[column]
@@ -103,7 +108,7 @@ def link(
 
 
 def _last(track: _Track, pts_ns: NDArray, frame: int) -> bool:
-    """Seen in the frame looked at just before: with sparse sampling that may be more than LONGEST_GAP_S ago."""
+    """Whether the track has a face in the sampled frame before this one, which may be more than LONGEST_GAP_S ago."""
     return frame > 0 and track.seen_ns == pts_ns[frame - 1]
 
 
@@ -119,11 +124,11 @@ def _costs(
     last_sizes = np.maximum(np.sqrt(np.prod(last[:, 2:] - last[:, :2], axis=1)), 1e-6)[:, None]
     away = np.linalg.norm((boxes[:, :2] + boxes[:, 2:]) / 2 - predicted[:, None], axis=2)
     unlike = likeness.enough - np.array([track.embedding for track in tracks]) @ embeddings.T
-    return np.asarray(place_costs(away, sizes, last_sizes) + likeness.slope * np.maximum(unlike, 0))
+    return np.asarray(motion_costs(away, sizes, last_sizes) + likeness.slope * np.maximum(unlike, 0))
 
 
-def place_costs(away: NDArray, size: NDArray, last_size: NDArray) -> NDArray[np.float64]:
-    """What its place and size cost a face, `away` from where its track foresees it; all in pixels, of one shape."""
+def motion_costs(away: NDArray, size: NDArray, last_size: NDArray) -> NDArray[np.float64]:
+    """Cost of linking a face by its position and size: `away` from the track's prediction; all pixels, of one shape."""
     return np.asarray(0.5 * away / ((size + last_size) / 2) + 0.5 * np.abs(np.log(size / last_size)))
 
 

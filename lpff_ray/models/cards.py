@@ -1,6 +1,6 @@
 """Model cards: what each model is, where its files come from, and the hash that they must have.
 
-The embedded models come with pip packages; plug-ins are fetched into the model store (see `store.py`).
+The built-in models come with pip packages; optional ones are fetched into the model store (see `store.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PLUGIN = "plugin"  # the table of cards.toml that holds the plug-ins'
 
 
 class ModelCard(BaseModel):
-    """One embedded model. `lpff-ray models list` prints it; `run.json` records it."""
+    """One built-in model. `lpff-ray models list` prints it; `run.json` records it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +39,7 @@ class ModelCard(BaseModel):
     citation: str
 
     def path(self) -> Path:
-        """The model's file. Raises UserError, with the pip command that mends it, if it is missing."""
+        """The model's file. Raises UserError, with the pip command that restores it, if it is missing."""
         return package_file(self.package, self.file)
 
 
@@ -49,13 +49,15 @@ class PluginFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    urls: tuple[str, ...] = Field(description="where it can be had, anything that fsspec opens; best first")
+    urls: tuple[str, ...] = Field(
+        description="where it can be downloaded, anything that fsspec opens; best first"
+    )
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     size_bytes: int | None = None
 
 
 class PluginCard(BaseModel):
-    """One plug-in, used where a run's configuration names it."""
+    """One optional model (plug-in), used where a run's configuration names it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,7 +73,7 @@ class PluginCard(BaseModel):
 
 
 def load_cards() -> dict[str, ModelCard]:
-    """Every embedded model's card by name, in the order of cards.toml."""
+    """Every built-in model's card by name, in the order of cards.toml."""
     tables = _tables()
     return {name: ModelCard(name=name, **table) for name, table in tables.items() if name != _PLUGIN}
 

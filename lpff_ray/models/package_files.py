@@ -16,7 +16,7 @@ def package_file(package: str, relative: str) -> Path:
     """Path of the file `relative` (with forward slashes) inside the installed top-level `package`.
 
     The package is located, never imported: importing mediapipe costs seconds.
-    Raises UserError, with the pip command that mends it, if the package or the file is missing.
+    Raises UserError, with the pip command that restores it, if the package or the file is missing.
     """
     spec = find_spec(package)
     folders = [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or ()]
@@ -29,7 +29,7 @@ def package_file(package: str, relative: str) -> Path:
 
 
 def reinstall_command(package: str) -> str:
-    """The pip command that puts a package's files back as they should be, touching nothing else."""
+    """The pip command that restores a package's files, and changes nothing else."""
     return f"pip install --force-reinstall --no-deps {_requirement(package)}"
 
 

@@ -1,7 +1,7 @@
-"""Runs the embedded models on batches: LiteRT on the CPU, torch on a GPU, one set of weights, one answer.
+"""Runs the built-in models on batches: LiteRT on the CPU, torch on a GPU, with the same weights and the same results.
 
-A result never depends on the batch that an image came in: LiteRT looks at one image at a time, torch at
-batches padded to a fixed size. Objects of this module may be shared by threads.
+A result never depends on the batch that an image is in: LiteRT runs on one image at a time, torch on batches padded to
+a fixed size. Threads may share objects of this module.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from lpff_ray.models.networks.posenet import INPUT as POSE_INPUT
 from lpff_ray.models.networks.posenet import load_posenet
 from lpff_ray.models.networks.tflite_graph import TfliteGraph
 
-# A batch costs its full size whatever is in it, so on the CPU it is as small as speed allows.
+# A batch costs its full size however few images are in it, so on the CPU it is as small as speed allows.
 CPU_FACES_PER_BATCH = 16
 CPU_CROPS_PER_BATCH = 4
 CUDA_FACES_PER_BATCH = 64
 CUDA_IMAGES_PER_BATCH = 32
-CUDA_PIXELS_PER_BATCH = 2 << 20  # of large images fewer: the engine hands over ten frames of 1080p, two of 4K
+CUDA_PIXELS_PER_BATCH = (
+    2 << 20
+)  # fewer of large images: the miner gives ten frames of 1080p at once, two of 4K
 
 
 class TfliteModel:
@@ -81,7 +83,7 @@ class CropModel:
 
 
 class EmbeddingModel(CropModel):
-    """dlib's face embedding."""
+    """dlib's identity embedding of aligned faces."""
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         """path: dlib_face_recognition_resnet_model_v1.dat. Raises UserError if it or the device can not be used."""
@@ -92,12 +94,12 @@ class EmbeddingModel(CropModel):
         return self.outputs(faces)[0]
 
     def run(self, crops: Tensor) -> list[Tensor]:
-        # Left in channels-last memory: 2.8 ms per face on one core, against 3.8 when made contiguous.
+        # Left in channels-last memory, which is faster. Evidence: docs/evidence/speed.md#channels-last-memory
         return [functional.normalize(self._network(crops.permute(0, 3, 1, 2).float()))]
 
 
 class FaceVerifier(CropModel):
-    """dlib's face detector as a judge of crops."""
+    """dlib's face detector as a verifier: is there a face in the middle of a crop?"""
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         """path: mmod_human_face_detector.dat. Raises UserError if it or the device can not be used."""
@@ -112,23 +114,23 @@ class FaceVerifier(CropModel):
 
 
 class PoseModel(CropModel):
-    """PoseNet."""
+    """PoseNet: the head pose of faces."""
 
     def __init__(self, device: str = "cpu") -> None:
         """Raises UserError if the weights are missing or the device is absent."""
         super().__init__(load_posenet(), POSE_INPUT, device, CPU_CROPS_PER_BATCH)
 
     def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """uint8 [n, 96, 96, 3] RGB -> rotations [n, 3, 3], expected errors [n], degrees, places [n, 3]; see PoseNet."""
-        rotation, error, place = self.outputs(crops)
-        return rotation, error, place
+        """uint8 [n, 96, 96, 3] RGB -> rotations [n, 3, 3], expected errors [n], positions [n, 3]; see PoseNet."""
+        rotation, error, position = self.outputs(crops)
+        return rotation, error, position
 
     def run(self, crops: Tensor) -> list[Tensor]:
         return list(self._network(crops.permute(0, 3, 1, 2).float() / 255.0))
 
 
 class LiteRtBackend:
-    """A .tflite file on LiteRT with one thread, image by image: batches were measured to be no faster."""
+    """A .tflite file on LiteRT with one thread, image by image. Evidence: docs/evidence/speed.md#batches-on-litert"""
 
     def __init__(self, path: Path, input_size: tuple[int, int] | None) -> None:
         self._path = path
@@ -162,7 +164,7 @@ class LiteRtBackend:
                 source = interpreter.get_input_details()[0]
                 channels = int(source["shape"][3])
                 interpreter.resize_tensor_input(source["index"], [1, *self._size, channels], strict=False)
-            _allocate_without_greeting(interpreter)
+            _allocate_quietly(interpreter)
         except (ValueError, RuntimeError) as error:
             size = "" if self._size is None else f" with {self._size[0]} x {self._size[1]} pixels"
             reason = " ".join(str(error).split())
@@ -196,7 +198,7 @@ def torch_device(name: str) -> torch.device:
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
             raise UserError(
-                f"device {name}: torch sees {count} CUDA devices; use --device cpu, or mend the driver"
+                f"device {name}: torch sees {count} CUDA devices; use --device cpu, or repair the driver"
             )
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -207,9 +209,9 @@ def torch_device(name: str) -> torch.device:
 def in_fixed_batches(
     run: Callable[[Tensor], list[Tensor]], batch: np.ndarray, size: int, device: torch.device
 ) -> list[np.ndarray]:
-    """`run` on every `size` items of the batch, zeros after the last, and its outputs for the real items.
+    """`run` on every `size` items of the batch, the last ones padded with zeros, and its outputs for the real items.
 
-    An item then meets the same kernels whatever it is batched with, and its result is the same bit for bit.
+    So an item is computed by the same kernels whatever it is batched with, and its result is the same bit for bit.
     """
     parts: list[list[np.ndarray]] = []
     with torch.inference_mode():
@@ -223,19 +225,19 @@ def in_fixed_batches(
 
 
 _first_allocation = threading.Lock()
-_greeted = False
+_allocated = False
 
 
-def _allocate_without_greeting(interpreter: Interpreter) -> None:
-    """Allocate tensors without the INFO line that LiteRT prints once per process, through any progress bar.
+def _allocate_quietly(interpreter: Interpreter) -> None:
+    """Allocate tensors without the INFO line that LiteRT prints to stderr once per process, into any progress bar.
 
-    No setting silences it, so file descriptor 2 is caught during the first allocation; whatever else comes
-    through it then, from any thread, is written afterwards.
+    No setting turns it off, so file descriptor 2 is redirected to a file during the first allocation. Whatever else was
+    written to it meanwhile, by any thread, is written afterwards.
     """
-    global _greeted
+    global _allocated
     with _first_allocation:
-        if not _greeted:
-            _greeted = True
+        if not _allocated:
+            _allocated = True
             try:
                 stderr = os.dup(2)
             except OSError:  # the process has no stderr to keep clean

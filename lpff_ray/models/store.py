@@ -1,7 +1,7 @@
-"""The model store: where plug-ins' files lie, how they get there, and that they are the right ones.
+"""The model store: the folder of optional models' files; downloads them, and checks that they are the right ones.
 
-A file lies in the store as `CARD/FILE`. The store is a folder of the user's cache, or `LPFF_RAY_MODELS` where that is a
-local folder; where it is any other fsspec place, files are pulled from there first. Only `pull` ever fetches anything.
+A file is in the store as `CARD/FILE`. The store is a folder of the user's cache, or `LPFF_RAY_MODELS` where that is a
+local folder. Where it is any other fsspec URI, files are pulled from there first (a mirror). Only `pull` downloads.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ BLOCK = 1 << 20
 
 def store_folder() -> Path:
     """The folder that holds the files; it need not exist."""
-    place = _mirror()
-    if os.path.isabs(place):
-        return Path(place)
+    mirror = _mirror()
+    if os.path.isabs(mirror):
+        return Path(mirror)
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(cache) / "lpff_ray" / "models"
 
@@ -47,7 +47,7 @@ def plugin(name: str) -> PluginCard:
 
 
 def stored(card: PluginCard, file: PluginFile) -> Path:
-    """Where a file lies, or would lie."""
+    """The path of a file in the store, whether it is there or not."""
     return store_folder() / card.name / file.name
 
 
@@ -59,7 +59,7 @@ def is_stored(card: PluginCard) -> bool:
 def plugin_files(card: PluginCard) -> list[Path]:
     """The files of a plug-in in the card's order, each with the card's hash where it states one.
 
-    Raises UserError, with the mend, for a file that is missing or wrong.
+    Raises UserError, which says what to do, for a file that is missing or wrong.
     """
     for file in card.files:
         _checked_digest(card, file)
@@ -89,8 +89,8 @@ def verify_plugin(card: PluginCard) -> list[str]:
 def pull(card: PluginCard) -> list[str]:
     """Fetch the files of a plug-in that are not in the store or not the right ones. One line per file.
 
-    A file is looked for in the mirror, then at its card's addresses, and put in place whole, once its hash is found to
-    be right. Raises UserError, and leaves what is in the store, for a wrong hash or if no place has the file.
+    A file is downloaded from the mirror, else from its card's addresses, and moved into the store whole, once its hash
+    is right. Raises UserError, and leaves the store as it is, for a wrong hash or if the file can not be downloaded.
     """
     return [_pull_file(card, file) for file in card.files]
 
@@ -111,18 +111,20 @@ def _pull_file(card: PluginCard, file: PluginFile) -> str:
     why = "; ".join(reasons) or "it has no public address"
     raise UserError(
         f"model {card.name}: {file.name} can not be fetched ({why}): put the file at {target} yourself, or set "
-        f"{MIRROR} to a folder or place that holds {card.name}/{file.name}"
+        f"{MIRROR} to a folder or URI that holds {card.name}/{file.name}"
     )
 
 
 def _sources(card: PluginCard, file: PluginFile) -> Sequence[str]:
-    place = _mirror()
-    mirrored = [] if not place or os.path.isabs(place) else [f"{place.rstrip('/')}/{card.name}/{file.name}"]
+    mirror = _mirror()
+    mirrored = (
+        [] if not mirror or os.path.isabs(mirror) else [f"{mirror.rstrip('/')}/{card.name}/{file.name}"]
+    )
     return [*mirrored, *file.urls]
 
 
 def _fetch(source: str, target: Path, card: PluginCard, file: PluginFile) -> str:
-    """Copy a source to its place in the store and return its hash.
+    """Copy a source into the store and return its hash.
 
     Raises OSError if the source can not be read, UserError if the store can not be written or the hash is wrong.
     """
@@ -138,7 +140,7 @@ def _fetch(source: str, target: Path, card: PluginCard, file: PluginFile) -> str
         with _store_failures(target.parent):
             os.replace(temporary, target)
     finally:
-        with suppress(OSError):  # not written, or already in place
+        with suppress(OSError):  # not written, or moved already
             temporary.unlink()
     return found
 
@@ -162,7 +164,7 @@ def _copy(stream: BinaryIO, target: Path) -> str:
 
 @contextmanager
 def _store_failures(folder: Path) -> Iterator[None]:
-    """A store that can not be written ends the pull: no other source would mend that."""
+    """A store that can not be written ends the pull: no other source would help."""
     try:
         yield
     except OSError as error:
@@ -175,7 +177,7 @@ def _checked_digest(card: PluginCard, file: PluginFile) -> str:
     if not path.is_file():
         raise UserError(
             f"model {card.name}: {path} is missing: lpff-ray models pull {card.name}, or set {MIRROR} to a folder or "
-            f"place that holds {card.name}/{file.name}"
+            f"URI that holds {card.name}/{file.name}"
         )
     digest = sha256_of(path)
     if file.sha256 not in (None, digest):
@@ -188,5 +190,5 @@ def _checked_digest(card: PluginCard, file: PluginFile) -> str:
 
 def _mirror() -> str:
     """`LPFF_RAY_MODELS` as an absolute path or a URI; "" if it is not set."""
-    place = os.environ.get(MIRROR, "")
-    return absolute(place) if place else ""
+    mirror = os.environ.get(MIRROR, "")
+    return absolute(mirror) if mirror else ""

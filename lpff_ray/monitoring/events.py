@@ -1,4 +1,4 @@
-"""What happens while a pool works, for whoever shows, counts or records it."""
+"""The events of a worker pool, for progress, metrics and logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lpff_ray.errors import Failure
 
 
 class PoolListener:
-    """Hears of everything that a worker pool does. Every method may be left out.
+    """Gets every event of a worker pool. A subclass implements the methods that it needs.
 
     lease: a `run.lease.Lease`, one attempt at one item. All methods are called in the thread that drives the pool.
     """
@@ -18,16 +18,16 @@ class PoolListener:
         """An item is done; result: what the worker returned."""
 
     def retried(self, lease: Any, failure: Failure, replacements: Sequence[Any]) -> None:
-        """An attempt failed; the leases `replacements` (two: the halves of a segment) take its place."""
+        """An attempt failed; the leases `replacements` (two: the halves of a segment) replace it."""
 
     def given_up(self, lease: Any, failure: Failure) -> None:
         """The last attempt at an item failed."""
 
     def in_flight(self, leases: int) -> None:
-        """So many items are being worked on now."""
+        """leases: the number of items that are being worked on now."""
 
     def note(self, text: str) -> None:
-        """Something worth a line of its own: a worker was lost, a device is out of use, the pool is stopping."""
+        """A line to show: a worker was lost, a device was taken out of the pool, the pool is stopping."""
 
 
 class Listeners(PoolListener):
@@ -37,7 +37,7 @@ class Listeners(PoolListener):
         self._listeners = list(listeners)
 
     def add(self, listener: PoolListener) -> None:
-        """Also tell `listener` of everything from now on."""
+        """Send all events from now on to `listener` too."""
         self._listeners.append(listener)
 
     def completed(self, lease: Any, result: Any) -> None:

@@ -1,4 +1,4 @@
-"""Every failed attempt of a run, with its traceback, in the run's `logs/`."""
+"""The failure log: every failed attempt of a run, with its traceback, in the run's `logs/`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RETRIED, GIVEN_UP = "retried", "quarantined"
 class FailureLog(PoolListener):
     """Writes one JSON object a line: time, item, uri, stage, kind, message, attempt, decoder, outcome, traceback.
 
-    A traceback that stands in an earlier line already is not repeated: `same_as` names that line's number instead.
+    A traceback that an earlier line already has is not repeated: `same_as` names that line's number instead.
     """
 
     def __init__(self, folder: Folder, name_of: Callable[[Any], str], uri_of: Callable[[Any], str]) -> None:
@@ -42,7 +42,7 @@ class FailureLog(PoolListener):
         self._record(lease, failure, GIVEN_UP)
 
     def close(self) -> None:
-        """Write what is still held back."""
+        """Write what is still buffered."""
         self._file.close()
 
     def _record(self, lease: Any, failure: Failure, outcome: str) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request to drain: the first asks, the second insists."""
+"""Ctrl-C and SIGTERM as a request to end early: the first drains, the second ends at once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupt:
     """While entered, SIGINT and SIGTERM set flags instead of unwinding the program.
 
-    requested: a signal came; hand out no more work and let what is in flight finish.
-    insisted: a second one came; let go at once.
+    requested: a signal came; begin nothing new, and let what is in flight finish.
+    insisted: a second one came; end at once.
 
     Only the main thread can receive signals: entered in any other, it changes nothing.
     """

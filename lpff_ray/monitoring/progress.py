@@ -1,4 +1,4 @@
-"""How far a job is, on stderr: a live bar on a terminal or in a notebook, a plain line every few seconds in a log."""
+"""Progress of a job on stderr: a live bar on a terminal or in a notebook, a plain line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Shown = TypeVar("Shown", bound="Display")
 
 
 class Display(ABC):
-    """One thing shown while it goes on. Subclasses say how far it is and in what words.
+    """Shows the progress of one job while it goes on. Subclasses give the fraction and the text.
 
     stream: where to write, stderr by default; a terminal gets the bar, anything else plain lines.
     every_s: seconds between plain lines. The first comes at once, the last at the end.
@@ -45,10 +45,10 @@ class Display(ABC):
 
     @abstractmethod
     def line(self) -> str:
-        """Everything there is to say, in one line."""
+        """The state in one line."""
 
     def note(self, text: str) -> None:
-        """Say something that is worth a line of its own."""
+        """Show a line of its own."""
         with self._lock:
             self._console.print(Text(text))
 
@@ -62,7 +62,7 @@ class Display(ABC):
             self._live.start()
         else:
             self.note(self.line())
-            self._lines = threading.Thread(target=self._keep_saying, name="progress", daemon=True)
+            self._lines = threading.Thread(target=self._print_lines, name="progress", daemon=True)
             self._lines.start()
         return self
 
@@ -76,13 +76,13 @@ class Display(ABC):
             self._lines.join()
             self.note(self.line())
 
-    def _keep_saying(self) -> None:
+    def _print_lines(self) -> None:
         while not self._ended.wait(self._every_s):
             self.note(self.line())
 
 
 class _LiveBar(RichProgress):
-    """A bar, and what there is to say in the line below it."""
+    """A bar, and the state in the line below it."""
 
     def __init__(self, shown: Display, console: Console) -> None:
         super().__init__(
@@ -124,11 +124,11 @@ class Phase(Display, PoolListener):
 
 
 class MiningProgress(Display, PoolListener):
-    """Segments, frames/s, faces/s, time left and failures of a mining run, as its pool tells them. Thread-safe.
+    """Segments, frames/s, faces/s, time left and failures of a mining run, from the events of its pool. Thread-safe.
 
-    total_segments, total_frames: what is left to do when the run starts; frames as the plan expects them, 0
-        if it can not know.
-    window_s: seconds of the recent past that rates are taken over, more while receipts are rare.
+    total_segments, total_frames: what is left to do when the run starts; frames as the plan expects them, 0 if it
+        does not know.
+    window_s: seconds of the recent past that rates are taken over, more while results are rare.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class MiningProgress(Display, PoolListener):
         """Note the counts now, and forget marks that rates no longer need."""
         now = time.monotonic()
         self._marks.append((now, self._frames, self._faces, self._done + self._given_up))
-        # Long segments come in bursts, one per worker: a few receipts must always lie in the window.
+        # Long segments come in bursts, one per worker: a few results must always be in the window.
         while len(self._marks) > 16 and self._marks[1][0] < now - self._window_s:
             self._marks.popleft()
 

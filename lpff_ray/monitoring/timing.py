@@ -1,4 +1,4 @@
-"""Where time goes, by stage of the work."""
+"""Measures how much time each stage of the work takes."""
 
 from __future__ import annotations
 

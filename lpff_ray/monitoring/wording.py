@@ -1,4 +1,4 @@
-"""Small pieces of the sentences that a person reads."""
+"""Text for messages: counts with their nouns."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from lpff_ray.types import MediaKind
 BYTES_PER_FACE = 1_300
 """Disk taken by one row of `faces` in a Parquet part: the embedding and the landmarks hardly compress."""
 FRAMES_PER_SECOND = 20.0
-"""Frames that one worker of two busy CPU cores looks at per second. Evidence: docs/evidence/decoding.md#rate."""
+"""Frames per second that one worker of two busy CPU cores measures. Evidence: docs/evidence/speed.md#mining-rate"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Estimate:
 
 
 def estimate(videos: Iterable[Video], config: MineConfig, frames_per_second: float) -> Estimate:
-    """Add up the planned videos. frames_per_second: how many one worker looks at, as measured elsewhere."""
+    """Add up the planned videos. frames_per_second: how many one worker measures."""
     planned = [video for video in videos if video.is_planned]
     frames = sum(_frames_wanted(video, config) for video in planned)
     return Estimate(

@@ -1,4 +1,4 @@
-"""Measure pictures that are already in memory, or lie in files, without a run."""
+"""Measure the faces of pictures in memory or in photo files, without a run."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _OF_A_RUN = ("face_id", "video_id", "uri", "clip_id", "segment_id", "track_id", 
 
 
 class Analyzer:
-    """Measures every face of pictures, and keeps its models for the next ones.
+    """Measures every face of pictures, and keeps its models between calls.
 
     analyzer = Analyzer()
     analyzer(["a.jpg", array, image])  # a table, one row per face
     """
 
     def __init__(self, config: MineConfig | None = None, device: str = "auto") -> None:
-        """config: as for `mine`; what it says of sampling and decoding counts for nothing here.
+        """config: as for `mine`; its settings of sampling and decoding have no effect.
 
         device: "auto" (the GPU if torch sees one), "cpu", "cuda" or "cuda:N". Raises UserError if a model's file is
         missing, or the device absent.
@@ -40,11 +40,11 @@ class Analyzer:
     def __call__(self, pictures: Sequence[Any]) -> pl.DataFrame:
         """Measure arrays, PIL images and paths, in any mixture and of any sizes.
 
-        pictures: NumPy arrays uint8 [h, w, 3], RGB (OpenCV's are BGR: turn them); PIL images of any mode, turned as
-        their EXIF says and converted to sRGB, as `mine` does with files; paths of photos.
+        pictures: NumPy arrays uint8 [h, w, 3], RGB (OpenCV's are BGR: convert them first); PIL images of any mode,
+        rotated by their EXIF orientation and converted to sRGB, as `mine` does with files; paths of photos.
 
-        Returns the columns of the faces table that belong to a picture; `frame_index` is the place in `pictures`. The
-        numbers are those that `mine` would give. Raises ValueError or TypeError for anything else, UserError for a file
+        Returns the columns of the faces table that belong to a picture; `frame_index` is the index in `pictures`. The
+        values are those of `mine`. Raises ValueError or TypeError for anything else, UserError for a file
         that can not be read; each names the picture.
         """
         taken = Measurements()
@@ -52,7 +52,7 @@ class Analyzer:
             for index, picture in enumerate(pictures):
                 self._measurer.measure([Frame(index, 0, _rgb(index, picture))], taken)
             self._measurer.finish(taken)
-        columns = schema.faces(self._measurer.embedding.width, self._measurer.further)
+        columns = schema.faces(self._measurer.embedding.width, self._measurer.extra_columns)
         return schema.frame(taken.columns, columns).drop(_OF_A_RUN)
 
 

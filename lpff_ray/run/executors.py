@@ -1,4 +1,4 @@
-"""Where work is done, by name: the one place that knows that there is a cluster beside this process."""
+"""The executors by name: local threads or a Ray cluster. Only this module of lpff_ray knows that there is a cluster."""
 
 from __future__ import annotations
 

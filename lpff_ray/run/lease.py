@@ -1,4 +1,4 @@
-"""What passes between a worker pool and its workers: leases on items, and the answers to them."""
+"""The messages between a worker pool and its workers: leases on items, and the answers to them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Lease(Generic[Item]):
 class Worker(Protocol):
     """Works on items, several at once, each in a thread of its own.
 
-    `run` returns what came of a lease. It raises SegmentError for what is wrong with the item, UserError for what
+    `run` returns the result of a lease. It raises SegmentError if something is wrong with the item, UserError for what
     concerns the whole job (a full disk), and anything else for a bug. A worker may also have `check()`, which raises if
-    the worker itself can work no more (its models fail on an input that is known to be good).
+    the worker itself is broken (its models fail on an input that is known to be good).
     """
 
     def run(self, lease: Any) -> Any: ...
@@ -46,7 +46,7 @@ MakeWorker = Callable[[str], Worker]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a lease, as it travels from the worker: a result, or one of two kinds of failure.
+    """The outcome of a lease, as a worker sends it: a result, or one of two kinds of failure.
 
     failure: of the item, or, if `broken`, of the worker itself. fatal: what ends the whole job.
     rss_mb: resident memory of the worker's process afterwards, in MiB. log: lines that the worker logged meanwhile.
@@ -64,8 +64,8 @@ class Answer:
 class WorkerLost:
     """A worker's process ended, and every lease that it held with it.
 
-    message: why, in one line. excuse: "" unless the machine is to blame, not an item (its node was lost, it ran low on
-    memory). traceback: what the process wrote last.
+    message: why, in one line. excuse: why the cause is the machine and not an item (its node was lost, it ran low on
+    memory); "" if it may be an item. traceback: the end of what the process wrote.
     """
 
     message: str
@@ -90,7 +90,7 @@ class GivenUp(Generic[Item]):
 
 
 def attempt(worker: Worker, lease: Lease[Any]) -> Answer:
-    """Work on one lease: whatever the worker raises becomes an answer. The one boundary of every executor."""
+    """Work on one lease: every exception of the worker becomes an answer. All executors call workers through this."""
     try:
         return Answer(worker.run(lease), rss_mb=psutil.Process().memory_info().rss / 2**20)
     except UserError as error:
@@ -101,7 +101,7 @@ def attempt(worker: Worker, lease: Lease[Any]) -> Answer:
         failure = Failure(
             Stage.PROCESS, type(error).__name__, one_line(error), lease.decoder, traceback_of(error)
         )
-    # Where the source could not be read the worker is not to blame; elsewhere, it is asked whether it still works.
+    # A source that can not be read is not the worker's fault; after other failures it checks whether it still works.
     if failure.stage in (Stage.MEASURE, Stage.PROCESS) and (cause := _broken(worker)):
         failure = replace(failure, message=cause[0], traceback=f"{failure.traceback}\n{cause[1]}")
         return Answer(failure=failure, broken=True)
@@ -115,7 +115,7 @@ def _broken(worker: Worker) -> tuple[str, str] | None:
         return None
     try:
         check()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the worker can work no more
+    except Exception as error:  # noqa: BLE001  # any exception means that the worker is broken
         return f"{type(error).__name__}: {one_line(error)}", traceback_of(error)
     return None
 
@@ -126,6 +126,6 @@ def traceback_of(error: BaseException) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's first line, or its class where it says nothing."""
+    """An exception's first line, or its class where it has no text."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -16,7 +16,7 @@ from lpff_ray.run.workers import Limits, WorkerHandle
 from lpff_ray.types import Stage
 
 MOST_THREADS = 8
-WAIT_S = 0.5  # signals and deadlines are looked at between waits
+WAIT_S = 0.5  # signals and deadlines are checked between waits
 
 
 def available_cpus() -> int:
@@ -27,7 +27,7 @@ def available_cpus() -> int:
 
 
 class LocalExecutor:
-    """Workers in this process. A decoder that hangs or crashes takes it along: `--executor ray` survives both."""
+    """Workers in this process. A decoder that hangs or crashes ends the whole job; with Ray it does not."""
 
     def __init__(
         self, *, address: str = "", workers: int | None = None, device: str = "auto", out: str = ""
@@ -46,11 +46,11 @@ class LocalExecutor:
         """Nothing is held open between jobs."""
 
     def share(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Threads share what they have."""
+        """Threads share memory: the values themselves."""
         return values
 
     def listeners(self) -> list[PoolListener]:
-        """None: progress says it all."""
+        """None: progress shows everything."""
         return []
 
     @contextmanager
@@ -79,7 +79,7 @@ def chosen_device(device: str) -> str:
 
 
 class LocalWorkers:
-    """One worker at a time, shared by all threads; the next one only when it broke. See run.workers.Workers."""
+    """One worker, shared by all threads, and replaced when it is broken. See run.workers.Workers."""
 
     can_stop = False
 
@@ -127,7 +127,7 @@ class LocalWorkers:
     def finished(self) -> Iterator[tuple[WorkerHandle, Future[Answer], Answer | WorkerLost]]:
         held = {future: handle for handle in self.handles for future in handle.in_flight}
         for future in wait(held, timeout=WAIT_S, return_when=FIRST_COMPLETED).done:
-            error = future.exception()  # only what is no Exception gets here: a panic of a Rust library, say
+            error = future.exception()  # only of what is no Exception, such as a panic of a Rust library
             lease = held[future].in_flight[future].lease
             yield (
                 held[future],
@@ -155,7 +155,7 @@ class LocalWorkers:
         if self._breakdowns >= self._limits.breakdowns:
             raise UserError(
                 f"{self._device} is taken out of the pool: {self._breakdowns} {self._worker_name}s broke on it, on "
-                f"input known to be good ({why}); mend the device, or choose another with --device, and run the same "
+                f"input known to be good ({why}); repair the device, or choose another with --device, and run the same "
                 "command to go on"
             )
         if not handle.in_flight:

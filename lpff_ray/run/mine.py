@@ -1,4 +1,4 @@
-"""A mining run from sources to tables: plan, subtract what is done, have a worker pool mine the rest."""
+"""A mining run, from sources to tables: plan the segments, leave out those that are done, mine the rest in a pool."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MineSummary:
-    """A finished run: of all planned segments, so many were done before, mined now, or given up (ever).
+    """The result of `mine`. planned: segments in all; done_before, mined: of these, before this run and by it.
 
-    faces, frames: measured and looked at now. videos: sources by status of the plan ("planned", "duplicate",
+    faces, frames: measured by this run. videos: sources by status of the plan ("planned", "duplicate",
     "unreadable", "not_media"). quarantined: segments, or halves of segments, in quarantine; quarantined_segments: the
     same in whole segments, a half counting as half. unfinished: segments left by a run that was interrupted.
     """
@@ -63,16 +63,16 @@ class MineSummary:
 
     @property
     def quarantined_share(self) -> float:
-        """Share of what should have been mined and could not be, 0..1: segments, and each unreadable source as one."""
+        """Share of the planned segments that are in quarantine, 0..1; each unreadable source counts as a segment."""
         wanted = self.planned + self.unreadable
         return (self.quarantined_segments + self.unreadable) / wanted if wanted else 0.0
 
 
 def plan(sources: Sequence[str], limit: int | None = None, out: str = "", videos: str = "") -> list[Video]:
-    """Look at the sources, with progress on stderr. limit: look at the first so many files or clips only.
+    """Find and probe the sources, with progress on stderr. limit: only the first so many files or clips.
 
-    out: absolute output folder; it may lie in a folder of sources, and what is in it is no source.
-    videos: where the videos lie that clip lists speak of; see `plan.sources.expand`.
+    out: absolute output folder; it may be inside a folder of sources, and its files are no sources.
+    videos: the folder of the videos that clip lists name; see `plan.sources.expand`.
     Raises UserError for a source that does not exist or holds nothing.
     """
     found = expand(sources, videos)
@@ -100,16 +100,18 @@ def mine(
     executor: "local" (threads of this process), "ray", or "auto": Ray inside a Ray job or with an address. address: of
     a Ray cluster. workers: threads or actors, None to fit the machine. device: "auto", "cpu", "cuda" or "cuda:N".
     limit: only the first so many files or clips. retry_quarantined: try segments again that were given up before.
-    videos: where the videos lie that clip lists speak of; see `plan.sources.expand`. limits: deadlines and the like.
+    videos: the folder of the videos that clip lists name; see `plan.sources.expand`. limits: deadlines and retries.
 
     Raises UserError for sources that do not exist, an optional model that is not in the model store, an `out` of
     another configuration or that can not be written, or a full disk; what was mined until then stays.
     """
     config = config or MineConfig()
     named = [sources] if isinstance(sources, (str, Path)) else sources
-    for card in store.chosen(config.model_names):  # missing or wrong: said before the sources are looked at
+    for card in store.chosen(
+        config.model_names
+    ):  # if one is missing or wrong, fail before the sources are probed
         store.plugin_files(card)
-    run = Run(str(out), config)  # likewise: another configuration, a place that can not be written
+    run = Run(str(out), config)  # likewise: another configuration, a folder that can not be written
     planned_videos = plan([str(source) for source in named], limit, absolute(str(out)).rstrip("/"), videos)
     run.begin()
     run.commit_plan(planned_videos)
@@ -173,17 +175,17 @@ def make_miner(config: MineConfig, out: str, device: str) -> Worker:
 
 
 def name_of(segment: Segment) -> str:
-    """What the pool calls a segment."""
+    """A segment's name in messages of the pool."""
     return segment.segment_id
 
 
 def uri_of(segment: Segment) -> str:
-    """Where a segment's video is."""
+    """The URI of a segment's video."""
     return segment.video.uri
 
 
 def counts(segment: Segment) -> bool:
-    """Whether a segment wears out the worker that mines it: decoders of videos leak, photos do not."""
+    """Whether a segment counts towards recycling its worker: decoders of videos leak memory, photos do not."""
     return segment.video.kind != MediaKind.PHOTO
 
 
@@ -199,7 +201,7 @@ POLICY: Policy[Segment] = Policy(
 
 
 def _in_quarantine(run: Run, planned: Sequence[Segment]) -> list[float]:
-    """For each of the planned segments, or of their halves, that is in quarantine: how much of a segment it is."""
+    """For each planned segment, or half of one, that is in quarantine: 1.0, or 0.5 for a half."""
     wanted = {segment.segment_id for segment in planned}
     found = quarantine(run.folder.root)["segment_id"]
     return [1.0 if name in wanted else 0.5 for name in found if name in wanted or name[:-1] in wanted]

@@ -1,7 +1,6 @@
-"""The miner: give it a lease on a segment, it commits the segment's part and says what is in it.
+"""The worker that mines: decodes and measures one segment, links its faces to tracks, and commits the segment's part.
 
-The local executor shares one among its threads, an actor of Ray holds one per GPU or pair of cores: there is no second
-code path.
+All executors use it: local threads share one, each Ray actor has one.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
 from lpff_ray.tables import parts, schema
-from lpff_ray.types import Stage
+from lpff_ray.types import SegmentStatus, Stage
 
 FRAMES_PER_BATCH = 16
 BATCH_BYTES = 64 << 20
@@ -47,10 +46,10 @@ class SegmentMiner:
         self.config = config
         self.folder = Folder(out)
         self.measurer = FaceMeasurer(config, device)
-        weakref.finalize(self, drop_idle_copies, wait=False)  # gives back the disk that they take
+        weakref.finalize(self, drop_idle_copies, wait=False)  # frees the disk that they take
 
     def check(self) -> None:
-        """Raises whatever a model raises on a picture that is known to be good; see FaceMeasurer.check."""
+        """Raises what a model raises on a picture that is known to be good; see FaceMeasurer.check."""
         self.measurer.check()
 
     def run(self, lease: Lease[Segment]) -> SegmentResult:
@@ -70,7 +69,9 @@ class SegmentMiner:
         outcome.taken.seconds["total"] = time.perf_counter() - start
         faces, record = self._tables(lease, outcome)
         segment = lease.item
-        parts.commit_part(self.folder, segment.segment_id, faces, "segment", record, self.config.hash())
+        parts.commit_part(
+            self.folder, segment.segment_id, faces, SegmentStatus.MINED, record, self.config.hash()
+        )
         return SegmentResult(
             faces=len(faces),
             frames_looked_at=outcome.taken.frames,
@@ -83,15 +84,15 @@ class SegmentMiner:
         video = lease.item.video
         decoder = lease.decoder or self.config.decoder
         with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
-            # A lease that names its decoder is a retry, which is to show what that decoder makes of the segment.
+            # A lease that names its decoder is a retry with that decoder only.
             for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
                 self._decode(decoding, lease.item, outcome)
         if len(outcome.wanted) and not outcome.taken.frames:
             message = f"none of {len(outcome.wanted)} frames could be decoded"
-            raise SegmentError(Failure("decode", "NoFrames", message, outcome.decoder))
+            raise SegmentError(Failure(Stage.DECODE, "NoFrames", message, outcome.decoder))
 
     def _decode(self, decoding: DecodingPass, segment: Segment, outcome: _Outcome) -> None:
-        """Measure what one decoder makes of a segment, from the start; what another one made of it is discarded."""
+        """Measure a segment as one decoder delivers it; the results of an earlier decoder are discarded."""
         outcome.restart()
         outcome.decoder, outcome.note = decoding.decoder, decoding.note
         taken = outcome.taken
@@ -110,14 +111,17 @@ class SegmentMiner:
         segment, taken = lease.item, outcome.taken
         video, columns = segment.video, taken.columns
         count = len(columns["frame_index"])
-        cut_before = np.array(
+        shot_starts = np.array(
             [False]
-            + [track.is_cut(*pair) for pair in zip(outcome.signatures, outcome.signatures[1:], strict=False)]
+            + [
+                track.is_shot_boundary(*pair)
+                for pair in zip(outcome.signatures, outcome.signatures[1:], strict=False)
+            ]
         )
         if count:
             tracks = track.link(
                 np.array(outcome.pts_ns),
-                cut_before,
+                shot_starts,
                 np.array(columns["bbox"], np.float64),
                 np.array(columns["embedding"]),
                 np.searchsorted(outcome.positions, columns["frame_index"]),
@@ -147,17 +151,17 @@ class SegmentMiner:
             "frames_missing": len(outcome.wanted) - taken.frames,
             "faces": count,
             "faces_rejected": taken.rejected,
-            "shots": int(cut_before.sum()) + bool(taken.frames),
+            "shots": int(shot_starts.sum()) + bool(taken.frames),
             "note": outcome.note,
             **{f"seconds_{stage}": round(seconds, 4) for stage, seconds in taken.seconds.items()},
         }
         return schema.frame(
-            columns, schema.faces(self.measurer.embedding.width, self.measurer.further)
+            columns, schema.faces(self.measurer.embedding.width, self.measurer.extra_columns)
         ), record
 
 
 class _Outcome:
-    """What one decoder's pass over a segment yields."""
+    """The results of one decoder's pass over a segment."""
 
     def __init__(self) -> None:
         self.restart()

@@ -14,10 +14,10 @@ from lpff_ray.run.lease import Item, Lease
 class Policy(Generic[Item]):
     """How the pool treats the items of a job.
 
-    worker, items: what to call a worker and several items in messages. name_of: an item's id.
-    retry: the leases that take the place of one that failed: one, two (halves), or none: the item is given up.
-    seconds_of: seconds of video in an item. extra_s: seconds that it may take besides.
-    counts: whether the item wears its worker out (Limits.recycle_after).
+    worker, items: names of a worker and of several items in messages. name_of: an item's id.
+    retry: the leases that replace one that failed: one, two (halves), or none if the item is given up.
+    seconds_of: seconds of video in an item. extra_s: additional seconds until its deadline.
+    counts: whether the item counts towards recycling its worker (Limits.recycle_after).
     """
 
     worker: str
@@ -31,8 +31,11 @@ class Policy(Generic[Item]):
 
 @dataclass
 class PoolReport:
-    """What a pool did: items completed and given up, attempts repeated, items left when it was interrupted; workers
-    stopped past a deadline, died, recycled in time, and replaced because they were broken."""
+    """Counts of what a pool did.
+
+    completed, given_up: items. retries: repeated attempts. unfinished: items left when it was interrupted. stopped,
+    died, recycled, broken: workers that were stopped past a deadline, died, were replaced in time, or were broken.
+    """
 
     completed: int = 0
     given_up: int = 0

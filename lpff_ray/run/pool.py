@@ -1,11 +1,11 @@
-"""The worker pool: does every item of a job, whatever its workers do, on any executor.
+"""The worker pool: brings every item of a job to its end, Completed or GivenUp, even if workers hang, crash or break.
 
-Items are leased to workers. Decoders can hang holding the GIL, crash, or eat the memory, and take with them whatever
-else their process was working on. So an item past its deadline gets its worker stopped, and the items that were in
-flight in a worker that was stopped or died are *suspects*: each is tried again in a worker of its own. One that
-succeeds there was innocent, and it cost it nothing; one that fails there is to blame, and goes through the retry steps
-of the policy, to its end as Completed or GivenUp. A failure of the worker itself (a GPU in an error state, a model that
-fails on known-good input) is no item's: the worker is replaced, and when that recurs its placement leaves the pool.
+Items are leased to workers. A decoder can hang while it holds the GIL, crash, or use up the memory, and then everything
+else in its process is lost too. So the worker of an item past its deadline is stopped. The items in flight in a worker
+that was stopped or died are *suspects*: each is tried again in isolation, in a worker that holds nothing else. If it
+succeeds there, that attempt costs it nothing; if it fails, it is the cause, and goes through the retry steps of the
+policy. A failure of the worker itself (a GPU in an error state, a model that fails on known-good input) is no fault of
+an item: the worker is replaced, and if that recurs, its placement is taken out of the pool.
 
 Mining, export and the search for neighbours use it; local threads and Ray actors carry it out (`run.workers`).
 """
@@ -29,11 +29,11 @@ from lpff_ray.types import Stage
 
 log = logging.getLogger(__name__)
 SHORTEST_S = 10.0
-"""Of an item, for the time that it took to set the pace: a short item's says little of a long one's."""
+"""Shorter items count as so long when the time that an item took sets the deadlines of the others."""
 
 
 class WorkPool:
-    """Does items of work on an executor. report: of the last `map`, counting while it goes on."""
+    """Has items of work done on an executor. report: of the last `map`, up to date while it goes on."""
 
     def __init__(self, executor: Executor, limits: Limits | None = None) -> None:
         self.executor = executor
@@ -51,8 +51,8 @@ class WorkPool:
 
         make_worker: called where a worker runs, with its device; must be picklable for Ray.
 
-        The first SIGINT or SIGTERM drains: nothing new is begun, what is in flight may finish. The second lets go. Then
-        the iteration ends, with `report.interrupted` and the number of items left in `report.unfinished`.
+        The first SIGINT or SIGTERM drains: nothing new is begun, what is in flight may finish. The second ends at once.
+        Then the iteration ends, with `report.interrupted` and the number of items left in `report.unfinished`.
 
         Raises UserError if no worker can be started or none is left, and when a worker raised it (a full disk), after
         draining.
@@ -138,7 +138,7 @@ class _Job(Generic[Item]):
     def waiting(self) -> int:
         return len(self.queue) + len(self.suspects) + len(self.isolated_retries)
 
-    # Handing out
+    # Leasing
 
     def lease_out(self) -> None:
         ready = self.workers.ready()
@@ -147,20 +147,20 @@ class _Job(Generic[Item]):
                 lease = self.next_isolated(handle)
                 handle.isolated = lease is not None
                 if lease is not None:
-                    self.hand_out(handle, lease)
+                    self.submit(handle, lease)
         for depth in range(1, max((handle.capacity for handle in ready), default=0) + 1):
             for handle in ready:
                 room = not handle.isolated and len(handle.in_flight) < min(depth, handle.capacity)
                 if self.queue and room:
-                    self.hand_out(handle, self.queue.popleft())
+                    self.submit(handle, self.queue.popleft())
 
     def next_isolated(self, handle: WorkerHandle) -> Lease[Item] | None:
-        """The lease that an idle worker is to try in isolation, if it is its turn."""
+        """The next lease that an idle worker is to try in isolation, None if there is none now."""
         if self.suspects and (handle.isolated or not self.queue):
             return self.suspects.popleft()
         return self.isolated_retries.popleft() if self.isolated_retries and not self.queue else None
 
-    def hand_out(self, handle: WorkerHandle, lease: Lease[Item]) -> None:
+    def submit(self, handle: WorkerHandle, lease: Lease[Item]) -> None:
         now = time.monotonic()
         allowed = self.limits.base_s + self.pace * self.policy.seconds_of(lease.item)
         allowed += self.policy.extra_s(lease.item)
@@ -168,7 +168,7 @@ class _Job(Generic[Item]):
             allowed += self.limits.warm_up_s
         handle.in_flight[self.workers.submit(handle, lease)] = InFlight(lease, now, now + allowed)
 
-    # Taking in
+    # Answers
 
     def settle(
         self, handle: WorkerHandle, key: Any, answer: Answer | WorkerLost
@@ -192,8 +192,8 @@ class _Job(Generic[Item]):
         else:
             yield self.completed(handle, held, answer)
         most = self.limits.rss_mb or handle.memory_mb or float("inf")
-        worn = handle.served >= self.limits.recycle_after or answer.rss_mb > most
-        handle.retiring = handle.retiring or (worn and self.workers.can_stop)
+        used_up = handle.served >= self.limits.recycle_after or answer.rss_mb > most
+        handle.retiring = handle.retiring or (used_up and self.workers.can_stop)
         if handle.retiring and not handle.in_flight and handle in self.workers.handles:
             self.workers.stop(handle)
             self.report.recycled += not handle.broken
@@ -227,7 +227,7 @@ class _Job(Generic[Item]):
                     )
 
     def lost(self, handle: WorkerHandle, failure: Failure, excuse: str) -> Iterator[GivenUp[Item]]:
-        """A worker died, or was stopped because of a late lease: which of the items that it held is to blame?"""
+        """A worker died, or was stopped because of a late lease: find out which of its items is the cause."""
         leases = [held.lease for held in handle.in_flight.values()]
         names = ", ".join(self.policy.name_of(lease.item) for lease in leases)
         doing = f" while working on {names}" if names else ""
@@ -247,7 +247,7 @@ class _Job(Generic[Item]):
         else:
             yield from self.failed(lease, failure, self.queue)
         if handle.broken:
-            return  # it is being replaced already, and only ends what it held
+            return  # it is being replaced already, and only finishes what it holds
         handle.broken = handle.retiring = True
         self.report.broken += 1
         self.listener.note(
@@ -260,23 +260,23 @@ class _Job(Generic[Item]):
         self.workers.broke(handle, failure.message)
 
     def failed(
-        self, lease: Lease[Item], failure: Failure, again: deque[Lease[Item]]
+        self, lease: Lease[Item], failure: Failure, retries: deque[Lease[Item]]
     ) -> Iterator[GivenUp[Item]]:
-        """The item is to blame: its next retry step joins the queue `again`, or it is given up."""
+        """The item is the cause: its next retry step joins the queue `retries`, or it is given up."""
         leases = self.policy.retry(lease, failure)
         name = self.policy.name_of(lease.item)
         log.info("%s, attempt %d: %s: %s", name, lease.attempt, failure.kind, failure.message)
         if leases:
             self.report.retries += 1
             self.listener.retried(lease, failure, leases)
-            again.extend(leases)
+            retries.extend(leases)
         else:
             self.report.given_up += 1
             self.listener.given_up(lease, failure)
             yield GivenUp(lease, failure)
 
     def excuse(self, lease: Lease[Item]) -> bool:
-        """Whether the item may be tried again at no cost, for the machine was to blame."""
+        """Whether the item may be tried again at no cost, since the machine was the cause."""
         name = self.policy.name_of(lease.item)
         self.excused[name] += 1
         return self.excused[name] <= self.limits.excuses

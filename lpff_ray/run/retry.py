@@ -1,19 +1,20 @@
-"""Retry steps: what is tried after an attempt at a segment failed, and when to give it up.
+"""Retry steps: what is tried after an attempt at a segment failed, and when it is given up.
 
     attempt 1   the decoder that the configuration chooses
-    attempt 2   the same decoder again: most failures of a large run are hiccups of the machine or the store
+    attempt 2   the same decoder again: most failures of a large run are temporary ones of the machine or the store
     attempt 3   another decoder
     attempt 4   the two halves of the segment, each once, with the last resort: one bad packet costs half as much then
 
 A segment whose last attempt failed goes to `quarantine`. Steps that can not change the outcome are left out:
 
 - a photo has one decoder and no halves, so it is given up after attempt 2;
-- "open": the file did not open. One more try for a store that hiccupped; after it only a lease that was bound to
-  another decoder than the last resort goes on, because the free choice has tried all decoders already, and a half
-  opens no better than the whole;
-- "commit": the part could not be written. Neither the decoder nor the length matters, so three plain tries.
+- "open": the file did not open. One more attempt, for a temporary failure of the store. After it, only a lease that
+  names another decoder than the last resort goes on: without a name all decoders were tried already, and a half opens
+  no better than the whole;
+- "commit": the part could not be written. Neither the decoder nor the length matters, so three attempts with the same
+  decoder.
 
-All executors take the same steps, so that a segment's fate does not depend on where it was mined.
+All executors take the same steps, so whether a segment is given up does not depend on where it is mined.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LAST_ATTEMPT = 4
 
 
 def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]:
-    """The leases that take the place of `lease`, which failed: one, two (halves), or none (quarantine).
+    """The leases that replace `lease`, which failed: one, two (halves), or none (quarantine).
 
     Every lease returned has a higher attempt than `lease`, at most LAST_ATTEMPT, so the steps end. The
     segments returned cover exactly the time of `lease.item`.
@@ -76,10 +77,10 @@ def seconds_of(segment: Segment) -> float:
 
 
 def middle_ns(segment: Segment) -> int | None:
-    """Where to cut a segment in two: the keyframe nearest to its middle, or the middle itself.
+    """Where to split a segment in two: the keyframe nearest to its middle, or the middle itself.
 
     From a keyframe on, the second half decodes without the packets of the first, which may be the bad ones.
-    None if the segment's duration is unknown or too short to be cut.
+    None if the segment's duration is unknown or too short to split.
     """
     span = span_ns(segment)
     if span is None:
@@ -94,13 +95,13 @@ def middle_ns(segment: Segment) -> int | None:
 def not_done(segment: Segment, done: set[str]) -> list[Segment]:
     """What is left of a segment: nothing, the half that is not done, or all of it.
 
-    done: ids of the segments, or halves, that have a part. A segment one half of which is done is not to be mined
+    done: ids of the segments, or halves, that have a part. A segment of which one half is done must not be mined
     whole: the rows of that half would be there twice.
     """
     halves_done = done.intersection(segment.half_ids)
     if segment.segment_id in done or len(halves_done) == 2:
         return []
-    # Where to cut is only asked of the few that were: it takes a look at all of the video's keyframes.
+    # Only for the few segments that were split: it goes through all keyframes of the video.
     middle = middle_ns(segment) if halves_done else None
     if middle is None:
         return [segment]

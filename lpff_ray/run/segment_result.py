@@ -1,4 +1,4 @@
-"""What comes back for a mined segment: small enough for Ray, complete enough for progress."""
+"""The result of mining a segment, for progress and summaries. It is small, since it travels through Ray."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from typing import Any
 def single_threaded() -> Iterator[None]:
     """While entered, torch, OpenCV and BLAS use one thread each; afterwards as many as before.
 
-    For the entry points of workers, once their libraries are loaded: they already work on an item per thread, and pools
-    inside each step would only fight over the same cores. Process-wide, so no constructor calls it: a notebook keeps
-    its threads. What is not loaded is not loaded for it.
+    For the entry points of workers, once their libraries are loaded: they already work on one item per thread, and
+    more threads inside each step would compete for the same cores. It is process-wide, so no constructor calls it: a
+    notebook keeps its threads. Libraries that are not loaded are not loaded for it.
     """
     import threadpoolctl
 

@@ -1,4 +1,4 @@
-"""Where the workers of a pool run: what every executor offers the pool, and how long the pool waits for what."""
+"""The interface of executors, which run the workers of a pool, and the pool's time limits."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from lpff_ray.run.lease import Answer, Lease, MakeWorker, WorkerLost
 
 @dataclass(frozen=True)
 class Limits:
-    """When patience ends. In seconds, unless said otherwise.
+    """Time limits and how often to try again. In seconds, if no other unit is given.
 
-    base_s, per_second: a lease may take base_s + per_second for every second of video in its item; once slower honest
-        items have been seen, five times as long as the slowest of them.
-    warm_up_s: more, for the first leases of a worker.
+    base_s, per_second: a lease may take base_s + per_second for every second of video in its item; once slower items
+        have been completed, five times as long as the slowest of them.
+    warm_up_s: additional, for the first leases of a worker.
     start_s: for a placed worker to load its models; for a cluster that lost all its nodes to come back.
     grace_s: for leases in flight to finish, once the job is to end early, where workers can be stopped.
-    nodes_s: how often to look for nodes that joined.
+    nodes_s: how often to check for nodes that joined.
     recycle_after: items after which a worker is replaced, of those that count (see Policy.counts): decoders leak.
     rss_mb: resident memory, in MiB, above which a worker is replaced; 0: its share of the node's memory.
     starts: failed starts on one placement, or of the first worker of all, before giving up.
-    excuses: how often an item is tried again at no cost when its worker was lost or broken through no fault of it.
-    breakdowns: of workers on one placement, each at work on good input, until it is taken out of the pool.
+    excuses: how often an item is tried again at no cost after its worker was lost or broken, and the item was not the
+        cause.
+    breakdowns: broken workers on one placement until it is taken out of the pool.
     """
 
     base_s: float = 60.0
@@ -88,7 +89,7 @@ class Workers(Protocol):
         """The handles that may be given leases."""
 
     def submit(self, handle: Any, lease: Lease[Any]) -> Any:
-        """Hand out a lease; returns what `finished` will call it by."""
+        """Give a worker a lease; returns the key that `finished` will name it by."""
 
     def finished(self) -> Iterator[tuple[Any, Any, Answer | WorkerLost]]:
         """Leases that ended: handle, what `submit` returned, and the answer. Waits a second at most.
@@ -97,16 +98,16 @@ class Workers(Protocol):
         """
 
     def stop(self, handle: Any) -> str:
-        """End a worker, at once where `can_stop`. Returns why the machine is to blame for it, "" if it is not."""
+        """End a worker, at once where `can_stop`. Returns why the machine is the cause, "" if it is not."""
 
     def broke(self, handle: Any, why: str) -> None:
-        """A worker failed by itself: replace it, or take its placement out of the pool if that recurs.
+        """A worker is broken: replace it, or take its placement out of the pool if that recurs.
 
         Raises UserError if nothing is left.
         """
 
     def close(self, wait: bool) -> None:
-        """End them all. wait: let threads finish what they are at."""
+        """End them all. wait: let threads finish their leases."""
 
 
 Value_co = TypeVar("Value_co", covariant=True)
@@ -119,7 +120,7 @@ class Shared(Protocol[Value_co]):
 
 
 class Executor(Protocol):
-    """A place where workers run: this process, or a Ray cluster. A context manager."""
+    """Runs workers: in this process, or on a Ray cluster. A context manager."""
 
     def __enter__(self) -> Executor: ...
 
@@ -130,14 +131,15 @@ class Executor(Protocol):
         ...
 
     def listeners(self) -> list[PoolListener]:
-        """Who else is to hear of a mining run: Ray's metrics, for one."""
+        """Additional listeners of a mining run, such as Ray's metrics."""
         ...
 
     def workers(
         self, make_worker: MakeWorker, limits: Limits, note: Callable[[str], None], worker_name: str
     ) -> AbstractContextManager[Workers]:
-        """Workers for one job, ended with the context. worker_name: what to call one ("miner"). note: tells a person.
+        """Workers for one job, ended with the context.
 
-        Raises UserError if there is no place for one.
+        worker_name: of one, in messages ("miner"). note: shows a line to the user. Raises UserError if there is no room
+        for a worker.
         """
         ...

@@ -11,8 +11,8 @@ from lpff_ray.tables import parts, read, schema
 from lpff_ray.tables.run_folder import COMPACTED_FILE, TABLES, compacted, open_run_folder
 
 FACES_PER_FILE = 200_000
-# Small groups: everything about one face reads one group of landmarks and embeddings (0.02 s; 0.2 s with 20,000 rows),
-# and two cores share the reading of one column more evenly. 2,500 gains nothing more (docs/questions.md).
+# Small groups: reading everything about one face reads one group of landmarks and embeddings, and cores share the
+# reading of a column more evenly. Evidence: docs/evidence/speed.md#rows-per-group
 ROWS_PER_GROUP = 5_000
 
 

@@ -37,7 +37,7 @@ def test_every_segment_is_mined_once(mine: Mine) -> None:
 
 
 def test_hang_is_killed_and_its_neighbour_survives_at_no_cost(mine: Mine) -> None:
-    run = mine([segment("bad", "hang-first"), segment("good", "sleep:1")], workers=1, base_s=2.5)
+    run = mine([segment("bad", "hang-first"), segment("good", "sleep:1")], workers=1, base_s=6.0)
     assert run.done() == {"bad", "good"}
     # Both were in flight in the killed miner; each was tried alone; only the hanging one went on to attempt
     # 2.

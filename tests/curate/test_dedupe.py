@@ -15,7 +15,8 @@ from synthetic import joined, video
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.curate.config import DedupeConfig
-from lpff_ray.curate.dedupe import Curated, tell_apart
+from lpff_ray.curate.dedupe import dedupe_faces
+from lpff_ray.curate.dedupe_tables import DedupeTables
 from lpff_ray.tables import schema
 from lpff_ray.tables.parts import commit_part
 from lpff_ray.tables.run import Run
@@ -24,8 +25,8 @@ DLIB = "dlib-resnet"
 CONFIG = DedupeConfig(duplicate_bits=20).resolved(DLIB)
 
 
-def told(table: pl.DataFrame, before: pl.DataFrame | None = None) -> Curated:
-    return tell_apart(table, CONFIG, DLIB, before)
+def deduped(table: pl.DataFrame, before: pl.DataFrame | None = None) -> DedupeTables:
+    return dedupe_faces(table, CONFIG, DLIB, before)
 
 
 @st.composite
@@ -45,35 +46,37 @@ def shot(cast: list[tuple[str, tuple[int, ...], int]], segment_frames: int = 10_
     )
 
 
-def people_of(found: Curated, cast: list[tuple[str, tuple[int, ...], int]]) -> dict[int, set[str]]:
+def people_of(found: DedupeTables, cast: list[tuple[str, tuple[int, ...], int]]) -> dict[int, set[str]]:
     """The identities that the faces of each true person got."""
-    who = {(name, str(place)): number for name, people, _ in cast for place, number in enumerate(people)}
+    who = {
+        (name, str(position)): number for name, people, _ in cast for position, number in enumerate(people)
+    }
     identities: dict[int, set[str]] = {}
     for face, identity in found.marks.select("face_id", "identity_id").iter_rows():
-        name, _, place = face.split(":")
-        identities.setdefault(who[name, place], set()).add(identity)
+        name, _, position = face.split(":")
+        identities.setdefault(who[name, position], set()).add(identity)
     return identities
 
 
 @settings(deadline=None, max_examples=8)
 @given(casts(), st.integers(0, 1000), st.integers(1, 23))
-def test_neither_the_order_of_rows_nor_the_cuts_matter(
+def test_neither_the_order_of_rows_nor_the_segments_matter(
     cast: list[tuple[str, tuple[int, ...], int]], seed: int, segment_frames: int
 ) -> None:
-    whole = told(shot(cast))
+    whole = deduped(shot(cast))
     people = people_of(whole, cast)
     assert all(len(identities) == 1 for identities in people.values()), "one person, one identity"
     assert len(set.union(*people.values())) == len(people), "no two people in one"
-    shuffled = told(shot(cast).sample(fraction=1, shuffle=True, seed=seed))
+    shuffled = deduped(shot(cast).sample(fraction=1, shuffle=True, seed=seed))
     assert shuffled.marks.equals(whole.marks)
     assert shuffled.identities.equals(whole.identities)
     assert shuffled.video_duplicates.equals(whole.video_duplicates)
-    cut = told(shot(cast, segment_frames))
+    divided = deduped(shot(cast, segment_frames))
     named_by_segment = ["stitched_track_id", "similarity"]
-    assert cut.marks.drop(named_by_segment).equals(whole.marks.drop(named_by_segment))
-    assert cut.identities.drop("spread").equals(whole.identities.drop("spread"))
-    assert cut.video_duplicates.equals(whole.video_duplicates)
-    assert cut.stitched == sum(len(who) for _, who, _ in cast) * (-(-24 // segment_frames) - 1)
+    assert divided.marks.drop(named_by_segment).equals(whole.marks.drop(named_by_segment))
+    assert divided.identities.drop("spread").equals(whole.identities.drop("spread"))
+    assert divided.video_duplicates.equals(whole.video_duplicates)
+    assert divided.stitched == sum(len(who) for _, who, _ in cast) * (-(-24 // segment_frames) - 1)
 
 
 @settings(deadline=None, max_examples=5)
@@ -81,49 +84,26 @@ def test_neither_the_order_of_rows_nor_the_cuts_matter(
 def test_identities_keep_their_ids_when_a_run_grows(
     first: list[tuple[str, tuple[int, ...], int]], more: list[tuple[str, tuple[int, ...], int]]
 ) -> None:
-    small = told(shot(first))
+    small = deduped(shot(first))
     cast = first + [(f"{name}2", who, seed) for name, who, seed in more]
-    grown = told(shot(cast), small.marks)
+    grown = deduped(shot(cast), small.marks)
     was, now = people_of(small, first), people_of(grown, cast)
     assert {number: now[number] for number in was} == was
     assert len(set.union(*now.values())) == len(now)
     assert grown.known == len(was)
-    again = told(shot(cast), grown.marks)
+    again = deduped(shot(cast), grown.marks)
     assert again.marks.equals(grown.marks)
-    fresh = told(shot(cast))
+    fresh = deduped(shot(cast))
     assert fresh.marks.drop("identity_id").equals(grown.marks.drop("identity_id")), "only names remember"
-
-
-def test_marks_say_what_repeats_what() -> None:
-    table = joined(video("a", [1], quality=60.0), video("b", [1], quality=80.0), video("c", [2], still=True))
-    found = told(table)
-    marks = found.marks
-    assert marks.schema == schema.DEDUPE
-    assert marks["face_id"].to_list() == table["face_id"].to_list()
-    kept = marks.filter("keep")
-    assert kept.select(pl.col("duplicate_of", "similarity", "rule").is_null().all()).row(0) == (True,) * 3
-    repeats = marks.filter(~pl.col("keep"))
-    assert set(repeats["duplicate_of"]) <= set(kept["face_id"])
-    assert (repeats["similarity"] > 0.97).all()
-    worse = marks.filter(pl.col("face_id").str.starts_with("a:"))
-    assert not worse["keep"].any(), "the same frames in better quality are kept"
-    assert set(worse["rule"]) == {"other_video"}
-    assert kept.filter(pl.col("face_id").str.starts_with("c:")).height == 1
-    identities = found.identities
-    assert identities.schema == schema.IDENTITIES
-    assert identities.select("faces", "tracks", "videos").rows() == [(80, 2, 2), (40, 1, 1)]
-    assert identities["best_face_id"][0].startswith("b:")
-    assert identities["spread"][0] == pytest.approx(0, abs=0.01)
-    assert identities["yaw_min"][0] == pytest.approx(table.filter(pl.col("video_id") == "a")["yaw"].min())
 
 
 def test_a_crowd_of_unclear_faces_is_not_glued_together() -> None:
     near = [video(name, [1], 4, seed=seed) for name, seed in zip("abcdef", range(6), strict=True)]
-    clear = told(joined(*near))
+    clear = deduped(joined(*near))
     assert len(clear.identities) == 1
     profiles = [table.with_columns(pl.lit(85.0, pl.Float32).alias("yaw")) for table in near]
     strict = CONFIG.model_copy(update={"identity_distance": 0.15})
-    assert len(tell_apart(joined(*profiles), strict, DLIB).identities) == 6
+    assert len(dedupe_faces(joined(*profiles), strict, DLIB).identities) == 6
 
 
 # --- a run's folder ----------------------------------------------------------------------------------------
@@ -185,11 +165,11 @@ def test_users_mistakes(tmp_path: Path) -> None:
     wrong = done_wrong("dedupe", tmp_path / "run", "--config", settings_file)
     assert str(settings_file) in wrong
     assert "duplicate_bytes" in wrong
-    # A misspelt table, none, and none of this verb: nothing of the file would be heeded.
+    # A misspelt table, none, and none of this verb: nothing of the file would be read.
     for content in ("dedupe = 3\n", "[dedup]\nduplicate_bits = 3\n", "", "[select]\nmin_iqa = 3\n"):
         settings_file.write_text(content)
-        said = done_wrong("dedupe", tmp_path / "run", "--config", settings_file)
-        assert f"{settings_file}: holds no [dedupe] table" in said
+        message = done_wrong("dedupe", tmp_path / "run", "--config", settings_file)
+        assert f"{settings_file}: holds no [dedupe] table" in message
 
 
 def done_wrong(*arguments: object) -> str:

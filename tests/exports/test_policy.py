@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from numbered import Numbered
 
+from lpff_ray.decode.registry import last_resort
 from lpff_ray.errors import Failure
 from lpff_ray.exports.policy import ATTEMPTS, next_unit_leases, unit_seconds
 from lpff_ray.exports.units import ExportUnit, plan_units
@@ -34,7 +35,7 @@ def test_what_stopped_its_worker_is_tried_with_another_decoder() -> None:
     lease = Lease(unit())
     for attempt in range(2, ATTEMPTS + 1):
         (lease,) = next_unit_leases(lease, Failure(Stage.PROCESS, "ActorDied", "killed", ""))
-        assert (lease.attempt, lease.decoder) == (attempt, "pyav")
+        assert (lease.attempt, lease.decoder) == (attempt, last_resort())
     assert next_unit_leases(lease, Failure(Stage.PROCESS, "ActorDied", "killed", "")) == []
 
 

@@ -29,24 +29,24 @@ def test_similarity_is_recovered_exactly_from_moved_points() -> None:
     assert found == pytest.approx(true)
 
 
-def test_sample_fetches_the_exact_pixels_when_nothing_is_scaled() -> None:
+def test_warp_crop_fetches_the_exact_pixels_when_nothing_is_scaled() -> None:
     frame = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)
-    crop = geometry.sample(frame, geometry.crop_transform(np.array([25.0, 20.0]), 10, 0.0, 10), 10)
+    crop = geometry.warp_crop(frame, geometry.crop_transform(np.array([25.0, 20.0]), 10, 0.0, 10), 10)
     assert np.array_equal(crop, frame[15:25, 20:30])
 
 
-def test_sample_averages_when_it_shrinks_and_is_black_outside() -> None:
+def test_warp_crop_averages_when_it_shrinks_and_is_black_outside() -> None:
     frame = np.zeros((80, 80, 3), np.uint8)
     frame[::2] = 255  # lines of one pixel: a crop that skips pixels would see all or nothing
-    crop = geometry.sample(frame, geometry.crop_transform(np.array([40.0, 40.0]), 64, 0.0, 16), 16)
+    crop = geometry.warp_crop(frame, geometry.crop_transform(np.array([40.0, 40.0]), 64, 0.0, 16), 16)
     assert crop.mean() == pytest.approx(127.5, abs=2)
-    outside = geometry.sample(frame, geometry.crop_transform(np.array([500.0, 40.0]), 64, 0.0, 16), 16)
+    outside = geometry.warp_crop(frame, geometry.crop_transform(np.array([500.0, 40.0]), 64, 0.0, 16), 16)
     assert outside.max() == 0
 
 
-def test_sample_reads_frames_wider_than_opencv_warps() -> None:
+def test_warp_crop_reads_frames_wider_than_opencv_warps() -> None:
     """OpenCV refuses 32,767 pixels and more: one panorama ended a whole run."""
     frame = np.zeros((40, 40_000, 3), np.uint8)
     frame[10:20, 35_000:35_010] = np.random.default_rng(2).integers(0, 256, (10, 10, 3), np.uint8)
-    crop = geometry.sample(frame, geometry.crop_transform(np.array([35_005.0, 15.0]), 10, 0.0, 10), 10)
+    crop = geometry.warp_crop(frame, geometry.crop_transform(np.array([35_005.0, 15.0]), 10, 0.0, 10), 10)
     assert np.array_equal(crop, frame[10:20, 35_000:35_010])

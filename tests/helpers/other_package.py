@@ -8,6 +8,13 @@ from pathlib import Path
 
 import pytest
 
+EXTENSIONS = Path(__file__).resolve().parents[1] / "fixtures" / "extensions"
+
+
+def source_of(module: str) -> str:
+    """The source of a worked extension, which CONTRIBUTING.md shows."""
+    return (EXTENSIONS / f"{module}.py").read_text("utf-8")
+
 
 def install(
     site: Path, monkeypatch: pytest.MonkeyPatch, modules: Mapping[str, str], entry_points: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Tracks and cuts."""
+"""Tracks and shot boundaries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from skimage.data import astronaut, coffee
 
 from lpff_ray.measure.identity.embeddings import DLIB
-from lpff_ray.measure.tracking import is_cut, link, shot_signature
+from lpff_ray.measure.tracking import is_shot_boundary, link, shot_signature
 
 RANDOM = np.random.default_rng(0)
 ANNA, BEN = (v / np.linalg.norm(v) for v in RANDOM.normal(size=(2, 128)))
@@ -81,13 +81,13 @@ def test_a_lost_track_takes_nobody_elses_face() -> None:
     assert tracks.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 1, 1, 2, 3]
 
 
-def test_a_cut_ends_every_track() -> None:
+def test_a_shot_boundary_ends_every_track() -> None:
     boxes, embeddings, frames, _ = rows((walk(10, 100, 0), ANNA, list(range(10))))
-    cuts = np.arange(10) == 5
-    assert link(times(10), cuts, boxes, embeddings, frames, DLIB.likeness).tolist() == [0] * 5 + [1] * 5
+    starts = np.arange(10) == 5
+    assert link(times(10), starts, boxes, embeddings, frames, DLIB.likeness).tolist() == [0] * 5 + [1] * 5
 
 
-def test_another_person_in_the_same_place_is_another_track() -> None:
+def test_another_person_in_the_same_position_is_another_track() -> None:
     boxes, embeddings, frames, _ = rows((walk(10, 100, 0), ANNA, list(range(10))))
     embeddings[5:] = BEN
     assert (
@@ -96,17 +96,17 @@ def test_another_person_in_the_same_place_is_another_track() -> None:
     )
 
 
-def test_sparse_looks_do_not_break_tracks() -> None:
+def test_sparse_sampling_does_not_break_tracks() -> None:
     boxes, embeddings, frames, _ = rows((walk(6, 100, 10), ANNA, list(range(6))))
     assert set(
         link(times(6, every_s=4.0), np.zeros(6, bool), boxes, embeddings, frames, DLIB.likeness).tolist()
     ) == {0}
 
 
-def test_another_picture_is_a_cut_and_a_moved_or_dimmed_one_is_not() -> None:
+def test_another_picture_is_a_shot_boundary_and_a_moved_or_dimmed_one_is_not() -> None:
     photo = astronaut()
     same = shot_signature(photo)
-    assert is_cut(same, shot_signature(coffee()))
-    assert not is_cut(same, same)
-    assert not is_cut(same, shot_signature(np.roll(photo, 40, axis=1)))
-    assert not is_cut(same, shot_signature((photo * 0.85).astype(np.uint8)))
+    assert is_shot_boundary(same, shot_signature(coffee()))
+    assert not is_shot_boundary(same, same)
+    assert not is_shot_boundary(same, shot_signature(np.roll(photo, 40, axis=1)))
+    assert not is_shot_boundary(same, shot_signature((photo * 0.85).astype(np.uint8)))

@@ -23,7 +23,7 @@ PORTRAITS = (
 )
 
 
-def told(out: Path) -> pl.DataFrame:
+def deduped(out: Path) -> pl.DataFrame:
     """Marks of a run, with columns of its faces."""
     lpff_ray.dedupe(str(out))
     columns = ("face_id", "uri", "frame_index", "det_score")
@@ -58,7 +58,7 @@ def copied(demo_clip: DemoClip) -> tuple[Path, int]:
 
 def test_copies_of_frames_in_another_clip_are_marked(copied: tuple[Path, int]) -> None:
     out, half = copied
-    marks = told(out)
+    marks = deduped(out)
     assert marks["identity_id"].n_unique() == 1
     name = pl.col("uri").str.split("/").list.last()
     ours = marks.filter(name != "copy.mp4").select("keep", frame=(pl.col("frame_index") + half) % 100)
@@ -71,18 +71,18 @@ def test_copies_of_frames_in_another_clip_are_marked(copied: tuple[Path, int]) -
     assert abs(abs(found["offset_s"][0]) - half / 25) < 0.05
 
 
-def test_cuts_and_workers_change_nothing(demo_clip: DemoClip, demo_run: Path, tmp_path: Path) -> None:
+def test_segments_and_workers_change_nothing(demo_clip: DemoClip, demo_run: Path, tmp_path: Path) -> None:
     config = MineConfig(every=DEMO_EVERY, segment_seconds=1)
     lpff_ray.mine(str(demo_clip.path), str(tmp_path), config, workers=2)
-    whole, cut = (told(out).drop("stitched_track_id", "similarity") for out in (demo_run, tmp_path))
+    whole, divided = (deduped(out).drop("stitched_track_id", "similarity") for out in (demo_run, tmp_path))
     assert lpff_ray.scan(str(tmp_path)).select(pl.col("segment_id").n_unique()).collect().item() > 2
-    assert cut.equals(whole)
+    assert divided.equals(whole)
 
 
 def test_people_in_real_clips(shared_data: Path, tmp_path: Path) -> None:
     clips = [str(next((shared_data / "videos").glob(f"{name}.*"))) for name in PORTRAITS]
     lpff_ray.mine(clips, str(tmp_path), MineConfig(every=30))
-    marks = told(tmp_path).with_columns(pl.col("uri").str.extract(r"([^/]+)\.\w+$").alias("clip"))
+    marks = deduped(tmp_path).with_columns(pl.col("uri").str.extract(r"([^/]+)\.\w+$").alias("clip"))
     sure = marks.filter(pl.col("det_score") > 0.8)  # plants and shadows are nobody
     people = sure.group_by("clip").agg(pl.col("identity_id").unique())
     assert set(people["clip"]) == set(PORTRAITS)

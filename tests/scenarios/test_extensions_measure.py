@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from other_package import install
+from other_package import install, source_of
 from PIL import Image
 from skimage.data import astronaut
 
@@ -15,64 +15,6 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 
-MEASURE = """
-import polars as pl
-from lpff_ray.measure.contract import Measure
-
-class Redness(Measure):
-    name = "redness"
-    columns = pl.Schema({"redness": pl.Float32(), "mean_colour": pl.Array(pl.Float32(), 3)})
-
-    def measure(self, faces):
-        means = [picture.reshape(-1, 3).mean(0) for picture in faces.pictures]
-        return {"redness": [mean[0] / 255 for mean in means], "mean_colour": means}
-"""
-ESTIMATOR = '''
-import numpy as np
-
-def load(device):
-    """Says that every head looks straight ahead."""
-    return lambda pictures, boxes: np.tile(np.eye(3), (len(boxes), 1, 1))
-'''
-EMBEDDING = """
-import numpy as np
-from lpff_ray.measure.columns import embedding
-from lpff_ray.measure.contract import CropMeasure
-from lpff_ray.measure.identity.embeddings import Distances, Embedding, Likeness
-
-class Tiny(CropMeasure):
-    name, stage, batch = "tiny", "embed", 2
-    columns = embedding(4)
-
-    def crops(self, faces):
-        return faces.aligned_chips
-
-    def measure_crops(self, crops):
-        numbers = np.concatenate([crops.mean((1, 2)), np.ones((len(crops), 1))], 1)
-        return {"embedding": numbers / np.linalg.norm(numbers, axis=1, keepdims=True)}
-
-TINY = Embedding("tiny", 4, Likeness(0.5, 1.0), Distances(0.3, 0.2, 0.3, 0.02), Tiny)
-"""
-DETECTOR = '''
-import numpy as np
-from lpff_ray.measure.detection.detections import Detections
-
-class Middle:
-    """Finds one face in the middle of every frame."""
-
-    def __init__(self, device, min_face_px, min_score):
-        pass
-
-    def detect(self, frames):
-        return [self._one(*frame.shape[:2]) for frame in frames]
-
-    def _one(self, height, width):
-        x0, y0, side = width * 0.3, height * 0.1, width * 0.3
-        shares = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.5, 0.8], [0.1, 0.5], [0.9, 0.5]])
-        points = shares * side + [x0, y0]
-        box = np.array([[x0, y0, x0 + side, y0 + side]], np.float32)
-        return Detections(box, np.ones(1, np.float32), points[None].astype(np.float32))
-'''
 BAD_MEASURE = """
 import polars as pl
 from lpff_ray.measure.contract import Measure
@@ -97,7 +39,7 @@ def test_all_four_are_used_end_to_end(photo: Path, tmp_path: Path, monkeypatch: 
     install(
         tmp_path / "site",
         monkeypatch,
-        {"redness": MEASURE, "ahead": ESTIMATOR, "tiny": EMBEDDING, "middle": DETECTOR},
+        {name: source_of(name) for name in ("redness", "ahead", "tiny", "middle")},
         {
             "lpff_ray.measures": "redness = redness:Redness",
             "lpff_ray.estimators": "ahead = ahead:load",

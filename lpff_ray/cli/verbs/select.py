@@ -19,7 +19,7 @@ from lpff_ray.cli.verb import Option, Verb
 from lpff_ray.monitoring.wording import counted
 
 FLAGS = {"with_frontal": "--with-frontal/--no-frontal"}
-NO_SETTINGS = ("description", "method")  # what a preset is; another method is another preset
+NO_SETTINGS = ("description", "method")  # what a preset is; a --config file may name another method
 BAR = 16  # characters of the longest bar
 
 
@@ -70,9 +70,13 @@ def select(
 ) -> None:
     """Select faces into selections/NAME: gates, bins, caps per identity, rebalancing, a train/test split."""
     from lpff_ray.curate.selection.empty import NothingSelected
+    from lpff_ray.curate.selection.rules import load_rules, preset_beneath
 
+    if name is None:
+        rules = load_rules(preset, settings, config)
+        name = preset_beneath(preset, rules) or rules.method
     try:
-        done = lpff_ray.select(out, preset if name is None else name, preset, settings, config=config)
+        done = lpff_ray.select(out, name, preset, settings, config=config)
     except NothingSelected as nothing:
         if not as_json:
             show([_funnel(nothing.funnel)])
@@ -103,7 +107,7 @@ def _shown(out: str, done: Any) -> Iterator[Shown]:
         yield f"fail a gate of quality, some more than one: {failing}"
     yield _yaw_histogram(done.before, done.after)
     most, usable = done.rules["rules"].get("budget"), done.rules["found"].get("usable")
-    if usable is not None and usable <= most:
+    if usable is not None and most is not None and usable <= most:
         yield (
             f"budget {most} is not below the {counted(usable, 'usable face')}: all taken, nothing flattened; "
             f"try --budget {max(1, usable // 2)}"

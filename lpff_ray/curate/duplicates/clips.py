@@ -10,19 +10,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.curate.config import DedupeConfig
-from lpff_ray.curate.duplicates.faces import Likes
+from lpff_ray.curate.duplicates.faces import PictureSimilarity
 from lpff_ray.curate.faces import Faces
 
 _PROBES, _OTHERS = 256, 16_384  # faces compared of the shorter and the longer clip, spread evenly
 _TOLERANCE_S = 0.1  # of an offset in time; never less than a step of the sampling grid
-_SHARED = 0.2  # faces of a clip that must repeat another clip's before the two are laid over each other
+_SHARED = 0.2  # of a clip's faces that must repeat another clip's before the two are aligned in time
 _CROWD = 8  # clips that repeat one kept face, beyond which each is compared with the clip of that face only
 _NS = 1e9
 
 
 @dataclass(frozen=True)
 class ClipPair:
-    """A clip that repeats another one: numbers of videos, and how they lie over each other.
+    """A clip that repeats another one: numbers of videos, and how they are aligned in time.
 
     offset_s: what to add to a time of the copy for the same moment of the original. overlap_s: length of what both
     show. faces: compared; agreement: share of them that the other clip shows at that moment, 0..1.
@@ -36,7 +36,7 @@ class ClipPair:
     agreement: float
 
 
-def repeated(
+def repeated_clips(
     faces: Faces,
     identity: NDArray[np.int64],
     keeper: NDArray[np.int64],
@@ -44,23 +44,23 @@ def repeated(
 ) -> list[ClipPair]:
     """Pairs of clips whose faces agree over a consistent offset in time, sorted by (copy, original).
 
-    identity, keeper: int64 [n], as from `identities.cluster` and `duplicates.keepers`. config: a resolved one.
+    identity, keeper: int64 [n], as from `average_linkage` and `faces.keepers`. config: a resolved one.
 
-    Pairs worth a look are those with faces that repeat the same kept ones. They are laid over each other at the offset
-    at which most pairs of alike faces agree. Two takes of one person have alike faces, too, but at offsets that
+    Compared are pairs of clips with faces that repeat the same kept ones. They are aligned at the offset in time at
+    which most pairs of similar faces agree. Two takes of one person have similar faces, too, but at offsets that
     contradict each other.
     """
     bounds = np.searchsorted(faces.video, np.arange(int(faces.video.max(initial=-1)) + 2))
     found = []
-    for a, b in _suspects(faces, keeper):
+    for a, b in _possible_copies(faces, keeper):
         rows = [np.arange(bounds[video], bounds[video + 1]) for video in (a, b)]
-        pair = _laid_over(faces, identity, rows[0], rows[1], config)
+        pair = _aligned(faces, identity, rows[0], rows[1], config)
         if pair is not None:
             found.append(pair)
     return sorted(found, key=lambda pair: (pair.copy, pair.original))
 
 
-def _suspects(faces: Faces, keeper: NDArray[np.int64]) -> list[tuple[int, int]]:
+def _possible_copies(faces: Faces, keeper: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Pairs of videos that share a fair part of what they repeat, sorted."""
     groups = (
         pl.DataFrame({"keeper": keeper, "video": faces.video, "home": faces.video[keeper]})
@@ -88,7 +88,7 @@ def _suspects(faces: Faces, keeper: NDArray[np.int64]) -> list[tuple[int, int]]:
     return list(zip(low[chosen].tolist(), high[chosen].tolist(), strict=True))
 
 
-def _laid_over(
+def _aligned(
     faces: Faces,
     identity: NDArray[np.int64],
     a: NDArray[np.int64],
@@ -111,8 +111,8 @@ def _laid_over(
     copy = _spread(copy, _PROBES)
     # A trimmed copy is looked at half a step away, where a mouth has moved on: expressions do not count here.
     any_expression = config.model_copy(update={"duplicate_expression": math.inf})
-    alike = Likes.of(faces, copy, any_expression).between(
-        slice(None), slice(None), Likes.of(faces, original, any_expression)
+    alike = PictureSimilarity.of(faces, copy, any_expression).between(
+        slice(None), slice(None), PictureSimilarity.of(faces, original, any_expression)
     )
     alike &= identity[copy, None] == identity[original]
     one, other = np.nonzero(alike)

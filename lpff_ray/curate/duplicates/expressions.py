@@ -1,4 +1,4 @@
-"""A face's expression as a few numbers, so that faces that make another face are no duplicates."""
+"""Facial expression as a few numbers: two pictures of one person with different expressions are no duplicates."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ MEASURES = {
     "left_lids": (0.02, ((43, 47), (44, 46))),
     "brows": (0.03, ((19, 36), (19, 39), (24, 42), (24, 45))),
 }
-"""Of each measure of expression the difference that begins to show, and the pairs of `landmarks` (iBUG's 68) whose mean
-distance it is: gap of the inner lips, width of the mouth, gaps of the lids, height of the brows. The unit of length is
-between the outer corners of the eyes, which no expression moves.
+"""Of each measure of expression the difference that begins to be visible, and the pairs of `landmarks` (iBUG's 68)
+whose mean distance it is: gap of the inner lips, width of the mouth, gaps of the lids, height of the brows. The unit of
+length is the distance between the outer corners of the eyes, which no expression moves.
 
-Chosen by eye, from pairs of the shared clips that differ a little less or more. Nothing else differs as much: by
-`python -m benchmarks.accuracy` (identities), 99 of 100 steps of 1/25 s of still faces differ in no measure by more than
-0.54 of it, frames and their copies in h264 at crf 33, or at 60% of the size, by 0.82 at most.
+Evidence: docs/evidence/duplicates.md#expression
 """
-KNOWN_YAW = 40.0  # degrees: from 30 to 55 the landmarks pass over to a mean head's, which makes no face
+KNOWN_YAW = 40.0  # degrees: from 30 to 55 the landmarks become those of a mean head, which has no expression
 _EYE_CORNERS = (36, 45)
 
 
-def expression() -> pl.Expr:
+def expression_column() -> pl.Expr:
     """Expression of faces by `landmarks` and `yaw`, as a column of that name, float32 [MEASURES].
 
-    Units: the differences that begin to show. NaN where the landmarks know nothing of it: of faces turned further
+    Units: the differences that begin to be visible. NaN where the landmarks know nothing of it: of faces turned further
     than KNOWN_YAW, or without landmarks. Distances are taken in three dimensions, which turning does not shorten.
     """
     known = pl.col("yaw").abs() <= KNOWN_YAW

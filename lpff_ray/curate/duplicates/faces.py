@@ -18,8 +18,8 @@ _BITS = np.arange(64, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
-class Likes:
-    """What makes two faces nearly the same picture, as products of rows, so that blocks compare as matrices.
+class PictureSimilarity:
+    """What decides whether two faces are nearly the same picture, as rows whose products compare whole blocks at once.
 
     embedding float32 [n, d]: |a - b|^2 = 2 - 2 a.b. rotation float32 [n, 9]: the geodesic angle t between A and B has
     trace(A'B) = 1 + 2 cos t. bits float32 [n, 64] of +1 and -1: h of them differ if their product is 64 - 2 h.
@@ -34,7 +34,7 @@ class Likes:
     most: float
 
     @classmethod
-    def of(cls, faces: Faces, rows: NDArray[np.int64], config: DedupeConfig) -> Likes:
+    def of(cls, faces: Faces, rows: NDArray[np.int64], config: DedupeConfig) -> PictureSimilarity:
         """Of some rows; config: a resolved one."""
         assert config.duplicate_distance is not None
         bits = (faces.phash[rows, None] >> _BITS) & np.uint64(1)
@@ -52,7 +52,10 @@ class Likes:
         )
 
     def between(
-        self, some: slice | NDArray[np.int64], others: slice | NDArray[np.int64], also: Likes | None = None
+        self,
+        some: slice | NDArray[np.int64],
+        others: slice | NDArray[np.int64],
+        also: PictureSimilarity | None = None,
     ) -> NDArray[np.bool_]:
         """Whether rows of these and rows of `also` (by default these, too) are alike, bool [some, others]."""
         also = also or self
@@ -77,7 +80,9 @@ class Likes:
             alike &= ~(np.abs(one[:, None] - other) > self.most)
         return alike
 
-    def _pairs(self, row: NDArray[np.int64], also: Likes, column: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _pairs(
+        self, row: NDArray[np.int64], also: PictureSimilarity, column: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
         """Whether the pictures of pairs of rows, of these and of `also`, are alike: bool [m]."""
         alike = np.einsum("ij,ij->i", self.bits[row], also.bits[column]) >= self.least[2]
         row, column = row[alike], column[alike]
@@ -102,33 +107,33 @@ def keepers(faces: Faces, identity: NDArray[np.int64], config: DedupeConfig) -> 
     for start, end in pairwise(bounds.tolist()):
         if end - start > 1:
             rows = order[start:end]
-            keeper[rows] = rows[_kept_of(Likes.of(faces, rows, config))]
+            keeper[rows] = rows[_kept_of(PictureSimilarity.of(faces, rows, config))]
     return keeper
 
 
-def _kept_of(likes: Likes) -> NDArray[np.int64]:
+def _kept_of(pictures: PictureSimilarity) -> NDArray[np.int64]:
     """For rows from the best down, the kept row that each repeats: int64 [n].
 
     Block by block against what is kept so far, so that a long talking head costs faces times kept faces.
     """
-    count = len(likes.embedding)
+    count = len(pictures.embedding)
     keeper = np.arange(count)
     kept = np.empty(0, np.int64)
     for start in range(0, count, _BLOCK):
         left = np.arange(start, min(start + _BLOCK, count))
         for tile in range(0, len(kept), _TILE):
             held = kept[tile : tile + _TILE]
-            alike = likes.between(left, held)
+            alike = pictures.between(left, held)
             repeats = alike.any(axis=1)
             keeper[left[repeats]] = held[alike[repeats].argmax(axis=1)]
             left = left[~repeats]
-        alike = likes.between(left, left)
-        open_ = np.ones(len(left), bool)
-        for place in range(len(left)):
-            if open_[place]:
-                repeats = alike[place] & open_
-                repeats[place] = False
-                keeper[left[repeats]] = left[place]
-                open_ &= ~repeats
-        kept = np.concatenate([kept, left[open_]])
+        alike = pictures.between(left, left)
+        undecided = np.ones(len(left), bool)
+        for index in range(len(left)):
+            if undecided[index]:
+                repeats = alike[index] & undecided
+                repeats[index] = False
+                keeper[left[repeats]] = left[index]
+                undecided &= ~repeats
+        kept = np.concatenate([kept, left[undecided]])
     return keeper

@@ -1,4 +1,7 @@
-"""Tracks joined where a segment's border cut them."""
+"""Tracks joined across the borders of segments.
+
+Videos are mined in segments, so a track ends at each border. Identities belong to whole tracks, not to their pieces.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.faces import Faces, codes, unit
-from lpff_ray.measure.tracking import HIGHEST_COST, LONGEST_GAP_S, place_costs
+from lpff_ray.curate.faces import Faces, first_seen_numbers, unit_length
+from lpff_ray.measure.tracking import HIGHEST_COST, LONGEST_GAP_S, motion_costs
 
 _NEAR = 3  # faces on either side of a border that say who is there
 _NS = 1e9
 
 
-def stitched(faces: Faces, piece: NDArray[np.int64], stitch: float) -> NDArray[np.int64]:
+def stitch_tracks(faces: Faces, piece: NDArray[np.int64], stitch: float) -> NDArray[np.int64]:
     """For every piece (a track_id), the first piece of the track that it belongs to.
 
-    Two pieces are joined across a border where the tracker of `measure.track` would have gone on: within a second, or
-    in frames looked at one after the other, at the place foreseen. It knows of cuts, which like to lie on borders; here
-    a likeness beyond what it asks for keeps people apart that a cut shows at one place. Best pairs first.
+    Two pieces are joined across a border where the tracker (`measure.tracking`) would have gone on: within a second, or
+    in frames looked at one after the other, at the position it predicts. The tracker knows of shot boundaries, which
+    often lie on borders. Here the embeddings have to be more alike than it asks for, which keeps two people apart whom
+    a shot boundary shows at one position. Best pairs first.
 
-    piece: int64 [n], every face's piece, 0, 1, ... stitch: see `config.Scale`.
+    piece: int64 [n], every face's piece, 0, 1, ... stitch: largest distance of the faces on either side
+    (`measure.identity.embeddings.Distances`).
     """
     count = int(piece.max(initial=-1)) + 1
     order = np.argsort(piece, kind="stable")
@@ -33,11 +38,11 @@ def stitched(faces: Faces, piece: NDArray[np.int64], stitch: float) -> NDArray[n
     if not len(earlier):
         return whole
     borders = _Borders(faces, order, bounds, earlier, later)
-    place, unlike = borders.place_costs(), borders.unlikeness() / stitch
-    fit = (place <= HIGHEST_COST) & (unlike <= 1)
+    position, unlike = borders.position_costs(), borders.distances() / stitch
+    fit = (position <= HIGHEST_COST) & (unlike <= 1)
     joined: dict[int, int] = {}
     continued: set[int] = set()
-    for index in np.lexsort((later, earlier, place + unlike)):
+    for index in np.lexsort((later, earlier, position + unlike)):
         before, after = int(earlier[index]), int(later[index])
         if fit[index] and after not in joined and before not in continued:
             joined[after] = before
@@ -61,7 +66,7 @@ def _meetings(
     np.minimum.at(shortest, faces.video[1:], step)
     shortest = np.where(shortest == np.iinfo(np.int64).max, 0, shortest)
     gap = np.maximum(int(LONGEST_GAP_S * _NS), shortest * 3 // 2)[faces.video]
-    segment = codes(faces.ids["segment_id"])
+    segment = first_seen_numbers(faces.ids["segment_id"])
     pieces = pl.DataFrame(
         {
             "piece": np.arange(len(start)),
@@ -73,9 +78,11 @@ def _meetings(
         }
     ).lazy()
     # Only videos of several segments have borders; a piece meets what begins in the stretch of its end or the next.
-    cut = pieces.filter(pl.col("segment").n_unique().over("video") > 1)
-    ends = cut.with_columns(pl.concat_list(pl.col("ends") // pl.col("gap") + k for k in (0, 1)).alias("slot"))
-    begins = cut.with_columns((pl.col("begins") // pl.col("gap")).alias("slot"))
+    several = pieces.filter(pl.col("segment").n_unique().over("video") > 1)
+    ends = several.with_columns(
+        pl.concat_list(pl.col("ends") // pl.col("gap") + k for k in (0, 1)).alias("slot")
+    )
+    begins = several.with_columns((pl.col("begins") // pl.col("gap")).alias("slot"))
     pairs = (
         ends.explode("slot")
         .join(begins, on=["video", "slot"], suffix="_after")
@@ -91,7 +98,7 @@ def _meetings(
 
 @dataclass(frozen=True)
 class _Borders:
-    """Pairs of pieces that may be one track, cut by a border.
+    """Pairs of pieces that may be one track on either side of a border.
 
     order[bounds[p] : bounds[p + 1]]: rows of piece p; earlier, later: int64 [m], the pieces of each pair.
     """
@@ -102,8 +109,8 @@ class _Borders:
     earlier: NDArray[np.int64]
     later: NDArray[np.int64]
 
-    def place_costs(self) -> NDArray[np.float64]:
-        """What the place and size of its next face cost the tracker (`measure.track.link`), [m]."""
+    def position_costs(self) -> NDArray[np.float64]:
+        """The tracker's cost of the position and size of the next face (`measure.tracking`), float64 [m]."""
         boxes, pts_ns, order = self.faces.boxes, self.faces.pts_ns, self.order
         begin, end = self.bounds[self.earlier], self.bounds[self.earlier + 1] - 1
         last, first = order[end], order[self.bounds[self.later]]
@@ -119,10 +126,10 @@ class _Borders:
             speed = np.where(known[:, None], 0.5 * speed + 0.5 * (centre[now] - centre[was]) / seconds, speed)
         seconds = (pts_ns[first] - pts_ns[last])[:, None] / _NS
         away = np.linalg.norm(centre[first] - centre[last] - speed * seconds, axis=1)
-        return place_costs(away, size[first], size[last])
+        return motion_costs(away, size[first], size[last])
 
-    def unlikeness(self) -> NDArray[np.float64]:
-        """Distance [m] between the mean embeddings of the faces on either side of a border."""
+    def distances(self) -> NDArray[np.float64]:
+        """Distances, float64 [m], between the mean embeddings of the faces on either side of a border."""
         embedding, order, bounds = self.faces.embedding, self.order, self.bounds
         seen, found = np.zeros((2, len(self.earlier), embedding.shape[1]), np.float32)
         for step in range(_NEAR):
@@ -130,4 +137,4 @@ class _Borders:
             seen += np.where((at >= bounds[self.earlier])[:, None], embedding[order[at]], 0)
             at = np.minimum(bounds[self.later] + step, len(order) - 1)
             found += np.where((at < bounds[self.later + 1])[:, None], embedding[order[at]], 0)
-        return np.asarray(np.linalg.norm(unit(seen) - unit(found), axis=1), np.float64)
+        return np.asarray(np.linalg.norm(unit_length(seen) - unit_length(found), axis=1), np.float64)

@@ -1,4 +1,4 @@
-"""Tracks of whole videos: joined where a segment's border cut them, each with one embedding."""
+"""Tracks of whole videos: joined across the borders of segments, each with one embedding that says who it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.faces import Faces, codes, dense, unit
-from lpff_ray.curate.identity.stitch import stitched
+from lpff_ray.curate.faces import Faces, first_seen_numbers, renumbered, unit_length
+from lpff_ray.curate.identity.stitch import stitch_tracks
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,16 @@ class Tracks:
     apart: NDArray[np.int64]
 
 
-def tracks_of(faces: Faces, stitch: float) -> Tracks:
-    """Stitch, embed, and note who was seen together. stitch: see `config.Scale`.
+def whole_tracks(faces: Faces, stitch: float) -> Tracks:
+    """Stitch the pieces of tracks, embed each track, and record who was seen together.
 
+    stitch: see `measure.identity.embeddings.Distances`.
     A track's embedding is the mean of its faces', each weighted by its clarity: quality times the square of the cosine
     between the direction of the face and the camera. Profiles say little about who it is.
     """
-    piece = codes(faces.ids["track_id"])
-    whole = stitched(faces, piece, stitch)
-    of_face = dense(whole[piece])
+    piece = first_seen_numbers(faces.ids["track_id"])
+    whole = stitch_tracks(faces, piece, stitch)
+    of_face = renumbered(whole[piece])
     count = int(of_face.max(initial=-1)) + 1
     first = _firsts(of_face, count)
     clarity = np.zeros(count, np.float32)
@@ -59,7 +60,7 @@ def _means(faces: Faces, of_face: NDArray[np.int64], count: int) -> NDArray[np.f
     starts = np.searchsorted(of_face[order], np.arange(count))
     if not count:
         return np.empty((0, faces.embedding.shape[1]), np.float32)
-    return unit(np.add.reduceat((faces.embedding * weights)[order], starts, axis=0))
+    return unit_length(np.add.reduceat((faces.embedding * weights)[order], starts, axis=0))
 
 
 def _together(faces: Faces, of_face: NDArray[np.int64], count: int) -> NDArray[np.int64]:

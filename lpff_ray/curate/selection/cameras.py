@@ -25,41 +25,44 @@ from lpff_ray.tables.dataset_json import read_dataset_json
 from lpff_ray.tables.read import scan
 from lpff_ray.tables.run_folder import RUN_FILE
 
-STAND_IN = "ffhq_like_gaussian"
-# Of the normal distributions that pi-GAN (CelebA) and GRAM (FFHQ) draw their cameras from, in radians.
-_STAND_IN_YAW, _STAND_IN_PITCH = 0.3, 0.155
-_STAND_IN_SIDE = 374  # squared, nearly the 139,914 pictures of EG3D's FFHQ
+GAUSSIAN_REFERENCE = "ffhq_like_gaussian"
+"""The reference that ships: FFHQ's own cameras can not. A Gaussian, named so that nobody takes it for FFHQ."""
+# Standard deviations, radians. Source: docs/evidence/selection.md#the-gaussian-reference
+_GAUSSIAN_YAW, _GAUSSIAN_PITCH = 0.3, 0.155
+_GAUSSIAN_SIDE = 374  # squared, nearly the 139,914 pictures of EG3D's FFHQ
 
 
-def from_positions(positions: NDArray) -> NDArray[np.float64]:
+def cameras_from_positions(positions: NDArray) -> NDArray[np.float64]:
     """theta, phi in radians [n, 2] of camera positions [n, 3] in EG3D's frame; theta in [0, pi], phi in [0, 2 pi)."""
     x, y, z = np.moveaxis(np.asarray(positions, np.float64), -1, 0)
     return np.stack([np.arctan2(np.hypot(y, z), x), np.arctan2(z, y) % (2 * np.pi)], -1)
 
 
-def from_angles(yaw: NDArray, pitch: NDArray, roll: NDArray) -> NDArray[np.float64]:
+def cameras_from_angles(yaw: NDArray, pitch: NDArray, roll: NDArray) -> NDArray[np.float64]:
     """theta, phi in radians [n, 2] of cameras that see a head at these angles in degrees [n].
 
     The direction from the head to the camera in the head's frame, which turning the picture does not change.
     """
     towards_camera = -matrix_from_angles(yaw, pitch, roll)[..., 2, :]
-    return from_positions(towards_camera * (1.0, -1.0, -1.0))  # our head frame has y down and z into the head
+    return cameras_from_positions(
+        towards_camera * (1.0, -1.0, -1.0)
+    )  # our head frame has y down and z into the head
 
 
-def mirrored(cameras: NDArray[np.float64]) -> NDArray[np.float64]:
+def mirrored_cameras(cameras: NDArray[np.float64]) -> NDArray[np.float64]:
     """The cameras [n, 2] of the mirror images."""
     return np.column_stack([np.pi - cameras[:, 0], cameras[:, 1]])
 
 
 def reference_cameras(reference: str) -> NDArray[np.float64]:
-    """theta, phi in radians [n, 2] of a reference set: the stand-in by its name, a run, a data set or a file.
+    """theta, phi in radians [n, 2] of a reference set: "ffhq_like_gaussian", a run, a data set or a file.
 
     A run: all of its faces, as measured. A data set: folder, zip or JSON with EG3D's labels (`read_dataset_json`). A
     file: .npz or .parquet with theta, phi (radians) or yaw, pitch and perhaps roll (degrees, as in the faces table).
     Raises UserError for anything else.
     """
-    if reference == STAND_IN:
-        return _stand_in()
+    if reference == GAUSSIAN_REFERENCE:
+        return _gaussian_cameras()
     if reference.endswith((".npz", ".parquet")):
         cameras = _of_file(reference)
     elif Path(reference).is_file() and not reference.endswith((".json", ".zip")):
@@ -68,10 +71,10 @@ def reference_cameras(reference: str) -> NDArray[np.float64]:
         )
     elif not reference.endswith((".json", ".zip")) and Folder(reference).read(RUN_FILE) is not None:
         angles = scan(reference).select("yaw", "pitch", "roll").collect()
-        cameras = from_angles(*(column.to_numpy() for column in angles.get_columns()))
+        cameras = cameras_from_angles(*(column.to_numpy() for column in angles.get_columns()))
     else:
         labels = read_dataset_json(reference)["label"].to_numpy().reshape(-1, LABEL_LENGTH)
-        cameras = from_positions(labels[:, [3, 7, 11]])
+        cameras = cameras_from_positions(labels[:, [3, 7, 11]])
     if len(cameras) < 3 or not np.isfinite(cameras).all():
         raise UserError(
             f"reference {reference}: holds fewer than three cameras, or numbers that are not finite"
@@ -82,7 +85,7 @@ def reference_cameras(reference: str) -> NDArray[np.float64]:
 def _of_file(reference: str) -> NDArray[np.float64]:
     path = Path(reference)
     if not path.is_file():
-        raise UserError(f"reference {reference}: no such file; give one of cameras, or {STAND_IN}")
+        raise UserError(f"reference {reference}: no such file; give one of cameras, or {GAUSSIAN_REFERENCE}")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
@@ -96,11 +99,11 @@ def _of_file(reference: str) -> NDArray[np.float64]:
         ) from None
 
 
-def _stand_in() -> NDArray[np.float64]:
+def _gaussian_cameras() -> NDArray[np.float64]:
     """The quantiles of the two normal distributions, each of yaw with each of pitch: no draw, no seed."""
-    steps = norm.ppf((np.arange(_STAND_IN_SIDE) + 0.5) / _STAND_IN_SIDE)
-    yaw, pitch = np.meshgrid(np.degrees(_STAND_IN_YAW * steps), np.degrees(_STAND_IN_PITCH * steps))
-    return from_angles(yaw.ravel(), pitch.ravel(), np.zeros(yaw.size))
+    steps = norm.ppf((np.arange(_GAUSSIAN_SIDE) + 0.5) / _GAUSSIAN_SIDE)
+    yaw, pitch = np.meshgrid(np.degrees(_GAUSSIAN_YAW * steps), np.degrees(_GAUSSIAN_PITCH * steps))
+    return cameras_from_angles(yaw.ravel(), pitch.ravel(), np.zeros(yaw.size))
 
 
 def _from_columns(columns: dict[str, NDArray]) -> NDArray[np.float64]:
@@ -109,4 +112,4 @@ def _from_columns(columns: dict[str, NDArray]) -> NDArray[np.float64]:
         return np.column_stack([theta, phi % (2 * np.pi)])
     yaw, pitch = (np.asarray(columns[name]).ravel() for name in ("yaw", "pitch"))
     roll = np.asarray(columns.get("roll", np.zeros_like(yaw))).ravel()
-    return from_angles(yaw, pitch, roll)
+    return cameras_from_angles(yaw, pitch, roll)

@@ -10,16 +10,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 _LIMITS = {"yaw": 105.0, "pitch": 75.0}
-_LOOKS: tuple[dict[str, Any], ...] = (
+_LINE_STYLES: tuple[dict[str, Any], ...] = (
     {"fill": True, "color": "#c8c8c8"},
     {"color": "#1a6fb0", "linewidth": 1.5},
     {"color": "#d9622b"},
 )
 
-Stage = tuple[str, pl.DataFrame, pl.Series]
+SelectionStage = tuple[str, pl.DataFrame, pl.Series]
 
 
-def shares(angles: pl.Series, times: pl.Series, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def angle_shares(angles: pl.Series, times: pl.Series, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of the faces in each step of an angle in degrees, each face counted `times` over; what lies outside of the
     edges counts in the outermost steps."""
     inside = np.clip(angles.to_numpy(), edges[0], np.nextafter(edges[-1], -np.inf))
@@ -27,7 +27,7 @@ def shares(angles: pl.Series, times: pl.Series, edges: NDArray[np.float64]) -> N
     return counts / max(float(counts.sum()), 1.0)
 
 
-def stages(before: pl.DataFrame, after: pl.DataFrame) -> list[Stage]:
+def selection_stages(before: pl.DataFrame, after: pl.DataFrame) -> list[SelectionStage]:
     """Before, selected and, where faces are repeated, rebalanced: name, angles, how often each face counts.
 
     before: yaw, pitch in degrees. after: these and `copies`.
@@ -44,10 +44,13 @@ def yaw_shares(
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Edges of steps of 15 degrees, float64 [steps + 1]; by stage the share of the faces in each, float64 [steps]."""
     edges = np.arange(-_LIMITS["yaw"], _LIMITS["yaw"] + 1, 15.0)
-    return edges, {name: shares(faces["yaw"], times, edges) for name, faces, times in stages(before, after)}
+    return edges, {
+        name: angle_shares(faces["yaw"], times, edges)
+        for name, faces, times in selection_stages(before, after)
+    }
 
 
-def picture(before: pl.DataFrame, after: pl.DataFrame, title: str) -> bytes:
+def pose_histograms(before: pl.DataFrame, after: pl.DataFrame, title: str) -> bytes:
     """A PNG of yaw and pitch at every stage, as shares per 5 degrees."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -56,9 +59,9 @@ def picture(before: pl.DataFrame, after: pl.DataFrame, title: str) -> bytes:
     FigureCanvasAgg(figure)
     for axes, (angle, limit) in zip(figure.subplots(1, 2), _LIMITS.items(), strict=True):
         edges = np.arange(-limit, limit + 1, 5.0)
-        for (name, faces, times), look in zip(stages(before, after), _LOOKS, strict=False):
+        for (name, faces, times), style in zip(selection_stages(before, after), _LINE_STYLES, strict=False):
             label = f"{name}: {int(times.sum())} {'faces' if name != 'rebalanced' else 'listed'}"
-            axes.stairs(100 * shares(faces[angle], times, edges), edges, label=label, **look)
+            axes.stairs(100 * angle_shares(faces[angle], times, edges), edges, label=label, **style)
         axes.set_xlabel(f"{angle}, degrees")
         axes.set_ylabel("% per 5 degrees")
     handles, labels = figure.axes[0].get_legend_handles_labels()

@@ -1,4 +1,4 @@
-"""The parts that ways of selecting share: the best few of every group, draws and splits that do not depend on order."""
+"""What selection methods share: a cap per group, random draws and a train/test split that no order of rows changes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from collections.abc import Sequence
 
 import polars as pl
 
-# Largest |yaw| first, then largest |pitch|, then best quality. Source: EFHQ, `3_align_sample/cli_sample_gan.py` (vfhq);
-# its `celeb` command sorts the other way round and so keeps the least turned faces,.
-MOST_TURNED = (-pl.col("yaw").abs(), -pl.col("pitch").abs(), -pl.col("iqa"))
-BEST = (-pl.col("iqa"),)
+BEST_IQA = (-pl.col("iqa"),)
 
 
 def best_of_each(
     faces: pl.DataFrame, groups: Sequence[str], order: Sequence[pl.Expr], most: int | None
 ) -> pl.DataFrame:
-    """The first `most` faces (None: all) of every group in `order`, face_id last, with their `place` from 0.
+    """The first `most` faces (None: all) of every group in `order`, face_id last, with their `position` from 0.
 
-    Sorted by groups, then place, whatever the order of the rows.
+    Sorted by groups, then position, whatever the order of the rows.
     """
     ordered = faces.sort([*groups, *order, "face_id"]).with_columns(
-        pl.int_range(pl.len()).over(list(groups)).alias("place")
+        pl.int_range(pl.len()).over(list(groups)).alias("position")
     )
-    return ordered if most is None else ordered.filter(pl.col("place") < most)
+    return ordered if most is None else ordered.filter(pl.col("position") < most)
 
 
 def splits(identity_ids: pl.Series, test_share: float, seed: int) -> pl.Series:
@@ -33,14 +30,15 @@ def splits(identity_ids: pl.Series, test_share: float, seed: int) -> pl.Series:
     one seed and share.
     """
     names = identity_ids.unique().to_list()
-    split = ["test" if _uniform(f"{seed}:{name}") < test_share else "train" for name in names]
+    split = ["test" if _hash_share(f"{seed}:{name}") < test_share else "train" for name in names]
     return identity_ids.replace_strict(names, split, return_dtype=pl.String).alias("split")
 
 
 def draws(face_ids: pl.Series, seed: int) -> pl.Series:
     """A number in 0..1 for every face, by hash: sorting by it is a shuffle that the order of rows can not change."""
-    return pl.Series("draw", [_uniform(f"{seed}:{name}") for name in face_ids], pl.Float64)
+    return pl.Series("draw", [_hash_share(f"{seed}:{name}") for name in face_ids], pl.Float64)
 
 
-def _uniform(text: str) -> float:
+def _hash_share(text: str) -> float:
+    """The first 64 bits of a text's SHA-256 as a number in 0..1."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

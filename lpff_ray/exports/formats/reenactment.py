@@ -40,7 +40,7 @@ from lpff_ray.exports.lists.tracks import (
 )
 from lpff_ray.exports.names import plain_names
 from lpff_ray.exports.video import OpenedVideo
-from lpff_ray.geometry.transforms import overlap
+from lpff_ray.geometry.transforms import iou
 from lpff_ray.storage.folder import Folder
 from lpff_ray.types import PoseBin
 
@@ -170,7 +170,7 @@ class Reenactment(ExportFormat):
         start = 0
         for row in range(1, len(track)):
             long = frames[row] - frames[start] >= self.max_frames
-            if long or overlap(boxes[start], boxes[row : row + 1])[0] < self.min_overlap:
+            if long or iou(boxes[start], boxes[row : row + 1])[0] < self.min_overlap:
                 yield track[start:row]
                 start = row
         yield track[start:]

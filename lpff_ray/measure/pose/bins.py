@@ -1,4 +1,4 @@
-"""EFHQ's pose bins, from the votes of several estimators.
+"""EFHQ's pose bins: they sort faces by where the head is turned, from the votes of several pose estimators.
 
 Source: EFHQ, `2_merging/celeb/helper.py` (`bin_a_pose`) and `cli.py` (`binning`, `poseizer_stepbin`).
 """
@@ -11,20 +11,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lpff_ray.types import PoseBin
+
 YAW_LIMIT = 45.0
 PITCH_LIMIT = 30.0
 FINE_STEPS = (30, 40, 50, 60, 70, 80, 90)
+PROFILE = "profile_"  # what the names of all bins begin with but frontal and confused
 
 
 def bin_of(yaw: float, pitch: float) -> str:
     """The bin of one estimator's angles in degrees. Positive yaw is EFHQ's `profile_left`."""
     if abs(yaw) < YAW_LIMIT and abs(pitch) < PITCH_LIMIT:
-        return "frontal"
+        return PoseBin.FRONTAL
     if abs(pitch) < PITCH_LIMIT and abs(yaw) > YAW_LIMIT:
-        return "profile_left" if yaw > 0 else "profile_right"
+        return PoseBin.LEFT if yaw > 0 else PoseBin.RIGHT
     if abs(yaw) < YAW_LIMIT and abs(pitch) > PITCH_LIMIT:
-        return "profile_up" if pitch > 0 else "profile_down"
-    return "profile_extreme"
+        return PoseBin.UP if pitch > 0 else PoseBin.DOWN
+    return PoseBin.EXTREME
 
 
 def soft_bin(bins: Sequence[str]) -> str:
@@ -33,23 +36,20 @@ def soft_bin(bins: Sequence[str]) -> str:
     A majority is more than half of the votes: of EFHQ's three, two. Two out of five would depend on their order.
     """
     if not bins:
-        return "confused"
+        return PoseBin.CONFUSED
     winner, count = Counter(bins).most_common(1)[0]
     if 2 * count > len(bins):
         return winner
-    if any(name == "frontal" for name in bins):
-        return "confused"
-    directions = {name.removeprefix("profile_") for name in bins}
-    if directions <= {"left", "right", "extreme"}:
-        return "profile_horizontal"
-    if directions <= {"up", "down", "extreme"}:
-        return "profile_vertical"
-    return "confused"
+    if set(bins) <= {PoseBin.LEFT, PoseBin.RIGHT, PoseBin.EXTREME}:
+        return PoseBin.HORIZONTAL
+    if set(bins) <= {PoseBin.UP, PoseBin.DOWN, PoseBin.EXTREME}:
+        return PoseBin.VERTICAL
+    return PoseBin.CONFUSED
 
 
 def hard_bin(bins: Sequence[str]) -> str:
     """The bin that all estimators agree on, else `confused`."""
-    return bins[0] if bins and len(set(bins)) == 1 else "confused"
+    return bins[0] if bins and len(set(bins)) == 1 else PoseBin.CONFUSED
 
 
 def fine_bin(soft: str, angles: NDArray) -> str:
@@ -58,19 +58,19 @@ def fine_bin(soft: str, angles: NDArray) -> str:
     angles: yaw and pitch in degrees [votes, 2] of the estimators that voted.
 
     The step is that of the mean size of their yaw (bins to the side) or pitch (up and down), 90 and more counting as
-    80_90 and less than 30 as `frontal`; `profile_extreme` goes by whichever of the two is larger. The direction is that
-    of most votes' signs, or of their sum where as many say the one as the other.
+    80_90 and less than 30 as `frontal`; for `profile_extreme` the larger of the two counts. The direction is the sign
+    that most votes have, or that of their sum where both signs have as many.
     """
-    if not soft.startswith("profile_"):
+    if soft in (PoseBin.FRONTAL, PoseBin.CONFUSED):
         return soft
     yaw, pitch = np.abs(angles).mean(0)
-    direction = soft.removeprefix("profile_")
+    direction = str(soft).removeprefix(PROFILE)
     if direction == "extreme":
         direction = "horizontal" if yaw > pitch else "vertical"
     sideways = direction in ("left", "right", "horizontal")
     size = yaw if sideways else pitch
     if size < FINE_STEPS[0]:
-        return "frontal"
+        return PoseBin.FRONTAL
     if direction in ("horizontal", "vertical"):
         votes = angles[:, 0 if sideways else 1]
         positive = (np.sign(votes).sum() or votes.sum()) > 0

@@ -1,4 +1,4 @@
-"""Pose estimators that are plug-ins: they vote beside the embedded ones and never change the answer."""
+"""Optional pose estimators: they vote on the pose bins beside the built-in ones, and never change the pose itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.rotation import matrix_from_angles, mean_rotation
-from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.models.optional.ddfa import Ddfa
 from lpff_ray.models.optional.fsanet import FsaNet
 from lpff_ray.models.optional.sixdrepnet import SixDRepNet
@@ -17,15 +17,15 @@ from lpff_ray.models.store import plugin, plugin_files
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 Y_UP = np.diag([1.0, -1.0, -1.0])  # to and from frames with y up and z towards the camera
-# Sides of the crops over the longer side of BlazeFace's box. FSA-Net's are the best of 1.4 to 2.4 on the 16 images of
-# AFLW2000-3D; 6DRepNet's have not been measured: it was trained on looser boxes than FSA-Net's tightest.
+# Sides of the crops over the longer side of BlazeFace's box.
+# Evidence: docs/evidence/pose.md#crops-of-optional-estimators
 FSANET_FACTORS = (1.8, 2.1)
 DDFA_FACTORS = (1.3, 1.5)
 SIXDREPNET_FACTORS = (1.5, 1.8)
 
 
 class PoseVoter:
-    """An estimator over several crops of a face and their mirror images: the mean of its answers."""
+    """A pose estimator, run on several crops of a face and their mirror images; its vote is the mean rotation."""
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class PoseVoter:
         factors: tuple[float, ...],
         to_rotations: Callable[[NDArray], NDArray],
     ) -> None:
-        """network: crops uint8 [n, side, side, 3] RGB -> what it says of each.
+        """network: crops uint8 [n, side, side, 3] RGB -> its output for each.
 
-        factors: sides of the crops over the box's. to_rotations: the network's answers -> rotations [n, k, 3, 3] from
-        head to camera as in `rotation.py`, several where it has several answers.
+        factors: sides of the crops over the box's. to_rotations: the network's output -> rotations [n, k, 3, 3], head
+        to camera as in `geometry.rotation`, k of them per crop.
         """
         self._network, self._side, self._factors = network, side, factors
         self._to_rotations = to_rotations
@@ -50,16 +50,16 @@ class PoseVoter:
         votes = []
         for factor in self._factors:
             crops = np.stack([self._crop(*face, factor) for face in zip(pictures, boxes, strict=True)])
-            votes.append(self._ask(crops))
-            votes.append(MIRROR @ self._ask(np.ascontiguousarray(crops[:, :, ::-1])) @ MIRROR)
+            votes.append(self._estimate(crops))
+            votes.append(MIRROR @ self._estimate(np.ascontiguousarray(crops[:, :, ::-1])) @ MIRROR)
         return mean_rotation(np.concatenate(votes, axis=1).swapaxes(0, 1))
 
-    def _ask(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def _estimate(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         return self._to_rotations(self._network(crops).astype(np.float64))
 
     def _crop(self, picture: NDArray[np.uint8], box: NDArray, factor: float) -> NDArray[np.uint8]:
         side = float(max(box[2] - box[0], box[3] - box[1])) * factor
-        return sample(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, self._side), self._side)
+        return warp_crop(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, self._side), self._side)
 
 
 def load_fsanet(device: str, paths: Sequence[Path] | None = None) -> PoseVoter:

@@ -1,4 +1,4 @@
-"""The head pose that the table holds: PoseNet's, FaceMesh's where it is sure, and every estimator's vote on the bin."""
+"""The head pose of the faces table: PoseNet's and FaceMesh's, fused, and all estimators' votes on the pose bin."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from lpff_ray.geometry.camera import to_camera
 from lpff_ray.geometry.head_model import five_points
 from lpff_ray.geometry.rotation import angles_from_matrix, blend, geodesic_degrees
-from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.measure.contract import FaceBatch, Values
 from lpff_ray.measure.pose import bins as pose_bins
-from lpff_ray.measure.pose import fits as pose
+from lpff_ray.measure.pose import fits
 from lpff_ray.measure.pose.landmarks import SCHEME_68, Meshes
 from lpff_ray.models.networks.posenet import CROP_FACTOR
 from lpff_ray.models.networks.posenet import INPUT as POSE_INPUT
@@ -24,65 +24,68 @@ from lpff_ray.models.runtimes import PoseModel
 from lpff_ray.types import PoseBin
 
 NEAR_FRONTAL = frozenset({"facemesh", "blazeface"})
-"""Estimators that know faces by both eyes. Half of a profile they may take for a whole face, and two of them would
-outvote PoseNet: where FaceMesh's points count for nothing, `frontal` is no answer of theirs. What else they say there
-counts: towards 90 degrees PoseNet's pitch is loose, theirs is not."""
+"""Estimators that need both eyes. They may take half of a profile for a whole frontal face, and two of them outvote
+PoseNet. So where FaceMesh's points get no weight, their vote does not count if it is `frontal`. Their other votes do
+count there: near 90 degrees of yaw their pitch is better than PoseNet's."""
 
 
 @dataclass(frozen=True)
 class FusedPose:
-    """The pose of faces. columns: as `columns.POSE`, in pixels of the frame; faces: with rotation and points."""
+    """The pose of a batch of faces. columns: those of `columns.POSE`, in frame pixels; faces: with their pose."""
 
     columns: Mapping[str, Values]
     faces: FaceBatch
 
 
-def learned_pose(network: PoseModel, pictures: Sequence[NDArray[np.uint8]], boxes: NDArray) -> pose.Learned:
-    """What PoseNet says of the faces in boxes [n, 4]; pictures: RGB [h, w, 3], one entry per face."""
+def learned_pose(
+    network: PoseModel, pictures: Sequence[NDArray[np.uint8]], boxes: NDArray
+) -> fits.LearnedPose:
+    """PoseNet's results for the faces in boxes [n, 4]; pictures: RGB [h, w, 3], one entry per face."""
     boxes = boxes.astype(np.float64)
     centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(1) * CROP_FACTOR
     crops = [
-        sample(picture, crop_transform(centre, side, 0.0, POSE_INPUT), POSE_INPUT)
+        warp_crop(picture, crop_transform(centre, side, 0.0, POSE_INPUT), POSE_INPUT)
         for picture, centre, side in zip(pictures, centres, sides, strict=True)
     ]
-    rotation, _, places = (answer.astype(np.float64) for answer in network(np.stack(crops)))
-    return pose.Learned(rotation, np.exp(places[:, 2]) * sides / 10, centres + places[:, :2] * sides[:, None])
+    rotation, _, positions = (output.astype(np.float64) for output in network(np.stack(crops)))
+    scale, middle = np.exp(positions[:, 2]) * sides / 10, centres + positions[:, :2] * sides[:, None]
+    return fits.LearnedPose(rotation, scale, middle)
 
 
 def fused_pose(
     faces: FaceBatch,
     meshes: Meshes,
-    learned: pose.Learned,
+    learned: fits.LearnedPose,
     voted: Mapping[str, NDArray],
     focal: float,
 ) -> FusedPose:
-    """Fuse the embedded estimators.
+    """Fuse the built-in estimators (PoseNet, FaceMesh, BlazeFace's keypoints) into one pose per face.
 
-    learned: PoseNet's answers. voted: rotations [n, 3, 3] of optional estimators by name, which are kept beside the
-    others and vote on the bins. focal: of the frame's camera, pixels.
+    learned: PoseNet's results. voted: rotations [n, 3, 3] of optional estimators by name: they vote on the bins and are
+    kept in `pose_votes`, but do not change the pose. focal: of the frame's camera, pixels.
     """
     origin = np.asarray(faces.origin, np.float64)
-    mesh_fit = pose.fit_mesh(meshes.points)
-    keypoint_fit = pose.fit_keypoints(faces.keypoints.astype(np.float64))
+    mesh_fit = fits.fit_mesh(meshes.points)
+    keypoint_fit = fits.fit_keypoints(faces.keypoints.astype(np.float64))
     rotations = {
         "posenet": learned.rotation,
-        "facemesh": pose.turned_outwards(mesh_fit.rotation, meshes.presence),
+        "facemesh": fits.corrected_mesh_rotation(mesh_fit.rotation, meshes.presence),
         "blazeface": keypoint_fit.rotation,
         **voted,
     }
     votes = {name: angles_from_matrix(estimated) for name, estimated in rotations.items()}
-    share = pose.mesh_share(votes["posenet"][:, 0], meshes.presence)
-    trust = pose.mesh_weight(votes["posenet"][:, 0], meshes.presence)
+    share = fits.rotation_weight(votes["posenet"][:, 0], meshes.presence)
+    weight = fits.points_weight(votes["posenet"][:, 0], meshes.presence)
     rotation = blend(learned.rotation, rotations["facemesh"], share)
-    placed = pose.place(rotation, learned)
-    scale = placed.scale ** (1 - trust) * np.maximum(mesh_fit.scale, 1e-6) ** trust
-    centre = placed.centre + (mesh_fit.centre - placed.centre) * trust[:, None] + origin
+    model_fit = fits.positioned(rotation, learned)
+    scale = model_fit.scale ** (1 - weight) * np.maximum(mesh_fit.scale, 1e-6) ** weight
+    centre = model_fit.centre + (mesh_fit.centre - model_fit.centre) * weight[:, None] + origin
     rotvec, translation = to_camera(rotation, scale, centre, faces.width, faces.height, focal)
     angles = angles_from_matrix(rotation).astype(np.float32)
-    modelled = pose.posed_mesh(placed, meshes.points[..., 2].mean(1))
-    points = modelled + (meshes.points - modelled) * trust[:, None, None]
+    modelled = fits.posed_mesh(model_fit, meshes.points[..., 2].mean(1))
+    points = modelled + (meshes.points - modelled) * weight[:, None, None]
     five = five_points(points)[..., :2]
-    uncertain = np.abs(votes["posenet"][:, 0]) >= pose.POINTS_FADE[1]
+    uncertain = np.abs(votes["posenet"][:, 0]) >= fits.POINTS_FADE[1]
     columns: dict[str, Values] = {
         "keypoints": (five + origin).astype(np.float32),
         "landmarks": (points[:, SCHEME_68] + np.append(origin, 0.0)).astype(np.float32),
@@ -94,14 +97,14 @@ def fused_pose(
         "pose_spread": spread(list(rotations.values())),
         **voted_bins(votes, uncertain),
     }
-    return FusedPose(columns, faces.posed(rotation, five))
+    return FusedPose(columns, faces.with_pose(rotation, five))
 
 
 def voted_bins(votes: Mapping[str, NDArray], uncertain: NDArray[np.bool_]) -> dict[str, list[Any]]:
     """Every estimator's angles, and EFHQ's bins by vote: the columns `pose_votes` and `pose_bin*`.
 
-    votes: yaw, pitch, roll in degrees [n, 3] by estimator. uncertain [n]: for these faces `frontal` is no answer of
-    NEAR_FRONTAL's, and how far they think them turned counts for no fine bin.
+    votes: yaw, pitch, roll in degrees [n, 3] by estimator. uncertain [n]: for these faces a vote `frontal` of the
+    estimators in NEAR_FRONTAL does not count, nor do their angles for the fine bin.
     """
     columns: dict[str, list[Any]] = {
         name: [] for name in ("pose_votes", "pose_bin", "pose_bin_strict", "pose_bin_fine")

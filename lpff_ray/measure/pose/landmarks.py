@@ -1,4 +1,4 @@
-"""FaceMesh: 468 surface points of every face and how sure the network is that it sees one."""
+"""Face landmarks: FaceMesh's 468 surface points of every face, and its confidence that there is one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.geometry.transforms import apply, crop_transform, invert, sample, scale_of
+from lpff_ray.geometry.transforms import apply, crop_transform, invert, scale_of, warp_crop
 from lpff_ray.measure.detection.blazeface import LEFT_EYE, RIGHT_EYE
 from lpff_ray.models.runtimes import TfliteModel
 
 INPUT = 192
-REGION = (
-    1.5  # side of the crop over the longer side of the detector's box (mediapipe's face_landmark_front graph)
-)
+# Side of the crop over the longer side of the detector's box (mediapipe's face_landmark_front graph).
+REGION = 1.5
 
 # The 68-point scheme of iBUG 300-W on FaceMesh's topology, in its order: jaw from the subject's right ear, brows,
-# nose, eyes, outer and inner lips. The two schemes name the same anatomical places; the jaw follows FaceMesh's oval.
+# nose, eyes, outer and inner lips. The two schemes name the same anatomical points; the jaw follows FaceMesh's oval.
 SCHEME_68 = np.array(
     [
         *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),  # jaw
@@ -33,7 +32,9 @@ SCHEME_68 = np.array(
 
 @dataclass(frozen=True)
 class Meshes:
-    """points: float64 [n, 468, 3], x and y in frame pixels, z in pixels (smaller is nearer to the camera).
+    """FaceMesh's results for n faces.
+
+    points: float64 [n, 468, 3], x and y in frame pixels, z in pixels (smaller is nearer to the camera).
     presence: float64 [n], FaceMesh's raw presence logit: about 20 for a frontal face, about 2 at profile.
     """
 
@@ -42,9 +43,10 @@ class Meshes:
 
 
 class FaceMesh:
-    """Runs FaceMesh on detected faces."""
+    """Finds the landmarks of detected faces. Threads may share one."""
 
     def __init__(self, model_path: Path, device: str) -> None:
+        """device: "cpu", "cuda" or "cuda:N". Raises UserError if the file can not be used, or the device is absent."""
         self.model = TfliteModel(model_path, device)
 
     def __call__(self, frames: list[NDArray[np.uint8]], boxes: NDArray, keypoints: NDArray) -> Meshes:
@@ -52,7 +54,7 @@ class FaceMesh:
         if not len(boxes):
             return Meshes(np.zeros((0, 468, 3)), np.zeros(0))
         transforms = [region(box, points) for box, points in zip(boxes, keypoints, strict=True)]
-        crops = np.stack([sample(f, t, INPUT) for f, t in zip(frames, transforms, strict=True)])
+        crops = np.stack([warp_crop(f, t, INPUT) for f, t in zip(frames, transforms, strict=True)])
         outputs = self.model(crops.astype(np.float32) / 255.0)
         raw, presence = sorted(outputs, key=lambda output: -output[0].size)
         points = raw.reshape(-1, 468, 3).astype(np.float64)
@@ -63,7 +65,7 @@ class FaceMesh:
 
 
 def region(box: NDArray, keypoints: NDArray) -> NDArray[np.float64]:
-    """Transform of the square, eye-levelled region that FaceMesh was trained on."""
+    """Transform of the crop that FaceMesh expects: square, around the box [4], its eyes level; keypoints: [6, 2]."""
     eyes = keypoints[LEFT_EYE] - keypoints[RIGHT_EYE]
     side = max(box[2] - box[0], box[3] - box[1]) * REGION
     return crop_transform((box[:2] + box[2:]) / 2, side, float(np.arctan2(eyes[1], eyes[0])), INPUT)

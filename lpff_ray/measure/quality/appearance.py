@@ -1,4 +1,4 @@
-"""Brightness and the perceptual hash of a face; its sharpness and quality are in `iqa.py`."""
+"""Brightness and the perceptual hash of a face; its sharpness and quality are in `image_quality.py`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def brightness(frame: NDArray[np.uint8], box: NDArray) -> float:
 
 
 def perceptual_hash(chip: NDArray[np.uint8]) -> int:
-    """64-bit DCT hash of an aligned chip uint8 RGB; pictures that look alike differ in few bits."""
+    """64-bit DCT hash of an aligned chip uint8 RGB; similar pictures differ in few bits."""
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)
     return int.from_bytes(cv2.img_hash.pHash(grey).tobytes(), "big")

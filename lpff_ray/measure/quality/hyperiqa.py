@@ -1,4 +1,4 @@
-"""The `iqa` column by the HyperIQA plug-in, which EFHQ's threshold of 42 is meant for."""
+"""The `iqa` column by the optional model HyperIQA, whose scale EFHQ's threshold of 42 is on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.models.optional.hyperiqa import HyperIqa
 
-PORTRAIT = 2.0  # side of the judged square over the longer side of BlazeFace's box: about a portrait crop's
+PORTRAIT = (
+    2.0  # side of the scored square over the longer side of BlazeFace's box: about that of a portrait crop
+)
 WIDTH, HEIGHT = 384, 512  # EFHQ's resize, which squeezes
 PATCH = HyperIqa.side
 # EFHQ takes the mean over ten random patches; the mean over a grid that covers the picture is the same every time.
@@ -20,7 +22,7 @@ CORNERS = [(x, y) for y in (0, 144, 288) for x in (0, 80, 160)]
 
 
 class HyperIqaScorer:
-    """Quality of faces by HyperIQA."""
+    """Scores the image quality of faces with HyperIQA."""
 
     def __init__(self, path: Path, device: str) -> None:
         """Raises UserError if the file can not be used."""
@@ -37,6 +39,6 @@ class HyperIqaScorer:
 
 def _patches(picture: NDArray[np.uint8], box: NDArray) -> list[NDArray[np.uint8]]:
     side = float(max(box[2] - box[0], box[3] - box[1])) * PORTRAIT
-    square = sample(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, HEIGHT), HEIGHT)
+    square = warp_crop(picture, crop_transform((box[:2] + box[2:]) / 2, side, 0.0, HEIGHT), HEIGHT)
     portrait = cv2.resize(square, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     return [portrait[y : y + PATCH, x : x + PATCH] for x, y in CORNERS]

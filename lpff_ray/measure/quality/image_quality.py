@@ -1,11 +1,11 @@
-"""Image quality and sharpness of a face: statistics of natural scenes, read by a small network.
+"""Image quality (`iqa`) and sharpness of a face: statistics of natural scenes, and a small network that reads them.
 
 A sharp, clean photo has well-known statistics: locally normalised brightness (MSCN coefficients) follows a bell curve,
 neighbouring coefficients are weakly alike, and the energy of fine bands falls slowly. Blur, noise, compression and
 enlargement each change them in their own way. The features are those of Mittal et al., "No-Reference Image Quality
 Assessment in the Spatial Domain" (BRISQUE, 2012), as moments instead of fitted curves, with Crete et al., "The Blur
 Effect" (2007), an estimate of noise, the grid of 8-pixel blocks, gradients, and clipping. A perceptron with two hidden
-layers turns them into both figures. `iqa.md` beside this file says what it was trained on.
+layers turns them into both figures. Its model card is image_quality.md.
 """
 
 from __future__ import annotations
@@ -19,17 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 WEIGHTS = Path(__file__).with_suffix(".npz")
-SHOWN = 160  # pixels: faces above this are shown at this size, smaller ones as they are
-MARGIN = (
-    1.1  # side of what is looked at over the box's: hair and the jaw's edge tell of blur, background does not
-)
+SHOWN = 160  # pixels: larger faces are reduced to this size, smaller ones left as they are
+MARGIN = 1.1  # side of the measured square over the box's: blur shows at hair and jaw, not in the background
 OUT_MARGIN = 1.2  # side of the square that should lie in the frame
 LEAST = 16  # pixels; thinner remains of a face at the frame's edge are enlarged to this
 WINDOW = ((7, 7), 7 / 6)  # BRISQUE's
-GRID_FADES = (160.0, 320.0)  # pixels of the box between which 8-pixel blocks become too small to be seen
+GRID_FADES = (160.0, 320.0)  # pixels of the box over which the weight of 8-pixel blocks falls to 0
 OUTSIDE_COST = 150.0  # points for all of the square being outside the frame
-# Of large faces only a grid counts that clips as they come do not have (99 of 100 are below, JPEG at 45 is above 2.5 in
-# 95 of 100, at 25 above 3.4): theirs is gone when the frame is halved, and the face looks the same.
+# Strength of the grid of 8-pixel blocks above which it counts in large faces too.
+# Evidence: docs/evidence/quality.md#grid-of-blocks
 COARSE_GRID = 2.5
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 TINY = 1e-3
@@ -64,7 +62,7 @@ def outside(frame: NDArray[np.uint8], box: NDArray) -> float:
 
 
 def features(frame: NDArray[np.uint8], box: NDArray) -> NDArray[np.float32] | None:
-    """What the network reads, float32 [n]; None if no pixel of the face is in the frame."""
+    """The input of the network, float32 [n]; None if no pixel of the face is in the frame."""
     low, high = _square(box, MARGIN)
     limit = frame.shape[1::-1]
     x0, y0 = (int(np.clip(np.floor(v), 0, most)) for v, most in zip(low, limit, strict=True))

@@ -1,4 +1,4 @@
-"""Measures of how good the picture of a face is: sharpness and image quality, brightness, and the perceptual hash."""
+"""The measures of a face's picture: sharpness and image quality, brightness, and the perceptual hash."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ def embedded(device: str) -> ImageQuality:
 
 
 def hyperiqa(device: str) -> ImageQuality:
-    """`iqa` by HyperIQA, which EFHQ's threshold of 42 is meant for. Raises UserError if its file can not be used."""
+    """`iqa` by HyperIQA, whose scale EFHQ's threshold of 42 is on. Raises UserError if its file can not be used."""
     return ImageQuality(device, HyperIqaScorer(plugin_files(plugin("hyperiqa"))[0], device))

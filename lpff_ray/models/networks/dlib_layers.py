@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 TENSOR_VERSION = 2
-MEAN_RGB = (122.782, 117.001, 104.298)  # what dlib's input layers take off, and divide by
+MEAN_RGB = (122.782, 117.001, 104.298)  # what dlib's input layers subtract, and divide by
 SCALE = 256.0
 BATCH_NORM_EPS = 1e-4  # dlib's DEFAULT_BATCH_NORM_EPS
 
@@ -79,7 +79,7 @@ class Layers:
         """Factors and offsets, one each per channel, of a trained batch normalisation."""
         self.expect("bn_con2")
         values = self._tensor()
-        for _ in range(2):  # where gamma and beta lie in `values`: always one after the other
+        for _ in range(2):  # where gamma and beta are in `values`: always one after the other
             for _ in range(5):
                 self._integer()
         self._tensor(), self._tensor()  # statistics of the last training batch

@@ -1,7 +1,8 @@
 """dlib's convolutional face detector, read from its own .dat file into torch. dlib is not needed.
 
 The file is dlib's serialisation of `net_type` (dnn_mmod_face_detection_ex.cpp): three convolutions that halve, three
-that do not, and a last one that scores an 80-pixel window at every eighth pixel. Here it only judges crops.
+that do not, and a last one that scores an 80-pixel window at every eighth pixel. Here it only verifies
+crops that another detector found.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from lpff_ray.errors import UserError
 from lpff_ray.models.networks.dlib_layers import MEAN_RGB, SCALE, Layers, folded_convolution
 
 CROP = 160
-MIDDLE = slice(5, 12)  # of the 17 x 17 places in a crop, those within 24 pixels of its middle
+MIDDLE = slice(5, 12)  # of the 17 x 17 positions in a crop, those within 24 pixels of its middle
 
 
 class DlibMmod(nn.Module):
-    """How much a face of about 80 pixels in the middle of a crop looks like one: about 1 if so, below 0 if not."""
+    """Whether there is a face of about 80 pixels in the middle of a crop: a score of about 1 if so, below 0 if not."""
 
     def __init__(self, path: Path) -> None:
         """Raises UserError if the file is missing or is not this network."""

@@ -1,7 +1,7 @@
 """PoseNet: head pose from one crop, frontal to profile. A compact network whose weights ship with the package.
 
-Its trunk is FaceMesh's (residual depthwise blocks with PReLU), its answer a rotation in six numbers. What it was
-trained on, and how well it does, is in posenet.md beside it; `training/train_pose.py` makes posenet.npz.
+Its trunk is FaceMesh's (residual depthwise blocks with PReLU), its output a rotation in six numbers, an expected error
+and a position. Model card: posenet.md. Weights: posenet.npz, made by `python -m training.train_pose`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ CROP_FACTOR = 1.5  # side of the crop, axis-aligned and centred on BlazeFace's b
 # Channels, blocks, whether the first block halves the picture; all but the last stage are shaped as FaceMesh's.
 STAGES = ((16, 2, False), (32, 3, True), (64, 3, True), (128, 3, True), (128, 3, True), (256, 2, False))
 FEATURES = 512
-# Signs of the outputs for the mirror image: two rows of the rotation, the logarithm of the expected error, the place.
+# Signs of the outputs for the mirror image: two rows of the rotation, logarithm of the expected error, position.
 MIRRORED = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0)
 
 
 class PoseNet(nn.Module):
-    """Rotation and place of a head, and how far off the rotation may be, from a crop of its face."""
+    """Rotation and position of a head, and the expected error of the rotation, from a crop of its face."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,8 +37,8 @@ class PoseNet(nn.Module):
         blocks = []
         for channels, count, halves in STAGES:
             side //= 2 if halves else 1
-            for position in range(count):
-                blocks.append(_Block(width, channels, halve=halves and position == 0))
+            for index in range(count):
+                blocks.append(_Block(width, channels, halve=halves and index == 0))
                 width = channels
         self.blocks = nn.Sequential(*blocks)
         self.widen = nn.Conv2d(width, FEATURES, 1)
@@ -48,13 +48,13 @@ class PoseNet(nn.Module):
         self.head = nn.Linear(FEATURES, len(MIRRORED))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """float32 [n, 3, INPUT, INPUT], RGB 0..1 -> rotations [n, 3, 3], expected errors [n] in degrees, places [n, 3].
+        """float32 [n, 3, INPUT, INPUT], RGB 0..1 -> rotations [n, 3, 3], expected errors [n], positions [n, 3].
 
         The rotation takes head to camera as the face looks in its own surroundings (weak perspective); frames as in
-        `lpff_ray.geometry.rotation`. The expected error is of the geodesic to the true rotation. The place is that of
-        the middle of eyes, nose tip and mouth corners: x and y from the crop's middle in shares of its side, and the
-        natural logarithm of the share that 10 cm of the head take. In eval mode the network looks at the mirror image
-        too, so a mirrored face has exactly the mirrored pose.
+        `lpff_ray.geometry.rotation`. The expected error is of the geodesic to the true rotation, in degrees. The
+        position is that of the middle of eyes, nose tip and mouth corners: x and y from the crop's middle in shares of
+        its side, and the natural logarithm of the share that 10 cm of the head take. In eval mode the network runs on
+        the mirror image too, so a mirrored face has exactly the mirrored pose.
         """
         numbers = self._numbers(x)
         if not self.training:
@@ -116,7 +116,7 @@ def load_posenet(path: Path | None = None) -> PoseNet:
         raise UserError(
             f"{path}: not PoseNet's weights, or damaged ({reason}): install lpff-ray again"
         ) from None
-    # Channels last halves the time on a CPU; torch's stubs do not know the argument.
+    # Faster on a CPU; torch's stubs do not know the argument. Evidence: docs/evidence/speed.md#channels-last-memory
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.requires_grad_(False).eval()
 

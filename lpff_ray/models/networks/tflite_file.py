@@ -123,19 +123,19 @@ def _densify(values: np.ndarray, sparsity: Any, shape: tuple[int, ...]) -> np.nd
     """
     if sparsity.BlockMapLength():
         raise Unsupported("weights stored in sparse blocks")
-    places = [np.zeros(1, np.int64) for _ in shape]
+    positions = [np.zeros(1, np.int64) for _ in shape]
     for level in range(sparsity.DimMetadataLength()):
         metadata = sparsity.DimMetadata(level)
         if metadata.Format() == tflite.DimensionType.DENSE:
-            nodes, size = len(places[0]), metadata.DenseSize()
+            nodes, size = len(positions[0]), metadata.DenseSize()
             counts, children = np.full(nodes, size), np.tile(np.arange(size), nodes)
         else:
             counts = np.diff(_indices(metadata.ArraySegmentsType(), metadata.ArraySegments()))
             children = _indices(metadata.ArrayIndicesType(), metadata.ArrayIndices())
-        places = [np.repeat(place, counts) for place in places]
-        places[int(sparsity.TraversalOrder(level))] = children
+        positions = [np.repeat(position, counts) for position in positions]
+        positions[int(sparsity.TraversalOrder(level))] = children
     dense = np.zeros(shape, values.dtype)
-    dense[tuple(places)] = values
+    dense[tuple(positions)] = values
     return dense
 
 

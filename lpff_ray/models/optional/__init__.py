@@ -1,4 +1,4 @@
-"""Networks of the plug-ins: crops in, what the network says out, in its own convention.
+"""The networks of optional models: crops in, the network's own output out, in its own convention.
 
-What a run does with the answers (crops, frames of reference, votes) is in `lpff_ray.measure`.
+What a run does with the output (crops, frames of reference, votes) is in `lpff_ray.measure`.
 """

@@ -17,7 +17,7 @@ SIDE = 112
 
 
 class IResNet(CheckpointNetwork):
-    """insightface's improved ResNet (arcface_torch, `backbones/iresnet.py`) of any depth: it is told by the file."""
+    """insightface's improved ResNet (arcface_torch, `backbones/iresnet.py`) of any depth, which the file determines."""
 
     name = "an iresnet"
     side = SIDE

@@ -75,7 +75,7 @@ class Weights:
         return len({rest.split(".")[0] for rest in inside})
 
     def convolution(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
-        """Convolution that keeps the size but for its stride; its groups are told by the weights' shape."""
+        """Convolution that keeps the size but for its stride; its groups follow from the weights' shape."""
         weight = self[f"{name}.weight"]
         bias = self._tensors.get(f"{name}.bias")
         padding, groups = weight.shape[-1] // 2, x.shape[1] // weight.shape[1]
@@ -96,7 +96,7 @@ class Weights:
 
 
 class CheckpointNetwork(ABC):
-    """A network on batches of crops of any length; an answer never depends on what it was batched with."""
+    """A network on batches of crops of any length; an output never depends on what its crop was batched with."""
 
     name: str
     side: int
@@ -116,15 +116,15 @@ class CheckpointNetwork(ABC):
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """float32 [n, 3, side, side], RGB 0..255 -> the network's answer [n, ...]."""
+        """float32 [n, 3, side, side], RGB 0..255 -> the network's output [n, ...]."""
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 [n, side, side, 3] RGB -> the network's answer, float32 [n, ...]."""
+        """uint8 [n, side, side, 3] RGB -> the network's output, float32 [n, ...]."""
         check_crops(crops, self.side)
-        answers = in_fixed_batches(
+        outputs = in_fixed_batches(
             lambda x: [self.forward(x.permute(0, 3, 1, 2).float())], crops, self._batch_size, self._device
         )
-        return answers[0]
+        return outputs[0]
 
 
 def check_crops(crops: NDArray, side: int) -> None:

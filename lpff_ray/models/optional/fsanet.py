@@ -1,4 +1,4 @@
-"""FSA-Net head pose (Yang et al., CVPR 2019): two published networks whose mean is the answer."""
+"""FSA-Net head pose (Yang et al., CVPR 2019): two published networks, used as their mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HyperIQA image quality (Su et al., CVPR 2020): a ResNet-50 that writes the weights of the network that judges."""
+"""HyperIQA image quality (Su et al., CVPR 2020): a ResNet-50 that makes the weights of the network that scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lpff_ray.models.optional.checkpoint import CheckpointNetwork, as_imagenet
 
 
 class HyperIqa(CheckpointNetwork):
-    """Quality of patches, about 0..100. Widths and depths are told by the file."""
+    """Quality of patches, about 0..100. The file determines widths and depths."""
 
     name = "HyperIQA"
     side = 224
@@ -30,7 +30,7 @@ class HyperIqa(CheckpointNetwork):
         return (weight * vector).sum(1) + bias[:, 0]
 
     def _backbone(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [n, c, 7, 7] and the vector [n, k] that the written network judges."""
+        """Features [n, c, 7, 7], and the vector [n, k] that is the input of the network that scores."""
         weights = self.weights
         x = weights.norm(weights.convolution(x, "res.conv1", 2), "res.bn1").relu()
         x = functional.max_pool2d(x, 3, 2, 1)

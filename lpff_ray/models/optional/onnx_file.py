@@ -17,7 +17,7 @@ class OnnxFile:
     """An ONNX graph with one input of images, on batches of any length.
 
     A graph that was exported for a fixed batch is run that many images at a time, zeros after the last; one that takes
-    any batch image by image on a CPU, where more is no faster, and in batches of a fixed size on a GPU. So an answer
+    any batch image by image on a CPU, where more is no faster, and in batches of a fixed size on a GPU. So an output
     never depends on what its image was batched with. Threads may share one.
     """
 

@@ -12,7 +12,7 @@ FOLDED = "rbr_reparam"
 
 
 class SixDRepNet(CheckpointNetwork):
-    """Any width and depth of RepVGG: both are told by the file."""
+    """RepVGG of any width and depth, which the file determines."""
 
     name = "6DRepNet"
     side = 224

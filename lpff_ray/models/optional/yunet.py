@@ -15,7 +15,7 @@ STRIDES = (8, 16, 32)
 
 
 class YuNet:
-    """Boxes, five points and scores of every cell that sees a face; overlapping ones are not merged."""
+    """Boxes, five points and scores of all cells that find a face, before non-maximum suppression."""
 
     def __init__(self, path: Path, device: str) -> None:
         """Raises UserError if the file can not be used."""

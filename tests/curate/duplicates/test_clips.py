@@ -8,14 +8,14 @@ import pytest
 from synthetic import joined, video
 
 from lpff_ray.curate.config import DedupeConfig
-from lpff_ray.curate.dedupe import tell_apart
+from lpff_ray.curate.dedupe import dedupe_faces
 from lpff_ray.curate.duplicates import clips
 
 CONFIG = DedupeConfig(duplicate_bits=20).resolved("dlib-resnet")
 
 
 def found(*videos: pl.DataFrame) -> list[tuple[str, str, float, float, int]]:
-    table = tell_apart(joined(*videos), CONFIG, "dlib-resnet").video_duplicates
+    table = dedupe_faces(joined(*videos), CONFIG, "dlib-resnet").video_duplicates
     assert (table["agreement"] >= CONFIG.clip_agreement).all()
     return table.select("video_id", "duplicate_of", "offset_s", "overlap_s", "faces").rows()
 
@@ -27,9 +27,9 @@ def renamed(table: pl.DataFrame, name: str, first: int = 0, last: int = 10_000) 
     noise = np.random.default_rng(5).normal(size=(len(kept), 128)) * 0.004
     embedding = kept["embedding"].to_numpy() + noise
     embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
-    place = pl.col("face_id").str.split(":").list.get(2)
+    position = pl.col("face_id").str.split(":").list.get(2)
     return kept.with_columns(
-        pl.format("{}:{}:{}", pl.lit(name), pl.col("frame_index") - start, place).alias("face_id"),
+        pl.format("{}:{}:{}", pl.lit(name), pl.col("frame_index") - start, position).alias("face_id"),
         pl.col("frame_index") - start,
         pl.col("pts_ns") - start * 40_000_000,
         pl.lit(name).alias("video_id"),

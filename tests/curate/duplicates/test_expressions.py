@@ -13,7 +13,7 @@ from synthetic import video
 
 import lpff_ray
 from lpff_ray.config import MineConfig
-from lpff_ray.curate.duplicates.expressions import KNOWN_YAW, MEASURES, expression
+from lpff_ray.curate.duplicates.expressions import KNOWN_YAW, MEASURES, expression_column
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.tables import schema
 from lpff_ray.tables.parts import commit_part
@@ -48,7 +48,7 @@ def landmarks(change: str | None = None, yaw: float = 0.0, size: float = 100.0) 
 
 def expressions(points: list[NDArray[np.float32] | None], yaw: float = 0.0) -> NDArray[np.float32]:
     columns = {"landmarks": points, "yaw": [yaw] * len(points)}
-    return schema.frame(columns, schema.FACES).select(expression())["expression"].to_numpy()
+    return schema.frame(columns, schema.FACES).select(expression_column())["expression"].to_numpy()
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -101,15 +101,31 @@ def test_faces_without_landmarks_are_compared_by_the_rest(tmp_path: Path) -> Non
     assert kept(out) == 1
 
 
-def test_an_older_table_without_the_column_is_one_clear_line(tmp_path: Path) -> None:
-    out = run_of(tmp_path, [landmarks()])
+def without(out: str, column: str) -> None:
+    """Take a column out of a run's only part, as if an older version had mined it."""
     (part,) = Path(out, "parts").glob("*.parquet")
     footer = {
         name: text for name, text in pl.read_parquet_metadata(part).items() if not name.startswith("ARROW")
     }
-    pl.read_parquet(part).drop("landmarks").write_parquet(part, metadata=footer)
-    with pytest.raises(lpff_ray.UserError, match=rf"^{out}: not the faces of this version.*landmarks\).*$"):
+    pl.read_parquet(part).drop(column).write_parquet(part, metadata=footer)
+
+
+def test_an_older_table_without_landmarks_is_compared_by_the_rest(tmp_path: Path) -> None:
+    out = run_of(tmp_path, [landmarks(), landmarks("mouth open")])
+    without(out, "landmarks")
+    lpff_ray.dedupe(out)
+    assert kept(out) == 1
+
+
+@pytest.mark.parametrize("column", ["embedding", "phash", "track_id"])
+def test_an_older_table_without_what_is_needed_is_one_clear_line(tmp_path: Path, column: str) -> None:
+    out = run_of(tmp_path, [landmarks(), landmarks()])
+    without(out, column)
+    with pytest.raises(
+        lpff_ray.UserError, match=rf"^{out}: not the faces of this version.*without {column}\).*$"
+    ):
         lpff_ray.dedupe(out)
+    assert not Path(out, "tables", "dedupe.parquet").exists()
 
 
 def test_duplicates_of_a_real_clip_make_the_same_face(shared_data: Path, tmp_path: Path) -> None:
@@ -123,17 +139,19 @@ def test_duplicates_of_a_real_clip_make_the_same_face(shared_data: Path, tmp_pat
 
 
 def different(out: str) -> int:
-    """Duplicates that look another way than the face they repeat, as an audit by eye drew the line."""
+    """Duplicates with another expression than the face that they repeat, by limits drawn from an audit by eye."""
     faces = lpff_ray.scan(out).select("face_id", "yaw", "landmarks").collect()
     shape = dict(zip(faces["face_id"], faces["landmarks"].to_numpy()[..., :2], strict=True))
     marks = lpff_ray.dedupe_marks(out).join(faces.select("face_id", "yaw"), on="face_id")
     repeats = marks.filter(~pl.col("keep") & (pl.col("yaw").abs() < 30))
     pairs = repeats.select("face_id", "duplicate_of").iter_rows()
-    away = np.array([np.abs(looks(shape[face]) - looks(shape[other])) for face, other in pairs])
+    away = np.array(
+        [np.abs(measures_by_eye(shape[face]) - measures_by_eye(shape[other])) for face, other in pairs]
+    )
     return int((away > [0.10, 0.12, 0.06, 0.06]).any(axis=1).sum())
 
 
-def looks(points: NDArray[np.float32]) -> NDArray[np.float64]:
+def measures_by_eye(points: NDArray[np.float32]) -> NDArray[np.float64]:
     """Inner-lip gap, mouth width, gaps of the lids, in the picture, over the distance between the eyes' middles."""
     unit = np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0))
     ends = np.array([[62, 66], [48, 54], [37, 41], [43, 47]])

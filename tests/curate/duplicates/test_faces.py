@@ -13,7 +13,7 @@ from synthetic import joined, video
 from lpff_ray.curate.config import DedupeConfig
 from lpff_ray.curate.duplicates import faces as duplicates
 from lpff_ray.curate.duplicates.faces import keepers
-from lpff_ray.curate.faces import Faces, faces_of
+from lpff_ray.curate.faces import Faces, face_arrays
 from lpff_ray.geometry.rotation import geodesic_degrees
 
 CONFIG = DedupeConfig(duplicate_bits=20).resolved("dlib-resnet")
@@ -43,13 +43,13 @@ def alike(faces: Faces, identity: np.ndarray, slack: float) -> np.ndarray:
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10_000), st.sampled_from([3, 1024]), st.sampled_from([0.0, 0.03]))
 def test_best_is_kept_and_nothing_repeats_a_repeat(seed: int, block: int, sparse: float) -> None:
-    faces = faces_of(joined(video("a", [1, 2], 30, seed=seed), video("b", [1], 30, seed=seed + 1)))
+    faces = face_arrays(joined(video("a", [1, 2], 30, seed=seed), video("b", [1], 30, seed=seed + 1)))
     makes = np.random.default_rng(seed).normal(size=(len(faces.ids), 5), scale=0.4).astype(np.float32)
     makes[::7] = np.nan
     faces = replace(faces, expression=makes)
     identity = np.where(np.array([face.endswith(":0") for face in faces.ids["face_id"]]), 0, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "_BLOCK", block)  # however the work is cut
+        patch.setattr(duplicates, "_BLOCK", block)  # however the work is divided
         patch.setattr(duplicates, "_SPARSE", sparse)  # pair by pair, or as matrices
         keeper = keepers(faces, identity, CONFIG)
     is_kept = keeper == np.arange(len(keeper))
@@ -78,24 +78,24 @@ def test_best_is_kept_and_nothing_repeats_a_repeat(seed: int, block: int, sparse
 )
 def test_all_of_identity_rotation_and_picture_count(change: str, kept: int) -> None:
     table = video("a", [1], 2, still=True)
-    faces = faces_of(table)
+    faces = face_arrays(table)
     identity = np.zeros(2, np.int64)
     if change == "identity":
         identity[1] = 1
     elif change == "rotation":
-        faces = faces_of(table.with_columns(yaw=np.array([0.0, 6.0])))
+        faces = face_arrays(table.with_columns(yaw=np.array([0.0, 6.0])))
     elif change == "picture":
         phash = faces.phash.copy()
         phash[1] ^= np.uint64(2**21 - 1)
         faces = replace(faces, phash=phash)
     elif change == "embedding":
-        other = faces_of(video("a", [2], 2, still=True)).embedding
+        other = face_arrays(video("a", [2], 2, still=True)).embedding
         faces = replace(faces, embedding=np.stack([faces.embedding[0], other[1]]))
     elif (
         change == "hidden by angles"
     ):  # at 90 degrees of yaw, pitch and roll may be anything of one difference
         angles = table.with_columns(yaw=90.0, pitch=np.array([0.0, -30.0]), roll=np.array([40.0, 10.0]))
-        faces = faces_of(angles)
+        faces = face_arrays(angles)
     elif change in MADE:
         faces = replace(faces, expression=np.concatenate([SHUT, MADE[change]]))
     assert (keepers(faces, identity, CONFIG) == np.arange(2)).sum() == kept

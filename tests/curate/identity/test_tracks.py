@@ -1,81 +1,18 @@
-"""Tracks over the borders of segments, what they look like, and who was seen together."""
+"""What tracks look like, and who was seen together."""
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 import pytest
-from synthetic import joined, person, video
+from synthetic import joined, later, person, video
 
-from lpff_ray.curate.faces import faces_of
-from lpff_ray.curate.identity.tracks import Tracks, tracks_of
+from lpff_ray.curate.faces import face_arrays
+from lpff_ray.curate.identity.tracks import Tracks, whole_tracks
 from lpff_ray.measure.identity.embeddings import DLIB
 
 
 def tracks(table: pl.DataFrame) -> Tracks:
-    return tracks_of(faces_of(table), DLIB.distances.stitch)
-
-
-def lengths(table: pl.DataFrame) -> list[int]:
-    """Faces of every track, in the order of their first faces."""
-    return np.bincount(tracks(table).of_face).tolist()
-
-
-def late(table: pl.DataFrame, seconds: float, step: int = 5) -> pl.DataFrame:
-    """The same later, with frame numbers to match."""
-    frames = round(seconds * 25)
-    name = pl.col("face_id").str.split(":")
-    return table.with_columns(
-        pl.col("frame_index") + frames,
-        pl.col("pts_ns") + frames * 40_000_000,
-        pl.format(
-            "{}:{}:{}", name.list.get(0), name.list.get(1).cast(pl.Int64) + frames, name.list.get(2)
-        ).alias("face_id"),
-        pl.format("{}-late", "segment_id").alias("segment_id"),
-        pl.format("{}-late", "track_id").alias("track_id"),
-    )
-
-
-def test_pieces_over_many_borders_are_one_track() -> None:
-    table = joined(video("a", [1, 2], 40, segment_frames=9), video("b", [1], 40, segment_frames=7))
-    found = tracks(table)
-    assert np.bincount(found.of_face).tolist() == [40, 40, 40]
-    assert found.names.to_list() == ["a-00000:0", "a-00000:1", "b-00000:0"]
-    assert found.pieces == 5 + 5 + 6
-
-
-@pytest.mark.parametrize(
-    ("gap_s", "every", "tracks"), [(0.2, 5, 1), (0.9, 5, 1), (1.1, 5, 2), (2.0, 50, 1), (4.0, 50, 2)]
-)
-def test_a_face_may_be_unseen_as_long_as_in_the_tracker(gap_s: float, every: int, tracks: int) -> None:
-    first = video("a", [1], 10, every=every, still=True)
-    again = late(video("a", [1], 10, every=every, still=True), 9 * every / 25 + gap_s)
-    assert len(lengths(joined(first, again))) == tracks
-
-
-def test_a_cut_on_a_border_does_not_make_two_people_one() -> None:
-    first, after = video("a", [1], 10, still=True), late(video("a", [2], 10, still=True), 2.0)
-    assert lengths(joined(first, after)) == [10, 10]
-
-
-def test_one_who_is_elsewhere_is_another_track() -> None:
-    first = video("a", [1], 10, still=True)
-    moved = pl.Series(np.float32([900, 100, 1050, 250])[None].repeat(10, axis=0), dtype=first.schema["bbox"])
-    assert lengths(joined(first, late(first, 2.0).with_columns(bbox=moved))) == [10, 10]
-
-
-def test_nothing_is_joined_within_a_segment_or_over_another_video() -> None:
-    first = video("a", [1], 10, still=True)
-    after = late(first, 2.0).with_columns(pl.lit("a-00000").alias("segment_id"))
-    assert lengths(joined(first, after)) == [10, 10], "the tracker saw both, and had its reasons"
-    assert lengths(joined(first, video("b", [1], 10, still=True))) == [10, 10]
-
-
-def test_two_alike_people_side_by_side_are_not_mixed_up() -> None:
-    table = joined(video("a", [1, 1], 20, segment_frames=10, still=True))
-    found = tracks(table)
-    places = [int(face[-1]) for face in table["face_id"]]
-    assert (found.of_face == np.array(places)).all()
+    return whole_tracks(face_arrays(table), DLIB.distances.stitch)
 
 
 def test_seen_together_is_seen_in_one_frame() -> None:
@@ -85,7 +22,7 @@ def test_seen_together_is_seen_in_one_frame() -> None:
 
 
 def test_clear_faces_say_who_it_is() -> None:
-    table = joined(video("a", [1], 4, still=True), late(video("a", [2], 4, still=True), 0.8))
+    table = joined(video("a", [1], 4, still=True), later(video("a", [2], 4, still=True), 0.8))
     one_track = table.with_columns(pl.lit("t").alias("track_id"), pl.lit("s").alias("segment_id"))
     # The first four faces look into the camera, the others are profiles of somebody else (a tracker's mistake).
     turned = one_track.with_columns(
@@ -93,7 +30,7 @@ def test_clear_faces_say_who_it_is() -> None:
     )
     found = tracks(turned)
     assert len(found.names) == 1
-    start = faces_of(table).embedding[0]
+    start = face_arrays(table).embedding[0]
     assert found.embedding[0] @ start > 0.98
     assert found.embedding[0] @ person(2) < 0.3
     assert found.clarity[0] == pytest.approx(0.8 * 0.95, abs=0.02)

@@ -12,10 +12,10 @@ import pytest
 from handmade import face, make_run
 
 from lpff_ray.curate.selection.cameras import (
-    STAND_IN,
-    from_angles,
-    from_positions,
-    mirrored,
+    GAUSSIAN_REFERENCE,
+    cameras_from_angles,
+    cameras_from_positions,
+    mirrored_cameras,
     reference_cameras,
 )
 from lpff_ray.errors import UserError
@@ -37,27 +37,31 @@ def eg3d_label(position: np.ndarray) -> list[float]:
 
 
 def test_known_heads_are_seen_from_known_places() -> None:
-    seen = np.degrees(from_angles(np.array([0, 30, 0, 0.0]), np.array([0, 0, 20, -20.0]), np.zeros(4)))
+    seen = np.degrees(
+        cameras_from_angles(np.array([0, 30, 0, 0.0]), np.array([0, 0, 20, -20.0]), np.zeros(4))
+    )
     assert seen == pytest.approx(np.array([[90, 90], [60, 90], [90, 110], [90, 70]]), abs=1e-9)
 
 
 def test_positions_and_angles_are_inverse() -> None:
-    cameras = from_angles(YAW, PITCH, ROLL)
-    assert from_positions(positions(cameras)) == pytest.approx(cameras)
+    cameras = cameras_from_angles(YAW, PITCH, ROLL)
+    assert cameras_from_positions(positions(cameras)) == pytest.approx(cameras)
 
 
 def test_turning_the_picture_moves_no_camera() -> None:
     turn = matrix_from_angles(np.zeros(1), np.zeros(1), np.array([25.0]))
     yaw, pitch, roll = angles_from_matrix(turn @ matrix_from_angles(YAW, PITCH, ROLL)).T
-    assert from_angles(yaw, pitch, roll) == pytest.approx(from_angles(YAW, PITCH, ROLL))
+    assert cameras_from_angles(yaw, pitch, roll) == pytest.approx(cameras_from_angles(YAW, PITCH, ROLL))
 
 
 def test_the_mirror_image_is_of_the_opposite_yaw_and_roll() -> None:
-    assert mirrored(from_angles(YAW, PITCH, ROLL)) == pytest.approx(from_angles(-YAW, PITCH, -ROLL))
+    assert mirrored_cameras(cameras_from_angles(YAW, PITCH, ROLL)) == pytest.approx(
+        cameras_from_angles(-YAW, PITCH, -ROLL)
+    )
 
 
 def test_references_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
-    cameras = from_angles(YAW, PITCH, ROLL)
+    cameras = cameras_from_angles(YAW, PITCH, ROLL)
     labels = [[f"{i:02d}.png", eg3d_label(position)] for i, position in enumerate(positions(cameras))]
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
     (tmp_path / "camera_parameters.json").write_text(json.dumps(dict(labels)))
@@ -78,18 +82,18 @@ def test_a_run_is_a_reference(tmp_path: Path) -> None:
     faces = [face(f"a{i}", "A", yaw, pitch, roll=roll) for i, (yaw, pitch, roll) in enumerate(angles)]
     run = make_run(tmp_path / "run", faces)
     measured = np.sort(reference_cameras(str(run)), axis=0)
-    assert measured == pytest.approx(np.sort(from_angles(YAW, PITCH, ROLL), axis=0), abs=1e-5)
+    assert measured == pytest.approx(np.sort(cameras_from_angles(YAW, PITCH, ROLL), axis=0), abs=1e-5)
 
 
 def test_the_stand_in_is_symmetric_and_as_wide_as_it_says() -> None:
-    cameras = reference_cameras(STAND_IN)
-    assert np.sort(mirrored(cameras), axis=0) == pytest.approx(np.sort(cameras, axis=0))
+    cameras = reference_cameras(GAUSSIAN_REFERENCE)
+    assert np.sort(mirrored_cameras(cameras), axis=0) == pytest.approx(np.sort(cameras, axis=0))
     assert cameras.mean(0) == pytest.approx([np.pi / 2, np.pi / 2], abs=1e-6)
     assert cameras[:, 0].std() == pytest.approx(0.3, abs=0.01)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("gone.npz", None, "no such file"),
         ("torn.npz", b"PK torn", "needed are theta and phi"),
@@ -100,10 +104,10 @@ def test_the_stand_in_is_symmetric_and_as_wide_as_it_says() -> None:
         ("kde.pkl", b"\x80", "cameras are read from a run, a data set"),
     ],
 )
-def test_a_wrong_reference_is_named(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+def test_a_wrong_reference_is_named(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=f"{name}: .*{said}"):
+    with pytest.raises(UserError, match=f"{name}: .*{message}"):
         reference_cameras(str(tmp_path / name))
 
 

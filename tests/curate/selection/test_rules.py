@@ -44,7 +44,7 @@ def test_cells_that_divide_but_for_rounding_are_whole(cell: float, yaw: float) -
 
 
 @pytest.mark.parametrize(
-    ("preset", "overrides", "said"),
+    ("preset", "overrides", "message"),
     [
         ("uniform", {"cell_degrees": 1.2, "max_yaw": 3.5}, "max_yaw and max_pitch must be multiples"),
         ("uniform", {"max_pitch": 5}, "max_yaw and max_pitch must be multiples"),
@@ -56,13 +56,13 @@ def test_cells_that_divide_but_for_rounding_are_whole(cell: float, yaw: float) -
         ("uniform", {"cell_degrees": 25}, "max_yaw and max_pitch must be multiples of cell_degrees"),
     ],
 )
-def test_a_wrong_setting_is_named(preset: str, overrides: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_a_wrong_setting_is_named(preset: str, overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         load_rules(preset, overrides)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "no such configuration file"),
         ("select = [", "not a readable TOML file"),
@@ -70,9 +70,9 @@ def test_a_wrong_setting_is_named(preset: str, overrides: dict[str, Any], said: 
         ("[select]\nbudget = 3", "setting budget: preset efhq has no such setting"),
     ],
 )
-def test_a_wrong_file_is_named(tmp_path: Path, content: str | None, said: str) -> None:
+def test_a_wrong_file_is_named(tmp_path: Path, content: str | None, message: str) -> None:
     file = tmp_path / "rules.toml"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(UserError, match=f"rules.toml: .*{said}"):
+    with pytest.raises(UserError, match=f"rules.toml: .*{message}"):
         load_rules("efhq", config=file)

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from lpff_ray.config import MineConfig
+from lpff_ray.curate.select import SelectSummary
 from lpff_ray.measure.pose.bins import bin_of
 from lpff_ray.tables import curated, parts, schema
 from lpff_ray.tables.run import Run
@@ -23,6 +25,8 @@ GOOD = {
     "pitch": 0.0,
     "roll": 0.0,
 }
+GATES_OPEN: dict[str, Any] = {"min_iqa_quantile": 0.0}
+"""Settings under which no share of the faces goes for its iqa."""
 
 
 def face(name: str, identity: str, yaw: float = 0.0, pitch: float = 0.0, **others: Any) -> dict[str, Any]:
@@ -40,6 +44,24 @@ def face(name: str, identity: str, yaw: float = 0.0, pitch: float = 0.0, **other
         "keep": True,
         **others,
     }
+
+
+def crowd(count: int, seed: int = 0, people: int = 6) -> list[dict[str, Any]]:
+    """Faces of some people in all poses and qualities, some of them duplicates."""
+    random = np.random.default_rng(seed)
+    return [
+        face(
+            f"f{i:04d}",
+            f"id-{random.integers(people)}",
+            float(random.normal(0, 45)),
+            float(random.normal(0, 20)),
+            iqa=float(random.uniform(30, 95)),
+            det_score=float(random.uniform(0.85, 1)),
+            side=float(random.uniform(200, 500)),
+            keep=bool(random.random() < 0.8),
+        )
+        for i in range(count)
+    ]
 
 
 def make_run(
@@ -75,9 +97,9 @@ def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
         pl.col(name).cast(kind) if name in table.columns else pl.lit(None, kind).alias(name)
         for name, kind in schema.DEDUPE.items()
     ]
-    place = Path(out, TABLES, "dedupe.parquet")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(schema.parquet_bytes(table.select(columns)))
+    path = Path(out, TABLES, "dedupe.parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(schema.parquet_bytes(table.select(columns)))
 
 
 def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:
@@ -85,3 +107,8 @@ def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:
     columns = dict(zip(("face_id", "decision", "bin"), zip(*marks, strict=True), strict=True))
     table = schema.frame({name: list(values) for name, values in columns.items()}, schema.REVIEW)
     Path(out, curated.REVIEW_FILE).write_bytes(schema.parquet_bytes(table))
+
+
+def ids(summary: SelectSummary) -> list[str]:
+    """The faces of a selection by rank."""
+    return summary.table["face_id"].to_list()

@@ -38,7 +38,7 @@ def video(
     segments of `segment_frames` looked-at frames. still: they do not move at all.
     """
     rows = []
-    for place, number in enumerate(people):
+    for position, number in enumerate(people):
         walk = np.random.default_rng([seed, number])
         angles = np.cumsum(walk.normal(size=(frames, 3)) * (0.0 if still else 3.0), axis=0)
         mood = walk.normal(size=WIDTH) * 0.06 / np.sqrt(WIDTH)
@@ -54,14 +54,19 @@ def video(
             segment = f"{name}-{index // segment_frames:05d}"
             rows.append(
                 {
-                    "face_id": f"{name}:{index * every}:{place}",
+                    "face_id": f"{name}:{index * every}:{position}",
                     "video_id": name,
                     "frame_index": index * every,
-                    "face_index": place,
+                    "face_index": position,
                     "pts_ns": index * every * 1_000_000_000 // FPS,
                     "segment_id": segment,
-                    "track_id": f"{segment}:{place}",
-                    "bbox": [200.0 * place + shake[index], 100.0, 200.0 * place + 150 + shake[index], 250.0],
+                    "track_id": f"{segment}:{position}",
+                    "bbox": [
+                        200.0 * position + shake[index],
+                        100.0,
+                        200.0 * position + 150 + shake[index],
+                        250.0,
+                    ],
                     "det_score": 0.95,
                     "yaw": angles[index, 0],
                     "pitch": angles[index, 1] / 2,
@@ -78,3 +83,18 @@ def video(
 def joined(*videos: pl.DataFrame) -> pl.DataFrame:
     """One table, in the order of the faces table."""
     return pl.concat(videos).sort(schema.SORT_KEY)
+
+
+def later(table: pl.DataFrame, seconds: float, step: int = 5) -> pl.DataFrame:
+    """The same later, with frame numbers to match."""
+    frames = round(seconds * 25)
+    name = pl.col("face_id").str.split(":")
+    return table.with_columns(
+        pl.col("frame_index") + frames,
+        pl.col("pts_ns") + frames * 40_000_000,
+        pl.format(
+            "{}:{}:{}", name.list.get(0), name.list.get(1).cast(pl.Int64) + frames, name.list.get(2)
+        ).alias("face_id"),
+        pl.format("{}-late", "segment_id").alias("segment_id"),
+        pl.format("{}-late", "track_id").alias("track_id"),
+    )

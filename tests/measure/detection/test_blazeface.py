@@ -1,4 +1,4 @@
-"""Detection on the portrait that ships with scikit-image: any place, any size, one box per face."""
+"""Detection on the portrait that ships with scikit-image: any position, any size, one box per face."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from lpff_ray.geometry.transforms import overlap
+from lpff_ray.geometry.transforms import iou
 from lpff_ray.measure.detection.blazeface import (
     LARGEST_INPUT_FACE,
     LEFT_EYE,
@@ -23,8 +23,8 @@ from lpff_ray.measure.detection.blazeface import (
     SMALLEST_PICTURE,
     FaceDetector,
     anchor_centres,
-    merge,
     pyramid_scales,
+    weighted_nms,
 )
 from lpff_ray.models.cards import load_cards
 
@@ -44,7 +44,7 @@ def make_detector(min_face_px: float) -> FaceDetector:
 
 
 def scene(face_px: float, x: float, y: float, size: tuple[int, int] = (720, 1280)) -> np.ndarray:
-    """A grey frame with the portrait laid in so that its face is `face_px` wide with its centre at (x, y)."""
+    """A grey frame with the portrait scaled so that its face is `face_px` wide with its centre at (x, y)."""
     scale = face_px / (FACE_SHARE * 512)
     matrix = np.array([[scale, 0, x - 224 * scale], [0, scale, y - 125 * scale]])
     return cv2.warpAffine(astronaut(), matrix, size[::-1], flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
@@ -71,7 +71,7 @@ def test_a_small_frame_is_not_made_smaller_than_the_network_can_see(side: int, m
 
 
 @pytest.mark.parametrize("face_px", [36, 64, 120, 240, 480])
-def test_a_face_of_any_size_is_found_once_in_its_place(detector: FaceDetector, face_px: float) -> None:
+def test_a_face_of_any_size_is_found_once_where_it_is(detector: FaceDetector, face_px: float) -> None:
     x, y = 700.0, 330.0
     found = detector.detect([scene(face_px, x, y)])[0]
     assert len(found.boxes) == 1
@@ -151,7 +151,7 @@ def test_merging_averages_agreeing_boxes_and_drops_parts_of_faces() -> None:
     def row(x0: float, y0: float, x1: float, y1: float, score: float) -> np.ndarray:
         return np.array([x0, y0, x1, y1, *([0.0] * 12), score])
 
-    merged = merge(
+    merged = weighted_nms(
         np.array(
             [row(0, 0, 10, 10, 0.9), row(1, 0, 11, 10, 0.9), row(3, 3, 6, 6, 0.6), row(50, 50, 60, 60, 0.7)]
         )
@@ -162,7 +162,7 @@ def test_merging_averages_agreeing_boxes_and_drops_parts_of_faces() -> None:
 
 def test_overlap_is_intersection_over_union() -> None:
     boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]], float)
-    assert overlap(boxes[0], boxes) == pytest.approx([1, 1 / 3, 0])
+    assert iou(boxes[0], boxes) == pytest.approx([1, 1 / 3, 0])
 
 
 def test_photos_of_many_sizes_do_not_keep_a_network_each() -> None:

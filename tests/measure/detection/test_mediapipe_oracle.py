@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from lpff_ray.geometry.transforms import overlap
+from lpff_ray.geometry.transforms import iou
 from lpff_ray.measure.detection.blazeface import FaceDetector
 from lpff_ray.measure.detection.detections import Detections
 from lpff_ray.measure.pose.landmarks import FaceMesh
@@ -63,14 +63,14 @@ def compare(photo: np.ndarray, solutions: Any, detector: FaceDetector) -> tuple[
     net = FaceMesh(load_cards()["facemesh"].path(), "cpu")
     own = net([photo], ours.boxes[chosen : chosen + 1], ours.keypoints[chosen : chosen + 1]).points[0]
     return (
-        float(overlap(corners, ours.boxes[chosen : chosen + 1].astype(float))[0]),
+        float(iou(corners, ours.boxes[chosen : chosen + 1].astype(float))[0]),
         float(np.linalg.norm(keypoints - ours.keypoints[chosen], axis=1).max()) / side,
         float(np.linalg.norm(mesh - own, axis=1).mean()) / side,
     )
 
 
 def test_the_portrait_of_scikit_image(solutions: Any, detector: FaceDetector) -> None:
-    # mediapipe shrinks the whole picture to 128 pixels: only a close-up shows it what our second look sees.
+    # mediapipe shrinks the whole picture to 128 pixels: only a close-up gives it what our second pass sees.
     close_up = np.ascontiguousarray(astronaut()[0:280, 84:364])
     boxes, keypoints, mesh = compare(close_up, solutions, detector)
     assert boxes > 0.85

@@ -1,4 +1,4 @@
-"""The YuNet detector: where it looks, what it gives when BlazeFace does not agree, and real faces."""
+"""The YuNet detector: where it looks for faces, what it gives when BlazeFace does not agree, and real faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from lpff_ray.geometry.transforms import overlap
+from lpff_ray.geometry.transforms import iou
 from lpff_ray.measure.detection.blazeface import FaceDetector, load_blazeface
 from lpff_ray.measure.detection.yunet import SMALLEST_INPUT_FACE, as_blazeface, load_yunet, views
 from lpff_ray.models.optional.yunet import SIDE
@@ -73,14 +73,14 @@ def test_the_shared_crowd_has_as_many_faces_as_it_should(detector: FaceDetector,
 
 
 @pytest.mark.data
-def test_without_blazefaces_second_look_the_row_is_near_what_it_would_be(detector: FaceDetector) -> None:
+def test_without_blazefaces_second_pass_the_row_is_near_what_it_would_be(detector: FaceDetector) -> None:
     frame = astronaut()
     candidate = detector._candidates_of(frame)
     best = candidate[np.argmax(candidate[:, 16])]
-    looked = load_blazeface("cpu", 64.0, 0.5).detect([frame])[0]
-    assert overlap(best[:4], looked.boxes)[0] > 0.7
-    side = looked.boxes[0, 2] - looked.boxes[0, 0]
-    assert np.abs(best[4:16].reshape(6, 2) - looked.keypoints[0]).max() < 0.2 * side
+    expected = load_blazeface("cpu", 64.0, 0.5).detect([frame])[0]
+    assert iou(best[:4], expected.boxes)[0] > 0.7
+    side = expected.boxes[0, 2] - expected.boxes[0, 0]
+    assert np.abs(best[4:16].reshape(6, 2) - expected.keypoints[0]).max() < 0.2 * side
 
 
 def test_no_faces_stay_no_faces() -> None:

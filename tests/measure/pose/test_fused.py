@@ -14,8 +14,8 @@ import lpff_ray
 from lpff_ray.geometry.head_model import five_points, head_model
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.measure.contract import FaceBatch
-from lpff_ray.measure.measurer import seen_twice
-from lpff_ray.measure.pose import fits as pose
+from lpff_ray.measure.measurer import second_detections
+from lpff_ray.measure.pose import fits
 from lpff_ray.measure.pose.fused import fused_pose, voted_bins
 from lpff_ray.measure.pose.landmarks import SCHEME_68, Meshes
 
@@ -47,8 +47,8 @@ def points_of(angles: tuple[float, float, float], wrong_by: float, presence: flo
     """Landmarks and keypoints of a face that PoseNet sees as it is, and FaceMesh turned `wrong_by` degrees too little;
     and the head model's landmarks and keypoints in the true pose."""
     rotation = matrix_from_angles(*(np.array([angle]) for angle in angles))
-    learned = pose.Learned(rotation, np.array([SCALE]), MIDDLE[None])
-    truth = pose.posed_mesh(pose.place(rotation, learned), np.zeros(1))
+    learned = fits.LearnedPose(rotation, np.array([SCALE]), MIDDLE[None])
+    truth = fits.posed_mesh(fits.positioned(rotation, learned), np.zeros(1))
     turn = Rotation.from_euler("y", -np.sign(angles[0]) * wrong_by, degrees=True).as_matrix()
     mistaken = (truth - truth.mean(1)) @ turn.T + truth.mean(1)
     keypoints = SCALE * (head_model().keypoints @ rotation[0].T)[None, :, :2] + MIDDLE
@@ -92,11 +92,11 @@ def test_a_turning_heads_points_do_not_jump() -> None:
 
 
 @pytest.mark.parametrize("presence", [-10.0, 0.0, 9.0, 30.0])
-def test_facemeshs_yaw_is_turned_outwards_smoothly_and_never_past_the_side(presence: float) -> None:
+def test_facemeshs_yaw_is_corrected_outwards_smoothly_and_never_past_the_side(presence: float) -> None:
     yaw = np.linspace(-70, 70, 561)
     zero = np.zeros_like(yaw)
-    turned = pose.angles_from_matrix(
-        pose.turned_outwards(matrix_from_angles(yaw, zero, zero), np.full(len(yaw), presence))
+    turned = fits.angles_from_matrix(
+        fits.corrected_mesh_rotation(matrix_from_angles(yaw, zero, zero), np.full(len(yaw), presence))
     )[:, 0]
     assert (turned * np.sign(yaw) >= np.abs(yaw) - 1e-6).all()
     assert np.abs(turned).max() < 90
@@ -104,19 +104,19 @@ def test_facemeshs_yaw_is_turned_outwards_smoothly_and_never_past_the_side(prese
     np.testing.assert_allclose(turned, -turned[::-1], atol=1e-6)
 
 
-def test_a_second_look_at_a_large_face_is_dropped_and_a_neighbour_is_not() -> None:
+def test_a_second_detection_of_a_large_face_is_dropped_and_a_neighbour_is_not() -> None:
     """Boxes of `liveportrait_d14` enlarged 2.5 times, forehead and eyes above the face, and of two people cheek to
-    cheek; what tells them apart is where PoseNet sees the face."""
+    cheek; the difference is where PoseNet sees the face."""
     boxes = np.array(
         [[90, 300, 730, 940], [130, 60, 640, 570], [90, 300, 730, 940], [600, 300, 900, 600]], "f"
     )
     faces = batch(boxes, [0.96, 0.81, 0.5, 0.9], frames=[0, 0, 1, 0])
     middles = np.array([[410, 620], [400, 500], [410, 620], [760, 450]])
-    assert seen_twice(faces, middles).tolist() == [False, True, False, False]
-    # What was dropped takes nobody with it: the third looks like the second, not like the best.
+    assert second_detections(faces, middles).tolist() == [False, True, False, False]
+    # What was dropped drops no other: the third is like the second, not like the best.
     faces = batch(boxes[[0, 1, 1]], [0.9, 0.8, 0.7])
     middles = np.array([[410, 620], [400, 500], [385, 200]])
-    assert seen_twice(faces, middles).tolist() == [False, True, False]
+    assert second_detections(faces, middles).tolist() == [False, True, False]
 
 
 def test_a_large_face_is_one_row(shared_data: Path) -> None:

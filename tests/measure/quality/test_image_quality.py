@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import uniform_filter1d
 from skimage.data import astronaut
 
-from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.measure.quality import appearance as quality
 from lpff_ray.measure.quality import image_quality as iqa
 
@@ -20,7 +20,7 @@ def judge(photo: np.ndarray, zoom: float = 1.0) -> iqa.Quality:
 
 
 def chip(photo: np.ndarray) -> np.ndarray:
-    return sample(photo, crop_transform((BOX[:2] + BOX[2:]) / 2, 130.0, 0.0, 112), 112)
+    return warp_crop(photo, crop_transform((BOX[:2] + BOX[2:]) / 2, 130.0, 0.0, 112), 112)
 
 
 def blurred(sigma: float) -> np.ndarray:

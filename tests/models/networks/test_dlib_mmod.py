@@ -9,7 +9,7 @@ import pytest
 from skimage.data import astronaut, chelsea, coffee
 
 from lpff_ray.errors import UserError
-from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.networks.dlib_mmod import CROP, DlibMmod
 from lpff_ray.models.runtimes import FaceVerifier
@@ -24,7 +24,7 @@ def verifier() -> FaceVerifier:
 
 def crop(photo: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
     """The square of `side` pixels around a place, shown at 80 pixels in the middle of a crop."""
-    return sample(photo, crop_transform(np.array([x, y]), side * CROP / 80, 0.0, CROP), CROP)
+    return warp_crop(photo, crop_transform(np.array([x, y]), side * CROP / 80, 0.0, CROP), CROP)
 
 
 def test_a_face_is_told_from_a_cup_a_cat_and_grey(verifier: FaceVerifier) -> None:

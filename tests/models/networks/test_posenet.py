@@ -11,7 +11,7 @@ from skimage import data as samples
 
 from lpff_ray.errors import UserError
 from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles
-from lpff_ray.geometry.transforms import crop_transform, sample
+from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.measure.detection.blazeface import FaceDetector
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.networks.posenet import (
@@ -43,7 +43,7 @@ def _network_input(
     """turned: degrees by which the picture is turned clockwise about the face. moved: of the box, in its sides."""
     centre = CENTRE + SIDE * np.array(moved)
     transform = crop_transform(centre, SIDE * CROP_FACTOR * larger, -np.radians(turned), INPUT)
-    return torch.from_numpy(sample(image, transform, INPUT)).permute(2, 0, 1).float()[None] / 255
+    return torch.from_numpy(warp_crop(image, transform, INPUT)).permute(2, 0, 1).float()[None] / 255
 
 
 def test_the_weights_are_small() -> None:
@@ -166,7 +166,7 @@ def test_labelled_photos_are_read_as_labelled(network: PoseNet, shared_data: Pat
             transform = crop_transform(
                 (box[:2] + box[2:]) / 2, max(box[2:] - box[:2]) * CROP_FACTOR, 0.0, INPUT
             )
-            crop = torch.from_numpy(sample(image, transform, INPUT)).permute(2, 0, 1).float()[None] / 255
+            crop = torch.from_numpy(warp_crop(image, transform, INPUT)).permute(2, 0, 1).float()[None] / 255
             errors.append((label[0], angles_from_matrix(network(crop)[0][0].double().numpy()) - label))
     assert len(errors) == 16
     near = np.array([error for yaw, error in errors if abs(yaw) < 60])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from command import call
+from handmade import crowd, make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lpff_ray.curate.selection.uniform import cell, choose, fair_shares
+import lpff_ray
+from lpff_ray.curate.selection.methods.uniform import cell_name, fair_shares, flattest
 
 
 def worth(faces: list[tuple[str, float]], variety: float) -> float:
@@ -50,7 +54,7 @@ def test_no_other_choice_in_a_cell_is_worth_more(
             "cell": ["c"] * len(faces),
         }
     )
-    chosen = choose(table, budget, variety)
+    chosen = flattest(table, budget, variety)
     ours = worth([faces[int(name)] for name in chosen["face_id"]], variety)
     best = max(worth(list(other), variety) for other in combinations(faces, min(budget, len(faces))))
     assert ours == pytest.approx(best)
@@ -67,7 +71,7 @@ def test_every_first_part_of_the_result_is_nearly_flat() -> None:
             "cell": cells,
         }
     )
-    chosen = choose(table, 40, 0.5)
+    chosen = flattest(table, 40, 0.5)
     assert len(chosen) == 40
     counts = chosen.head(20)["cell"].value_counts()["count"]
     assert counts.max() - counts.min() <= 1
@@ -75,10 +79,22 @@ def test_every_first_part_of_the_result_is_nearly_flat() -> None:
 
 def test_a_cell_is_named_by_its_edges() -> None:
     faces = pl.DataFrame({"yaw": [-0.1, 0.0, 89.9, -15.0], "pitch": [0.0, -15.1, 59.0, 14.99]})
-    assert faces.select(cell(15.0)).to_series().to_list() == [
+    assert faces.select(cell_name(15.0)).to_series().to_list() == [
         "yaw_-15_0:pitch_0_15",
         "yaw_0_15:pitch_-30_-15",
         "yaw_75_90:pitch_45_60",
         "yaw_-15_0:pitch_0_15",
     ]
-    assert faces.select(cell(7.5)).to_series()[0] == "yaw_-7.5_0.0:pitch_0.0_7.5"
+    assert faces.select(cell_name(7.5)).to_series()[0] == "yaw_-7.5_0.0:pitch_0.0_7.5"
+
+
+def test_a_budget_above_the_usable_faces_is_said(tmp_path: Path) -> None:
+    out = make_run(tmp_path, crowd(200))
+    done = call("select", out, "--preset", "uniform", "--min-iqa", "0")
+    usable = len(lpff_ray.selection(out, "uniform"))
+    wanted = (
+        f"budget 20000 is not below the {usable} usable faces: all taken, nothing flattened; try --budget"
+    )
+    assert f"{wanted} {usable // 2}\n" in done.stdout
+    tight = call("select", out, "--preset", "uniform", "--min-iqa", "0", "--budget", str(usable // 2))
+    assert "nothing flattened" not in tight.stdout

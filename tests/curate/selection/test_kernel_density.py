@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import gaussian_kde
 
-from lpff_ray.curate.selection import density
-from lpff_ray.curate.selection.cameras import STAND_IN, from_angles, reference_cameras
+from lpff_ray.curate.selection.cameras import GAUSSIAN_REFERENCE, cameras_from_angles, reference_cameras
+from lpff_ray.curate.selection.kernel_density import copies_by_density, kernel_density, weights_by_density
 
 LEVELS = (0.1, 0.06, 0.04, 0.02, 0.01)
 
@@ -15,30 +15,30 @@ LEVELS = (0.1, 0.06, 0.04, 0.02, 0.01)
 @pytest.mark.parametrize("count", [40, 4000])
 def test_it_is_scipys_density(count: int) -> None:
     random = np.random.default_rng(count)
-    cameras = from_angles(
+    cameras = cameras_from_angles(
         random.normal(0, 30, count), random.normal(0, 12, count), random.normal(0, 5, count)
     )
     asked = np.concatenate([cameras[:200], cameras[:200] + random.normal(0, 0.2, (len(cameras[:200]), 2))])
     exact = gaussian_kde(cameras.T)(asked.T)
-    assert density.estimate(cameras).at(asked) == pytest.approx(exact, rel=0.02, abs=0.005)
+    assert kernel_density(cameras).at(asked) == pytest.approx(exact, rel=0.02, abs=0.005)
 
 
 def test_it_sums_to_one_and_is_nothing_far_away() -> None:
-    estimate = density.estimate(reference_cameras(STAND_IN))
+    estimate = kernel_density(reference_cameras(GAUSSIAN_REFERENCE))
     assert estimate.values.sum() * estimate.step**2 == pytest.approx(1, abs=1e-3)
     assert estimate.at(np.array([[0.0, 0.0], [9.0, 9.0]])) == pytest.approx([0, 0], abs=1e-9)
 
 
 def test_few_cameras_in_one_place_are_no_error() -> None:
     for cameras in (np.full((1, 2), 1.5), np.full((5, 2), 1.5), np.array([[1.0, 1.5], [2.0, 1.5]])):
-        assert density.estimate(cameras).at(cameras).min() > 1
+        assert kernel_density(cameras).at(cameras).min() > 1
 
 
 def test_copies_are_lpffs() -> None:
     asked = np.array([9, 0.1001, 0.1, 0.0601, 0.06, 0.0401, 0.04, 0.0201, 0.02, 0.0101, 0.01, 0])
-    assert density.copies(asked, LEVELS).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
+    assert copies_by_density(asked, LEVELS).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
 
 
 def test_weights_follow_the_density_without_steps() -> None:
     asked = np.array([9, 0.1, 0.05, 0.02, 0.0])
-    assert density.weights(asked, LEVELS) == pytest.approx([1, 1, 2, 5, 6])
+    assert weights_by_density(asked, LEVELS) == pytest.approx([1, 1, 2, 5, 6])

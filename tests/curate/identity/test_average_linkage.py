@@ -1,17 +1,16 @@
-"""Average linkage with people kept apart, and names that stay."""
+"""Average linkage with people kept apart."""
 
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from lpff_ray.curate.identity import identities
-from lpff_ray.curate.identity.identities import cluster, named, spreads
+from lpff_ray.curate.identity import average_linkage as module
+from lpff_ray.curate.identity.average_linkage import average_linkage, cluster_spreads
 
 NOBODY = np.empty((0, 2), np.int64)
 
@@ -70,18 +69,18 @@ def test_is_average_linkage_with_costs_and_people_apart(
     costs = draw.uniform(0, 0.1, rows)
     apart = draw.integers(0, rows, (rows // 2, 2))
     apart = apart[apart[:, 0] != apart[:, 1]]
-    label = cluster(vectors, costs, apart, radius)
+    label = average_linkage(vectors, costs, apart, radius)
     assert (same(label) == same(by_hand(vectors, costs, apart, radius))).all()
 
 
 @pytest.mark.parametrize("pairs", [300, 1_000_000])
 def test_is_scipys_average_linkage(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identities, "_PAIRS", pairs)  # few: in stages, as in a crowd
+    monkeypatch.setattr(module, "_PAIRS", pairs)  # few: in stages, as in a crowd
     vectors = crowd(1, 600, 40, 0.35)
     squared = ((vectors[:, None] - vectors[None]).astype(np.float64) ** 2).sum(2)
     tree = linkage(squareform(squared, checks=False), "average")
     for radius in (0.4, 0.7, 0.9):
-        label = cluster(vectors, np.zeros(600), NOBODY, radius)
+        label = average_linkage(vectors, np.zeros(600), NOBODY, radius)
         assert (same(label) == same(fcluster(tree, radius**2, "distance"))).all()
         assert 1 < len(np.unique(label)) < 600
 
@@ -89,7 +88,7 @@ def test_is_scipys_average_linkage(pairs: int, monkeypatch: pytest.MonkeyPatch) 
 def test_no_chain_pulls_two_ends_together() -> None:
     angles = np.arange(30) * 0.1
     arc = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
-    label = cluster(arc, np.zeros(30), NOBODY, 0.5)
+    label = average_linkage(arc, np.zeros(30), NOBODY, 0.5)
     widths = [np.ptp(angles[label == name]) for name in np.unique(label)]
     assert len(widths) > 2
     assert max(widths) < 1.2, "every neighbour is within 0.1, but the ends are 2.9 apart"
@@ -97,37 +96,22 @@ def test_no_chain_pulls_two_ends_together() -> None:
 
 def test_an_unclear_track_must_be_nearer() -> None:
     vectors = np.float32([[1, 0], [np.cos(0.2), np.sin(0.2)]])
-    assert len(np.unique(cluster(vectors, np.zeros(2), NOBODY, 0.25))) == 1
-    assert len(np.unique(cluster(vectors, np.array([0.02, 0.02]), NOBODY, 0.25))) == 2
+    assert len(np.unique(average_linkage(vectors, np.zeros(2), NOBODY, 0.25))) == 1
+    assert len(np.unique(average_linkage(vectors, np.array([0.02, 0.02]), NOBODY, 0.25))) == 2
 
 
 def test_equal_vectors_seen_together_stay_apart() -> None:
-    label = cluster(np.ones((4, 1), np.float32), np.zeros(4), np.array([[0, 1], [2, 3]]), 0.5)
+    label = average_linkage(np.ones((4, 1), np.float32), np.zeros(4), np.array([[0, 1], [2, 3]]), 0.5)
     assert label.tolist() == [0, 1, 0, 1]
 
 
 def test_nobody_at_all() -> None:
-    assert cluster(np.empty((0, 8), np.float32), np.empty(0), NOBODY, 0.3).tolist() == []
-
-
-def test_names_come_from_the_first_face_and_are_inherited_by_most_faces() -> None:
-    faces = pl.Series([f"v:{i}:0" for i in range(6)])
-    names, known = named(np.array([0, 0, 0, 0, 1, 1]), faces, None)
-    assert known == 0
-    assert named(np.array([1, 1, 1, 1, 0, 0]), faces, None)[0] == names[::-1], "numbers do not matter"
-    before = pl.DataFrame({"face_id": faces, "identity_id": [names[0]] * 4 + [names[1]] * 2})
-    # The first identity splits, and its larger half lacks the face that it was named after.
-    after, known = named(np.array([2, 0, 0, 0, 1, 1]), faces, before)
-    assert known == 2
-    assert after[:2] == names
-    assert after[2] not in names, "the rest does not take the name again that its first face once gave"
-    # The two join: the name of the larger one stays.
-    assert named(np.zeros(6, np.int64), faces, before) == ([names[0]], 1)
+    assert average_linkage(np.empty((0, 8), np.float32), np.empty(0), NOBODY, 0.3).tolist() == []
 
 
 def test_spread_is_the_largest_distance() -> None:
     vectors = crowd(3, 50, 3, 0.5)
     groups = [np.arange(20), np.arange(20, 49), np.array([49])]
-    for group, spread in zip(groups, spreads(vectors, groups), strict=True):
+    for group, spread in zip(groups, cluster_spreads(vectors, groups), strict=True):
         away = np.linalg.norm(vectors[group][:, None] - vectors[group][None], axis=2)
         assert spread == pytest.approx(away.max(), abs=1e-3)

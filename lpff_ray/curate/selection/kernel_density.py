@@ -1,4 +1,4 @@
-"""How common a camera position is, and how often rare ones are to be repeated: LPFF's rebalancing."""
+"""How common a camera position is (kernel density estimate), and how often to repeat rare ones: LPFF's rebalancing."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Density:
 
         Rounded, so that the last bits, which depend on the processor, neither order nor weigh faces.
         """
-        places = (cameras - self.origin) / self.step
-        return np.maximum(map_coordinates(self.values, places.T, order=1, mode="constant").round(6), 0.0)
+        cells = (cameras - self.origin) / self.step
+        return np.maximum(map_coordinates(self.values, cells.T, order=1, mode="constant").round(6), 0.0)
 
 
-def estimate(cameras: NDArray[np.float64]) -> Density:
+def kernel_density(cameras: NDArray[np.float64]) -> Density:
     """The density of theta, phi in radians [n, 2], n >= 1, as `scipy.stats.gaussian_kde` gives it.
 
     Kernel: the cameras' covariance times n^(-1/3) (Scott's rule in two dimensions), no axis below half a degree. That
@@ -54,7 +54,7 @@ def estimate(cameras: NDArray[np.float64]) -> Density:
     return Density(oaconvolve(counts, kernel, mode="same") / len(cameras), origin, step)
 
 
-def copies(density: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.int32]:
+def copies_by_density(density: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.int32]:
     """How often each face is listed [n]: once, and once more for each level that its density is not above.
 
     Source: LPFF, `2_dataset_rebalance/2_eg3d_FFHQ_LPFF_rebalanced.py` (0.1, 0.06, 0.04, 0.02, 0.01: up to six).
@@ -63,7 +63,7 @@ def copies(density: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[n
     return (1 + len(levels) - np.searchsorted(rising, density, side="left")).astype(np.int32)
 
 
-def weights(density: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.float64]:
-    """The same without steps [n]: first level / density, between 1 and the most copies."""
+def weights_by_density(density: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.float64]:
+    """Sampling weights [n], the same without steps: first level / density, between 1 and the most copies."""
     most = float(len(levels) + 1)
     return np.clip(levels[0] / np.maximum(density, levels[0] / most), 1.0, most)

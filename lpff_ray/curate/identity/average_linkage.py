@@ -1,24 +1,22 @@
-"""Who is who: tracks gathered into people by average linkage, with people who were seen together kept apart.
+"""Tracks grouped into identities by average linkage, with people who were seen together kept apart.
 
-Average linkage joins two clusters only if the mean over all pairs of their members is near enough, so that a chain of
-look-alikes does not pull two people together, as single linkage does.
+Average linkage joins two clusters only if the mean distance over all pairs of their members is small enough. So a chain
+of people who look alike does not join its two ends, as it does with single linkage.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.curate.neighbours.search import MapTasks, pairs_within
 
-# Pairs that are looked at together, about. In a crowded place the dendrogram is cut at a smaller radius first: average
-# linkage is monotone (what it joins within a small radius it also joins on the way to a larger one), so the outcome is
-# the same; but what is near is one cluster by then, and fewer pairs are left within the larger radius.
+# Pairs that are compared together, about. Where vectors lie densely, clusters are joined within a smaller radius first:
+# average linkage is monotone (what it joins within a small radius it also joins on the way to a larger one), so the
+# result is the same; but what is near is one cluster by then, and fewer pairs are left within the larger radius.
 _PAIRS = 2_000_000
 _SAMPLE = 64
 _CHUNK = 1 << 16
@@ -47,7 +45,7 @@ class _Clusters:
         return 2 - 2 * products / sizes + mean_costs[first] + mean_costs[second]
 
 
-def cluster(
+def average_linkage(
     vectors: NDArray[np.float32],
     costs: NDArray[np.float64],
     apart: NDArray[np.int64],
@@ -139,53 +137,7 @@ def _keys(pairs: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
     return np.asarray(pairs.min(axis=1) * rows + pairs.max(axis=1), np.int64)
 
 
-def named(
-    label: NDArray[np.int64], face_ids: pl.Series, before: pl.DataFrame | None
-) -> tuple[list[str], int]:
-    """Ids of identities, and how many of them were known before.
-
-    label: int64 [faces], numbers 0, 1, ... of the faces' identities. face_ids: of the faces, in the order of the
-    tables. before: face_id and identity_id of the last `dedupe`, or None.
-
-    An identity keeps the id of an earlier one with which it shares most faces; each id goes to one identity. One that
-    is new is named after its first face, so that the name depends on nothing else.
-    """
-    count = int(label.max(initial=-1)) + 1
-    names: list[str | None] = [None] * count
-    inherited: set[str] = set()
-    if before is not None:
-        shared = (
-            pl.DataFrame({"face_id": face_ids, "label": label})
-            .join(before.select("face_id", "identity_id"), on="face_id")
-            .group_by("label", "identity_id")
-            .len()
-            .sort(["len", "identity_id", "label"], descending=[True, False, False])
-        )
-        for number, name in shared.select("label", "identity_id").iter_rows():
-            if names[number] is None and name not in inherited:
-                names[number] = name
-                inherited.add(name)
-    first_face = np.full(count, len(label))
-    np.minimum.at(first_face, label, np.arange(len(label)))
-    taken = inherited | (set() if before is None else set(before["identity_id"].unique()))
-    for number, face in enumerate(first_face):
-        if names[number] is None:
-            names[number] = _fresh(face_ids[int(face)], taken)
-            taken.add(str(names[number]))
-    return [str(name) for name in names], len(inherited)
-
-
-def _fresh(face_id: str, taken: set[str]) -> str:
-    """A name after a face that is not taken: after a split, the other half may bear it already."""
-    for attempt in range(1_000_000):
-        text = face_id if not attempt else f"{face_id}#{attempt}"
-        name = f"id-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        if name not in taken:
-            return name
-    raise AssertionError("a million hashes are taken")
-
-
-def spreads(vectors: NDArray[np.float32], groups: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+def cluster_spreads(vectors: NDArray[np.float32], groups: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
     """Largest distance between two rows of float32 [n, d] within each group of row numbers, float32 [groups].
 
     Of groups with more than 2,048 members, between the 2,048 that lie farthest from the middle.

@@ -1,0 +1,44 @@
+"""Method "per_bin": a stratified cap. Of every identity in every pose bin, the most turned faces (EFHQ's sampling)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from pydantic import Field
+
+from lpff_ray.curate.selection.funnel import Funnel
+from lpff_ray.curate.selection.method import Rules, SelectionMethod
+from lpff_ray.curate.selection.sampling import best_of_each
+from lpff_ray.types import PoseBin
+
+# Largest |yaw| first, then largest |pitch|, then best quality. Source: EFHQ, `3_align_sample/cli_sample_gan.py` (vfhq);
+# its `celeb` command sorts the other way round and so keeps the least turned faces.
+MOST_TURNED = (-pl.col("yaw").abs(), -pl.col("pitch").abs(), -pl.col("iqa"))
+
+
+class PerBinRules(Rules):
+    """The most turned faces of every identity in every pose bin."""
+
+    with_frontal: bool = Field(default=False, description="select frontal faces too")
+    per_identity_bin: int = Field(default=10, ge=1, description="most faces of one identity in one bin")
+
+
+def most_turned_faces(
+    faces: pl.DataFrame, rules: PerBinRules, funnel: Funnel, found: dict[str, Any]
+) -> pl.DataFrame:
+    """See `SelectionMethod.choose`."""
+    left_out = [PoseBin.CONFUSED] if rules.with_frontal else [PoseBin.CONFUSED, PoseBin.FRONTAL]
+    posed = funnel.after("pose", faces.filter(~pl.col("bin").is_in(left_out)))
+    best = funnel.after(
+        "caps", best_of_each(posed, ("bin", "identity_id"), MOST_TURNED, rules.per_identity_bin)
+    )
+    reason = pl.format(
+        "number {} of its identity in {} by |yaw|, |pitch|, iqa", pl.col("position") + 1, "bin"
+    )
+    return best.with_columns(reason.alias("reason"))
+
+
+METHOD = SelectionMethod(
+    rules=PerBinRules, choose=most_turned_faces, advice="--with-frontal takes frontal faces in"
+)

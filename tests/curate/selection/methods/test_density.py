@@ -1,0 +1,27 @@
+"""Rare poses, and how often the rarest are repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+from handmade import GATES_OPEN, face, ids, make_run
+
+import lpff_ray
+
+
+def test_lpff_takes_rare_poses_and_repeats_the_rarest_most(tmp_path: Path) -> None:
+    faces = [face(f"yaw{yaw:02d}", "p", yaw) for yaw in range(0, 91, 10)] + [face("down", "p", 0, -30)]
+    out = make_run(tmp_path, faces)
+    done = lpff_ray.select(out, "s", "lpff", GATES_OPEN)
+    assert set(ids(done)) == {"yaw40", "yaw50", "yaw60", "yaw70", "yaw80", "yaw90", "down"}
+    table = done.table.sort("face_id").filter(pl.col("face_id") != "down")
+    assert table["copies"].to_list() == sorted(table["copies"])
+    assert (table["copies"].min(), table["copies"].max()) == (1, 6)
+    assert table["weight"].is_between(1, 6).all()
+    assert table["weight"].to_list() == sorted(table["weight"])
+    listed = Path(out, "selections/s.txt").read_text().split()
+    assert len(listed) == done.table["copies"].sum()
+    assert listed == done.table.select(pl.col("face_id").repeat_by("copies").explode())["face_id"].to_list()
+    lpff_ray.select(out, "s", "lpff", {**GATES_OPEN, "rebalance": "none"})
+    assert not Path(out, "selections/s.txt").exists()
