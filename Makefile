@@ -1,10 +1,14 @@
-.PHONY: setup test lint demo clean
+.PHONY: setup test test-pythons lint demo clean
 
 setup:
 	./run_cluster.sh setup test
 
 test: lint
 	./run_cluster.sh exec pytest
+
+# The suite in a new environment for each Python 3.10 to 3.12 of this machine: some minutes and gigabytes for each.
+test-pythons:
+	tests/run_pythons.sh
 
 lint: setup
 	./run_cluster.sh exec ruff check .

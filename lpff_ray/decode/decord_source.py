@@ -9,6 +9,7 @@ docs/evidence/decoding.md#decord.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -41,8 +42,7 @@ class DecordSource(FrameSource):
 
     def __init__(self, path: str, threads: int = 1) -> None:
         self.table: FrameTable = read_frame_table(path)
-        import decord  # takes 0.1 s and is absent on some platforms
-
+        decord = _imported_decord()
         self._errors: tuple[type[Exception], ...] = (decord.DECORDError, RuntimeError, AssertionError)
         decord.logging.set_level(decord.logging.QUIET)
         try:
@@ -90,6 +90,23 @@ class DecordSource(FrameSource):
             except self._errors as error:
                 raise segment_error(Stage.DECODE, error, self.name) from None
             yield Frame(index, int(self.table.pts_ns[index]), rgb)
+
+
+def _imported_decord() -> Any:
+    """The package, imported when first asked for: it takes 0.1 s and is absent on some platforms.
+
+    Its import sets PATH and KMP_DUPLICATE_LIB_OK, which Windows needs while it loads; afterwards they are the caller's.
+    """
+    names = ("PATH", "KMP_DUPLICATE_LIB_OK")
+    before = {name: os.environ.get(name) for name in names}
+    import decord
+
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        elif os.environ.get(name) != value:
+            os.environ[name] = value
+    return decord
 
 
 def _objection(path: str, table: FrameTable) -> str:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from lpff_ray.errors import Failure
 from lpff_ray.monitoring.events import PoolListener
+from lpff_ray.monitoring.notebook import NotebookBar
 
 Shown = TypeVar("Shown", bound="Display")
 
@@ -32,7 +33,7 @@ class Display(ABC):
     def __init__(self, *, stream: TextIO | None = None, every_s: float = 5.0) -> None:
         self._console = Console(file=stream or sys.stderr, soft_wrap=True, highlight=False)
         self._every_s = every_s
-        self._live: _LiveBar | None = None
+        self._live: _LiveBar | NotebookBar | None = None
         self._ended = threading.Event()
         self._lines: threading.Thread | None = None
         self._lock = threading.RLock()
@@ -53,7 +54,10 @@ class Display(ABC):
 
     def __enter__(self: Shown) -> Shown:
         self._began = time.monotonic()
-        if self._console.is_terminal or self._console.is_jupyter:
+        if self._console.is_jupyter:
+            self._live = NotebookBar(self.fraction, self.line)
+            self._live.start()
+        elif self._console.is_terminal:
             self._live = _LiveBar(self, self._console)
             self._live.start()
         else:
