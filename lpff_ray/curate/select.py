@@ -28,8 +28,9 @@ from lpff_ray.curate.selection.sampling import BEST, MOST_TURNED, best_of_each, 
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated, schema
 from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
+from lpff_ray.types import PoseBin
 
-_FRONTAL, _CONFUSED = "frontal", "confused"
+_FRONTAL, _CONFUSED = str(PoseBin.FRONTAL), str(PoseBin.CONFUSED)
 
 
 @dataclass(frozen=True)
