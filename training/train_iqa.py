@@ -1,8 +1,10 @@
-"""Trains iqa and sharpness: python -m training.train_iqa --data ../shared/data
+"""Trains the network of `iqa` and `sharpness`: makes lpff_ray/measure/quality/image_quality.npz.
 
-Nobody has rated these faces. Instead every face is spoiled by known amounts, and the amounts say what its quality is
-(`faults`). How good a face was before that is not known either; it is learned along with the network, as an
-unknown blur and unknown other faults of each clip or photo, which both are pulled towards nothing.
+    python -m training.train_iqa --data ../shared/data
+
+No person has rated these faces. Instead every face is degraded by known amounts of known faults, and the amounts
+determine the wanted quality (`targets`). How good a face was before is not known; it is learned along with the network,
+as an unknown blur and unknown other faults of each clip or photo, both with a penalty on their size.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ FAULTS = {
 HIDDEN = (48, 24)
 STEPS = 6000
 BATCH = 300  # chains
-JITTER = 0.04  # noise on the standardised features, so that few clips are not learned by heart
+JITTER = 0.04  # noise on the standardised features, against overfitting to few clips
 WEIGHT_DECAY = 0.3
 PRIOR = 0.2
 HALFWAY = 2.75  # levels of faults at which quality is a half
@@ -118,12 +120,12 @@ def drawn(kind: str, rng: np.random.Generator) -> float:
 
 
 def badness(kind: str, amount: float) -> float:
-    """Orders the amounts of a fault from harmless to bad."""
+    """Orders the amounts of a fault from the least to the worst."""
     return exposure_level(amount) if kind == "exposure" else -amount if kind == "jpeg" else amount
 
 
 def exposure_level(stops: float) -> float:
-    """Light that was cut off is lost; dim light costs less."""
+    """Level of a wrong exposure: light that was clipped is lost, dim light costs less."""
     return 1.6 * stops if stops > 0 else 0.25 * stops**2
 
 
@@ -155,7 +157,7 @@ def example(
 
 
 def cropped(face: Face, rng: np.random.Generator) -> Face:
-    """Without a strip at one side: moves the grid of blocks, and may cut into the face."""
+    """Without a strip at one side: moves the grid of blocks, and may remove a part of the face."""
     dx, dy = (int(rng.uniform(0, start + 0.35 * face.side)) for start in np.maximum(face.box[:2], 0))
     return Face(
         np.ascontiguousarray(face.window[dy:, dx:]),
