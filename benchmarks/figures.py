@@ -23,6 +23,7 @@ import polars as pl
 import typer
 
 import lpff_ray
+from benchmarks import plugins
 from benchmarks.scale.questions import PAGE, answered, synthetic_run, timed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,14 +53,14 @@ def kept(run: str) -> tuple[int, int]:
     return len(marks), int(marks["keep"].sum())
 
 
-def clips(run: str) -> str:
+def clips(run: str, data: Path) -> str:
     """What the run is."""
     faces, no_duplicates = kept(run)
     count = lpff_ray.videos(run).filter(pl.col("status") == "done").height
     return f"{count} clips mined at every 5th frame: {faces:,} faces, {no_duplicates:,} without duplicates.\n"
 
 
-def selected(run: str) -> str:
+def selected(run: str, data: Path) -> str:
     """What looser gates keep with the preset efhq."""
     done = lpff_ray.select(run, "figures", "efhq", LOOSE)
     faces, no_duplicates = kept(run)
@@ -70,7 +71,7 @@ def selected(run: str) -> str:
     )
 
 
-def duplicates(run: str) -> str:
+def duplicates(run: str, data: Path) -> str:
     """How many faces are kept at three levels of `duplicate_expression`. The default's marks are left in the run."""
     rows = []
     for level in (100.0, 1.5, 1.0):
@@ -82,7 +83,7 @@ def duplicates(run: str) -> str:
     return markdown(table.reverse())
 
 
-def funnel(run: str) -> str:
+def funnel(run: str, data: Path) -> str:
     """The funnel of a selection."""
     done = lpff_ray.select(run, "figures", "lpff", GATES)
     tested = done.table.filter(pl.col("split") == "test")
@@ -93,7 +94,7 @@ def funnel(run: str) -> str:
     )
 
 
-def empty(run: str) -> str:
+def empty(run: str, data: Path) -> str:
     """What a selection says that leaves no face."""
     try:
         lpff_ray.select(run, "figures", "efhq")
@@ -103,8 +104,8 @@ def empty(run: str) -> str:
     raise UserWarning("the preset efhq leaves faces of this run: the page has to speak of something else")
 
 
-def question_times(run: str) -> str:
-    """How long the questions of docs/questions.md take. run: not asked; a large one is made up."""
+def question_times(run: str, data: Path) -> str:
+    """How long the questions of docs/questions.md take. A large run is made up for it."""
     with tempfile.TemporaryDirectory() as folder:
         synthetic_run(folder, MADE_UP, 1000)
         times = timed(folder, THREADS, 5).select(
@@ -114,15 +115,30 @@ def question_times(run: str) -> str:
     return f"{MADE_UP * 1000:,} made-up faces of {MADE_UP} videos, compacted; {THREADS} threads.\n\n{markdown(table)}"
 
 
-FIGURES: dict[str, Callable[[str], str]] = {
+def detectors(run: str, data: Path) -> str:
+    """The detectors on a street scene."""
+    title = f"{plugins.FRAMES} frames of a 1080p street scene, `--min-face-px {plugins.LEAST_PX}`:"
+    return f"{title}\n\n{markdown(plugins.detectors(data))}"
+
+
+def estimators(run: str, data: Path) -> str:
+    """The errors of the pose estimators."""
+    title = "Mean absolute error on photos of AFLW2000-3D, degrees:"
+    return f"{title}\n\n{markdown(plugins.estimators(data))}"
+
+
+FIGURES: dict[str, Callable[[str, Path], str]] = {
     "duplicates": duplicates,
     "clips": clips,
     "selected": selected,
     "funnel": funnel,
     "empty": empty,
     "question-times": question_times,
+    "detectors": detectors,
+    "estimators": estimators,
 }
-"""Makes the text of each block out of a run. `duplicates` comes first: it leaves the marks that the others read."""
+"""Makes the text of each block out of a run and the shared data. `duplicates` comes first: it leaves the marks that the
+others read."""
 
 
 def documents() -> Iterator[Path]:
@@ -155,7 +171,7 @@ def main(
         else:
             lpff_ray.mine(data / "videos", copy, lpff_ray.MineConfig(every=5), executor="local", device="cpu")
         lpff_ray.dedupe(copy, executor="local", device="cpu")
-        made = {name: figure(copy) for name, figure in FIGURES.items() if name in names}
+        made = {name: figure(copy, data) for name, figure in FIGURES.items() if name in names}
         for document in documents():
             document.write_text(filled(document.read_text("utf-8"), made), "utf-8")
         if not only:

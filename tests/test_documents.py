@@ -12,7 +12,9 @@ import click
 import pytest
 from repository import REPOSITORY
 
+import lpff_ray
 from benchmarks import figures
+from lpff_ray.cli.checks import LINUX_ONLY
 from lpff_ray.cli.main import app
 from lpff_ray.exports.registry import FORMATS, format_class
 from lpff_ray.plan import manifest
@@ -54,7 +56,7 @@ def shown_files() -> Iterator[tuple[str, str]]:
             yield name[1], code
 
 
-@pytest.mark.parametrize(("name", "code"), shown_files(), ids=[name for name, _ in shown_files()])
+@pytest.mark.parametrize(("name", "code"), [*shown_files()], ids=[name for name, _ in shown_files()])
 def test_a_file_is_shown_as_it_is(name: str, code: str) -> None:
     assert code == text_of(name), f"copy {name} into CONTRIBUTING.md"
 
@@ -99,6 +101,36 @@ def test_names_in_modules_exist(document: str) -> None:
         except (ImportError, AttributeError) as error:
             missing.append(f"{name}: {error}")
     assert missing == []
+
+
+@pytest.mark.parametrize("document", HANDWRITTEN)
+def test_names_of_the_public_api_exist(document: str) -> None:
+    """`lpff_ray.NAME(...)` in code, or alone between backquotes."""
+    text = text_of(document)
+    named = {*re.findall(r"\blpff_ray\.(\w+)\(", text), *re.findall(r"`lpff_ray\.(\w+)`", text)}
+    groups = {
+        group.partition(".")[2] for group in re.findall(r"`(lpff_ray\.[a-z_]+)` \|", text_of(NAMING[0]))
+    }
+    assert [name for name in named - groups if name not in dir(lpff_ray)] == []
+
+
+def test_registries_are_listed_with_their_entry_points() -> None:
+    rows = re.findall(
+        r"^ *\| [\w ]+ \| `([\w.]+:[A-Z_]+)` \| `([\w.]+)` \|$", text_of("docs/architecture.md"), re.M
+    )
+    assert len(rows) == 10
+    assert [(name, found(name).group) for name, _ in rows] == rows
+
+
+def test_columns_of_the_tables_are_explained() -> None:
+    words = {word for quote in quoted(text_of("docs/tables.md")) for word in re.findall(r"\w+", quote)}
+    tables = (schema.FACES, schema.DEDUPE, schema.SELECTION, failures.FAILURES)
+    assert [name for table in tables for name in table if name not in words] == []
+
+
+def test_parts_that_need_linux_are_said() -> None:
+    text = " ".join(text_of("README.md").split())
+    assert [part for part in LINUX_ONLY if part.partition(" (")[0] not in text] == []
 
 
 def test_columns_that_the_glossary_names_exist() -> None:
