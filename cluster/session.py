@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -60,9 +62,15 @@ def session(address: str = "") -> Iterator[None]:
 
 @contextmanager
 def _as_before() -> Iterator[None]:
-    """Silence Ray while entered; afterwards everything is as before."""
-    logger, usage = logging.getLogger("ray"), os.environ.get("RAY_USAGE_STATS_ENABLED")
+    """Have Ray keep quiet, and leave nothing of what it sets in this process behind.
+
+    It sets its own SIGTERM handler and excepthook, and PYTHONBREAKPOINT.
+    """
+    logger, environment = logging.getLogger("ray"), dict(os.environ)
     level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
+    main = threading.current_thread() is threading.main_thread()  # signals are its alone
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    excepthook = sys.excepthook
     logger.setLevel(logging.ERROR)  # tips and notices; errors reach us as exceptions
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -70,8 +78,15 @@ def _as_before() -> Iterator[None]:
     finally:
         logger.setLevel(level)
         logger.handlers[:], logger.propagate = handlers, propagate
-        if usage is None:
-            os.environ.pop("RAY_USAGE_STATS_ENABLED", None)
+        sys.excepthook = excepthook
+        for number, handler in signals.items():
+            if main and handler is not None and signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        for name in ("RAY_USAGE_STATS_ENABLED", "PYTHONBREAKPOINT"):
+            if name in environment:
+                os.environ[name] = environment[name]
+            else:
+                os.environ.pop(name, None)
 
 
 def _check_reachable(address: str) -> None:

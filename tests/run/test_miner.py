@@ -27,7 +27,6 @@ from lpff_ray.config import MineConfig
 from lpff_ray.errors import UserError
 from lpff_ray.measure import measurer as faces_module
 from lpff_ray.measure.identity.measures import DlibEmbedding
-from lpff_ray.models.runtimes import PoseModel
 from lpff_ray.run import miner as miner_module
 from lpff_ray.run.mine import MineSummary, mine
 from lpff_ray.storage.local_copy import drop_idle_copies
@@ -162,14 +161,6 @@ def test_the_same_bytes_are_mined_once_and_recorded_twice(clip: Path, tmp_path: 
     assert set(faces["uri"]) == {str(tmp_path / "a.mp4")}
 
 
-def test_the_output_folder_may_lie_among_the_sources(clip: Path, tmp_path: Path) -> None:
-    shutil.copy(clip, tmp_path / "a.mp4")
-    for _ in range(2):
-        summary = mine_into(tmp_path, tmp_path / "out", every=4)
-        assert summary.videos == {"planned": 1}, "its own tables are no sources"
-    assert len(lpff_ray.videos(str(tmp_path / "out"))) == 1
-
-
 # --- remote videos -----------------------------------------------------------------------------------------
 
 
@@ -287,30 +278,3 @@ def test_faces_below_a_gate_are_counted_not_kept(clip: Path, tmp_path: Path) -> 
     record = lpff_ray.segments(str(tmp_path / "out")).row(0, named=True)
     assert len(faces) == 0
     assert record["faces_rejected"] >= 3
-
-
-def test_a_model_that_fails_on_every_call_costs_no_segment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each segment was decoded four times and quarantined, although the device was to blame."""
-    (tmp_path / "clips").mkdir()
-    for number in range(4):
-        write_clip(tmp_path / "clips" / f"{number}.mp4", 8 + number, size=(320, 240), picture_of=portrait)
-
-    def broken(self: PoseModel, crops: np.ndarray) -> None:
-        raise RuntimeError("CUDA error: device-side assert triggered")
-
-    out = str(tmp_path / "out")
-    with monkeypatch.context() as patched:
-        patched.setattr(PoseModel, "__call__", broken)
-        with pytest.raises(
-            UserError, match=r"cpu is taken out of the pool: 2 miners broke on it.*CUDA error"
-        ):
-            lpff_ray.mine(tmp_path / "clips", out, MineConfig(every=4), workers=1, device="cpu")
-    assert not len(lpff_ray.quarantine(out))
-    assert len(lpff_ray.failures(out)) == 0, "no segment failed"
-    log = "".join(path.read_text() for path in (tmp_path / "out" / "logs").glob("run-*.log"))
-    assert "device-side assert triggered" in log
-    assert "in learned_pose" in log, "the traceback is kept"
-    summary = lpff_ray.mine(tmp_path / "clips", out, MineConfig(every=4), workers=1, device="cpu")
-    assert (summary.mined, summary.quarantined) == (4, 0)

@@ -6,66 +6,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
+from random_faces import commit, faces, video
 
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.plan.segment import Segment
 from lpff_ray.plan.video import Video
-from lpff_ray.storage.folder import Folder
-from lpff_ray.tables import curated, parts, schema
+from lpff_ray.tables import curated, schema
 from lpff_ray.tables.compact import compact
 from lpff_ray.tables.run import Run
-
-CONFIG = MineConfig(every=5)
-
-
-def video(name: str, seconds: float = 60.0) -> Video:
-    return Video(name, f"/videos/{name}.mp4", "video", 1000, "planned", duration_s=seconds, fps=25.0)
-
-
-def faces(segment_id: str, video_id: str, first_frame: int, count: int) -> pl.DataFrame:
-    random = np.random.default_rng(abs(hash(segment_id)) % 2**32)
-    columns = {
-        "face_id": [f"{video_id}:{first_frame + i}:0" for i in range(count)],
-        "video_id": [video_id] * count,
-        "uri": [f"/videos/{video_id}.mp4"] * count,
-        "segment_id": [segment_id] * count,
-        "frame_index": list(range(first_frame, first_frame + count)),
-        "face_index": [0] * count,
-        "yaw": random.normal(0, 40, count).astype(np.float32),
-        "embedding": list(random.normal(size=(count, 128)).astype(np.float32)),
-        "landmarks": list(random.normal(size=(count, 68, 3)).astype(np.float32)),
-        "pose_votes": [[{"estimator": "facemesh", "yaw": 1.0, "pitch": 2.0, "roll": 3.0}]] * count,
-        "phash": [2**64 - 1 - i for i in range(count)],
-    }
-    return schema.frame(columns, schema.FACES)
-
-
-def commit(run: Run, video_id: str, index: int, count: int, suffix: str = "") -> str:
-    name = f"{video_id}-{index:05d}{suffix}"
-    record = {
-        **dict.fromkeys(schema.SEGMENTS, None),
-        "segment_id": name,
-        "video_id": video_id,
-        "faces": count,
-        "frames_looked_at": 10,
-        "frames_missing": 0,
-        "decoder": "pyav",
-        "seconds_total": 1.5,
-    }
-    parts.commit_part(
-        run.folder, name, faces(name, video_id, index * 1000, count), "segment", record, CONFIG.hash()
-    )
-    return name
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(str(tmp_path / "out"), CONFIG).begin()
 
 
 def test_a_round_trip_keeps_every_type_and_value(run: Run) -> None:
@@ -229,83 +180,3 @@ def test_planning_again_replaces_rows_and_keeps_those_of_other_sources(run: Run)
     table = lpff_ray.videos(run.folder.root).sort("video_id")
     assert table["video_id"].to_list() == ["a", "b", "c"]
     assert table["duration_s"].to_list() == [60.0, 90.0, 60.0]
-
-
-def test_compacting_changes_where_rows_lie_and_nothing_else(run: Run) -> None:
-    out = run.folder.root
-    run.commit_plan([video("a"), video("b")])
-    for name, index in (("b", 0), ("a", 1), ("a", 0)):
-        commit(run, name, index, 50)
-    run.commit_quarantine(Segment("b-00001", video("b"), 1, None, None), Failure("decode", "X", "y"), 1)
-    before = (
-        lpff_ray.scan(out).collect(),
-        lpff_ray.segments(out),
-        lpff_ray.quarantine(out),
-        lpff_ray.videos(out),
-    )
-    done = run.done()
-    assert compact(out).parts_gathered == 4
-    assert list((Path(out) / "parts").glob("*.parquet")) == []
-    after = (
-        lpff_ray.scan(out).collect(),
-        lpff_ray.segments(out),
-        lpff_ray.quarantine(out),
-        lpff_ray.videos(out),
-    )
-    assert all(x.equals(y) for x, y in zip(before, after, strict=True))
-    assert run.done() == done
-    commit(run, "a", 2, 10)
-    grown = lpff_ray.scan(out).collect()
-    assert len(grown) == 160
-    assert grown.select(schema.SORT_KEY).equals(grown.select(schema.SORT_KEY).sort(schema.SORT_KEY))
-    assert compact(out).faces == 160
-    assert len(list((Path(out) / "tables").glob("faces-*.parquet"))) == 1
-
-
-def test_a_compaction_that_was_cut_short_loses_and_doubles_nothing(run: Run) -> None:
-    out = run.folder.root
-    commit(run, "a", 0, 20)
-    part = Path(out) / "parts" / "a-00000.parquet"
-    content = part.read_bytes()
-    compact(out)
-    part.write_bytes(content)  # as if it had been killed before it removed the parts
-    stale = part.parent.parent / "tables" / "faces-0000-00000.parquet"
-    stale.write_bytes(content)  # and before it removed what it had gathered earlier
-    assert len(lpff_ray.scan(out).collect()) == 20
-    assert len(lpff_ray.segments(out)) == 1
-    compact(out)
-    assert not part.exists()
-    assert not stale.exists()
-    assert len(lpff_ray.scan(out).collect()) == 20
-
-
-def test_a_remote_output_reads_as_a_local_one(tmp_path: Path) -> None:
-    run = Run(f"memory://{tmp_path.name}-run", CONFIG).begin()
-    run.commit_plan([video("a")])
-    commit(run, "a", 0, 5)
-    commit(run, "a", 1, 5)
-    assert len(lpff_ray.scan(run.folder.root).collect()) == 10
-    assert lpff_ray.videos(run.folder.root)["status"].to_list() == ["done"]
-    compact(run.folder.root)
-    assert len(lpff_ray.scan(run.folder.root).collect()) == 10
-
-
-def test_counting_faces_by_video_reads_one_column_and_each_footer_once(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for index in range(60):
-        commit(run, f"v{index:02d}", 0, 30)
-    footer, footers = pl.read_parquet_metadata, []
-    monkeypatch.setattr(pl, "read_parquet_metadata", lambda at: footers.append(at) or footer(at))
-    whole, wholes = Folder.read, []
-    monkeypatch.setattr(Folder, "read", lambda self, name: wholes.append(name) or whole(self, name))
-    query = lpff_ray.scan(run.folder.root).group_by("uri").len()
-    assert len(footers) == len(set(footers)) == 60
-    assert not [name for name in wholes if name.endswith(".parquet")], "no table is read as a whole"
-    assert len(wholes) <= 4, "and what is read does not grow with the parts"
-    plan = query.explain()
-    assert plan.count("Parquet SCAN") == 1
-    assert "PROJECT 1/" in plan, plan
-    assert "SORT" not in plan
-    counts = query.collect()
-    assert (len(counts), counts["len"].sum()) == (60, 1800)

@@ -56,9 +56,8 @@ VERIFIER_SIDES = (65.0, 85.0)
 ACCEPT_LOGIT, REJECT_LOGIT = 1.8, -1.0
 VERIFIER_OF_ACCEPTED = 0.9
 PAD_TO = 32  # dense inputs are padded to a multiple of this, so that few network shapes exist
-MOST_PIXELS = (
-    3 << 20
-)  # of the inputs of the dense networks that are kept: about 130 bytes a pixel in each thread
+# Of the inputs of the dense networks that are kept: about 130 bytes a pixel in each thread.
+MOST_PIXELS = 3 << 20
 
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
 """BlazeFace's keypoints; right and left are the subject's."""
