@@ -146,12 +146,7 @@ def crop_sweep(crops: pl.DataFrame) -> str:
         away = np.linalg.norm(embedding[rows[i]] - embedding[rows[j]], axis=1)
         values = " | ".join(f"{value:.2f}" for value in np.quantile(away, [0.001, 0.01, 0.5]))
         lines.append(f"| {low} to {high} | {len(rows)} | {values} |")
-    costs = (
-        0.0,
-        DISTANCES.unclear / 2,
-        DISTANCES.unclear,
-        DISTANCES.unclear * 1.5,
-    )
+    costs = tuple(DISTANCES.unclear * factor for factor in (0.0, 0.5, 1.0, 1.5))
     lines += [
         "",
         f"Crops that join another one, by `identity_distance` and `unclear_cost` (default {DISTANCES.unclear}). A few "
@@ -173,7 +168,7 @@ def copies_missed(twice: pl.DataFrame, faces: pl.DataFrame) -> str:
     """Frames kept beside their copies, and what is kept of the clips, over the settings for duplicates."""
     lines = [
         "Duplicates: `liveportrait_d12` beside a copy at crf 33, `liveportrait_d20` beside one at 60% of its size; and "
-        "what is kept of all the clips above, looked at 5 times a second.",
+        "what is kept of all the clips above, sampled 5 times a second.",
         "",
         "| bits | distance | degrees | expression | frames kept with their copy | copied clips found | kept |",
         "|---|---|---|---|---|---|---|",
@@ -276,14 +271,11 @@ def _with_copies(data: Path, folder: Path) -> list[str]:
     paths = _paths(data, ("liveportrait_d12", "liveportrait_d20"))
     copies = [str(folder / f"copy_of_{Path(path).name}") for path in paths]
     for path, copy, scale, crf in zip(paths, copies, (1.0, 0.6), (33, 23), strict=True):
-        _encode(
-            copy,
-            (
-                cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-                for frame in _frames(path)
-            ),
-            crf,
+        frames = (
+            cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            for frame in _frames(path)
         )
+        _encode(copy, frames, crf)
     return paths + copies
 
 

@@ -29,8 +29,8 @@ from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, work_pool
-from lpff_ray.run.lease import GivenUp, Lease, Worker
-from lpff_ray.run.pool import Policy, PoolReport
+from lpff_ray.run.lease import GivenUp, Lease, Policy, Worker
+from lpff_ray.run.pool import PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import curated

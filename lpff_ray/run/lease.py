@@ -1,4 +1,4 @@
-"""The messages between a worker pool and its workers: leases on items, and the answers to them."""
+"""The messages between a worker pool and its workers (leases on items, answers to them), and a job's retry policy."""
 
 from __future__ import annotations
 
@@ -27,6 +27,25 @@ class Lease(Generic[Item]):
     item: Item
     attempt: int = 1
     decoder: str = ""
+
+
+@dataclass(frozen=True)
+class Policy(Generic[Item]):
+    """How the pool treats the items of a job.
+
+    worker, items: names of a worker and of several items in messages. name_of: an item's id.
+    retry: the leases that replace one that failed: one, two (halves), or none if the item is given up.
+    seconds_of: seconds of video in an item. extra_s: additional seconds until its deadline.
+    counts: whether the item counts towards recycling its worker (Limits.recycle_after).
+    """
+
+    worker: str
+    items: str
+    name_of: Callable[[Item], str]
+    retry: Callable[[Lease[Item], Failure], list[Lease[Item]]]
+    seconds_of: Callable[[Item], float] = lambda item: 0.0
+    extra_s: Callable[[Item], float] = lambda item: 0.0
+    counts: Callable[[Item], bool] = lambda item: True
 
 
 class Worker(Protocol):

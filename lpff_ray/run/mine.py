@@ -22,8 +22,8 @@ from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.sources import expand
 from lpff_ray.plan.video import Video
 from lpff_ray.run.executors import AUTO, work_pool
-from lpff_ray.run.lease import GivenUp, Worker
-from lpff_ray.run.pool import Policy, PoolReport
+from lpff_ray.run.lease import GivenUp, Policy, Worker
+from lpff_ray.run.pool import PoolReport
 from lpff_ray.run.retry import next_leases, not_done, seconds_of
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.uri import absolute

@@ -15,14 +15,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.monitoring.events import PoolListener
 from lpff_ray.monitoring.interrupt import Interrupt
-from lpff_ray.run.lease import Answer, Completed, GivenUp, Item, Lease, MakeWorker, WorkerLost
+from lpff_ray.run.lease import Answer, Completed, GivenUp, Item, Lease, MakeWorker, Policy, WorkerLost
 from lpff_ray.run.workers import Executor, InFlight, Limits, WorkerHandle, Workers
 from lpff_ray.types import Stage
 
@@ -31,32 +31,10 @@ SHORTEST_S = 10.0
 """Shorter items count as so long when the time that an item took sets the deadlines of the others."""
 
 
-@dataclass(frozen=True)
-class Policy(Generic[Item]):
-    """How the pool treats the items of a job.
-
-    worker, items: names of a worker and of several items in messages. name_of: an item's id.
-    retry: the leases that replace one that failed: one, two (halves), or none if the item is given up.
-    seconds_of: seconds of video in an item. extra_s: additional seconds until its deadline.
-    counts: whether the item counts towards recycling its worker (Limits.recycle_after).
-    """
-
-    worker: str
-    items: str
-    name_of: Callable[[Item], str]
-    retry: Callable[[Lease[Item], Failure], list[Lease[Item]]]
-    seconds_of: Callable[[Item], float] = lambda item: 0.0
-    extra_s: Callable[[Item], float] = lambda item: 0.0
-    counts: Callable[[Item], bool] = lambda item: True
-
-
 @dataclass
 class PoolReport:
-    """Counts of what a pool did.
-
-    completed, given_up: items. retries: repeated attempts. unfinished: items left when it was interrupted. stopped,
-    died, recycled, broken: workers that were stopped past a deadline, died, were replaced in time, or were broken.
-    """
+    """Counts. completed, given_up: items. retries: repeated attempts. unfinished: items left when it was interrupted.
+    stopped, died, recycled, broken: workers that were stopped late, died, were replaced in time, or were broken."""
 
     completed: int = 0
     given_up: int = 0
@@ -204,8 +182,6 @@ class _Job(Generic[Item]):
         if handle.served == 0:
             allowed += self.limits.warm_up_s
         handle.in_flight[self.workers.submit(handle, lease)] = InFlight(lease, now, now + allowed)
-
-    # Answers
 
     def settle(
         self, handle: WorkerHandle, key: Any, answer: Answer | WorkerLost
