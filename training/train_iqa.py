@@ -48,7 +48,7 @@ OF_ORDER = 0.3  # weight of the differences within a chain, to which how good th
 OF_RANK = 8.0  # weight of chains out of order: without it, nine tenths of unseen LFW photos got better by slight blur
 RANK_MARGIN = 0.1  # a step is asked for as it would be on a flawless face, up to this
 RANK_SOFTNESS = 0.01
-LEAST_FALL = 0.003  # two copies that differ by less need not be told apart
+LEAST_FALL = 0.003  # two copies that differ by less need not be in order
 OF_SHARPNESS = (0.4, 0.4)  # levels of sharpness that a level of noise and of compression cost
 
 

@@ -36,9 +36,8 @@ SMALL_STEP = 2.0
 CANDIDATE_SCORE = 0.25
 SMALL_FRAME, SMALL_FRAME_CANDIDATE_SCORE = 256, 0.15
 SAME_FACE_IOU = 0.3  # above this IoU two detections are one face (BlazeFace's own value)
-AVERAGED_SHARE = (
-    0.7  # rows below this share of the best score are suppressed, and not averaged into box and keypoints
-)
+# Rows below this share of the best score are suppressed, and not averaged into box and keypoints.
+AVERAGED_SHARE = 0.7
 # Side of the second pass's crop over the candidate's box, and the lowest score of a face in it.
 # Evidence: docs/evidence/detection.md#second-pass
 SECOND_PASS_SIDE, SECOND_PASS_SCORE = 2.0, 0.05
@@ -56,9 +55,8 @@ VERIFIER_SIDES = (65.0, 85.0)
 ACCEPT_LOGIT, REJECT_LOGIT = 1.8, -1.0
 VERIFIER_OF_ACCEPTED = 0.9
 PAD_TO = 32  # dense inputs are padded to a multiple of this, so that few network shapes exist
-MOST_PIXELS = (
-    3 << 20
-)  # of the inputs of the dense networks that are kept: about 130 bytes a pixel in each thread
+# Of the inputs of the dense networks that are kept, about 130 bytes a pixel in each thread.
+MOST_PIXELS = 3 << 20
 
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
 """BlazeFace's keypoints; right and left are the subject's."""
