@@ -104,7 +104,7 @@ def resized(face: Face, factor: float, interpolation: int | None = None) -> Face
     return replace(face, window=window, box=face.box * np.tile(exact, 2))
 
 
-def spoiled(face: Face, kind: str, amount: float, rng: np.random.Generator) -> Face:
+def degraded(face: Face, kind: str, amount: float, rng: np.random.Generator) -> Face:
     """The face with one fault of `LEVELS`, in its units; 0 is none."""
     if amount == 0:
         return face
@@ -149,4 +149,4 @@ def motion(length: float, angle: float) -> NDArray[np.float32]:
 def ladder(face: Face, kind: str, seed: int) -> Iterator[Face]:
     """The face at levels 0 to 5 of one kind; a motion's direction is the same at all of them."""
     for amount in LEVELS[kind]:
-        yield spoiled(face, kind, amount, np.random.default_rng(seed))
+        yield degraded(face, kind, amount, np.random.default_rng(seed))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lpff_ray.measure.quality import image_quality as iqa
-from training.quality_data import Face, collect, resized, spoiled
+from training.quality_data import Face, collect, degraded, resized
 
 CHAINS = {"video": 32, "aflw2000": 32, "lfw": 32, "aflw": 4}  # of each face
 CHAIN = 4  # copies in a chain
@@ -48,7 +48,7 @@ OF_ORDER = 0.3  # weight of the differences within a chain, to which how good th
 OF_RANK = 8.0  # weight of chains out of order: without it, nine tenths of unseen LFW photos got better by slight blur
 RANK_MARGIN = 0.1  # a step is asked for as it would be on a flawless face, up to this
 RANK_SOFTNESS = 0.01
-LEAST_FALL = 0.003  # two copies that differ by less need not be told apart
+LEAST_FALL = 0.003  # two copies that differ by less need not be in order
 OF_SHARPNESS = (0.4, 0.4)  # levels of sharpness that a level of noise and of compression cost
 
 
@@ -139,7 +139,7 @@ def example(
         footprint *= amounts["scaling"]
     variance = amounts.get("gaussian", 0.0) ** 2 + ONE_WAY * amounts.get("motion", 0.0) ** 2 / 12
     for kind in ("exposure", "gaussian", "motion", "scaling"):
-        face = spoiled(face, kind, amounts.get(kind, 0.0), rng)
+        face = degraded(face, kind, amounts.get(kind, 0.0), rng)
     if "enlarged" in amounts:
         face = resized(face, amounts["enlarged"], (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[seed % 2])
     noise, setting = amounts.get("noise", 0.0), int(amounts.get("jpeg", 0.0))
@@ -150,7 +150,7 @@ def example(
     if setting:
         quantiser = 5000 / setting if setting < 50 else 200 - 2 * setting
         levels[1] = 1.25 * np.log2(1 + quantiser * fineness / 60)
-    face = spoiled(spoiled(face, "noise", noise, rng), "jpeg", setting, rng)
+    face = degraded(degraded(face, "noise", noise, rng), "jpeg", setting, rng)
     if "cropped" in amounts:
         face = cropped(face, np.random.default_rng(seed))
     return face, float(np.sqrt(footprint**2 + variance)), (levels[0], levels[1], levels[2])

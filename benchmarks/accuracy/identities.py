@@ -171,7 +171,7 @@ def copies_missed(twice: pl.DataFrame, faces: pl.DataFrame) -> str:
     """Frames kept beside their copies, and what is kept of the clips, over the settings for duplicates."""
     lines = [
         "Duplicates: `liveportrait_d12` beside a copy at crf 33, `liveportrait_d20` beside one at 60% of its size; and "
-        "what is kept of all the clips above, looked at 5 times a second.",
+        "what is kept of all the clips above, sampled 5 times a second.",
         "",
         "| bits | distance | degrees | expression | frames kept with their copy | copied clips found | kept |",
         "|---|---|---|---|---|---|---|",
