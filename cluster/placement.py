@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lpff_ray.errors import UserError
@@ -21,6 +21,7 @@ class Placement:
     cpus, gpus: what it claims of the node; fractions share a core or a device.
     threads: leases worked on at once. While one decodes, another is measured.
     memory_mb: its share of the node's memory, in MiB; 0 if unknown.
+    slot: its number on the node, so that one of several can leave the pool.
     """
 
     node_id: str
@@ -29,6 +30,7 @@ class Placement:
     gpus: float = 0.0
     threads: int = 1
     memory_mb: float = 0.0
+    slot: int = 0
 
 
 def placements(
@@ -78,7 +80,7 @@ def placements(
             threads=min(MOST_THREADS, max(2, int(share))) if on_gpus else max(1, min(2, int(share))),
             memory_mb=float(node["Resources"].get("memory", 0)) / MIB / workers_here,
         )
-        found += [placement] * workers_here
+        found += [replace(placement, slot=slot) for slot in range(workers_here)]
     return found
 
 

@@ -69,6 +69,7 @@ class RayWorkers:
         self._nodes = {placement.node_id for placement in self._placements}
         self._failed_starts: Counter[Placement] = Counter()
         self._breakdowns: Counter[Placement] = Counter()
+        self._parked: list[Any] = []
         self._any_started = False
         self._lost_since: float | None = None
         self._noted_wait = False
@@ -165,6 +166,10 @@ class RayWorkers:
             self._could_not_start(handle, reason(error))
             return
         if isinstance(answer, UserError):
+            # A GPU that is gone from one node must not end the job for the others.
+            if self._any_started or len(self.handles) > 1:
+                self._could_not_start(handle, str(answer))
+                return
             raise answer
         if isinstance(answer, Placed):
             if not answer.sees_marker:
@@ -198,20 +203,25 @@ class RayWorkers:
         placement = handle.placement
         self._breakdowns[placement] += 1
         if self._breakdowns[placement] < self._limits.breakdowns:
-            return  # a new one is started there
+            self.stop(handle)  # a new one is started there
+            return
         self._placements = [other for other in self._placements if other != placement]
+        # The last one is left alive, without work: it holds its GPU, which Ray would else give to the next actor.
+        self.handles.remove(handle)
+        self._parked.append(handle.actor)
         device = "GPU" if placement.gpus else "placement"
         text = (
             f"a {device} of node {placement.node_name} is taken out of the pool: {self._breakdowns[placement]} "
-            f"{self._worker_name}s broke on it, on input known to be good ({why})"
+            f"{self._worker_name}s failed their self-test on it ({why})"
         )
         self._note(text)
         if not (self._placements or self.handles):
             raise UserError(f"{text}; none is left: repair it and run the same command to go on")
 
     def close(self, wait: bool) -> None:
-        for handle in list(self.handles):
-            ray.kill(handle.actor, no_restart=True)
+        for actor in [*self._parked, *(handle.actor for handle in self.handles)]:
+            ray.kill(actor, no_restart=True)
+        self._parked.clear()
         self.handles.clear()
 
     def _lost_node(self, placement: Placement) -> bool:

@@ -20,7 +20,7 @@ RETRIED, GIVEN_UP = "retried", "quarantined"
 class FailureLog(PoolListener):
     """Writes one JSON object a line: time, item, uri, stage, kind, message, attempt, decoder, outcome, traceback.
 
-    A traceback that an earlier line already has is not repeated: `same_as` names that line's number instead.
+    A traceback that an earlier line already has is not repeated: `same_as` is that line's number, from 0, instead.
     """
 
     def __init__(self, folder: Folder, name_of: Callable[[Any], str], uri_of: Callable[[Any], str]) -> None:
@@ -47,7 +47,7 @@ class FailureLog(PoolListener):
 
     def _record(self, lease: Any, failure: Failure, outcome: str) -> None:
         digest = hashlib.sha256(failure.traceback.encode("utf-8", "backslashreplace")).digest()
-        first = self._lines.setdefault(digest, self._count) if failure.traceback else self._count
+        first = self._lines.get(digest, self._count)
         record = {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "item": self._name_of(lease.item),
@@ -60,6 +60,7 @@ class FailureLog(PoolListener):
             "outcome": outcome,
             **({"traceback": failure.traceback} if first == self._count else {"same_as": first}),
         }
-        self._count += 1
         # The quarantine's row names this file: it must be there first.
-        self._file.append(json.dumps(record), now=outcome == GIVEN_UP)
+        if self._file.append(json.dumps(record), now=outcome == GIVEN_UP):
+            self._lines[digest] = first
+            self._count += 1

@@ -46,7 +46,7 @@ MakeWorker = Callable[[str], Worker]
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome of a lease, as a worker sends it: a result, or one of two kinds of failure.
+    """The outcome of a lease, as a worker sends it: a result, a failure, or a fatal error.
 
     failure: of the item, or, if `broken`, of the worker itself. fatal: what ends the whole job.
     rss_mb: resident memory of the worker's process afterwards, in MiB. log: lines that the worker logged meanwhile.

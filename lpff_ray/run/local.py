@@ -154,9 +154,9 @@ class LocalWorkers:
         self._breakdowns += 1
         if self._breakdowns >= self._limits.breakdowns:
             raise UserError(
-                f"{self._device} is taken out of the pool: {self._breakdowns} {self._worker_name}s broke on it, on "
-                f"input known to be good ({why}); repair the device, or choose another with --device, and run the same "
-                "command to go on"
+                f"{self._device} is taken out of the pool: {self._breakdowns} {self._worker_name}s failed their "
+                f"self-test on it ({why}); the device is faulty, or the code that the newest log in OUT/logs names: "
+                "repair it, or choose another --device, and run the same command to go on"
             )
         if not handle.in_flight:
             self.stop(handle)

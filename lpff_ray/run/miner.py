@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.decode import DecodingPass, Frame, passes
-from lpff_ray.errors import Failure, SegmentError, segment_error
+from lpff_ray.errors import Failure, SegmentError, UserError, segment_error
 from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.plan.content import content_of
@@ -62,10 +62,14 @@ class SegmentMiner:
         outcome = _Outcome()
         try:
             self._mine(lease, outcome)
+        except (UserError, SegmentError):
+            raise
         except OSError as error:  # the source can not be reached
             raise segment_error(Stage.OPEN, error, lease.decoder) from error
         except (cv2.error, RuntimeError, MemoryError) as error:  # a picture that a model can not take
             raise segment_error(Stage.MEASURE, error, outcome.decoder) from error
+        except Exception as error:  # a bug: told with the decoder in use, so that a retry takes another one
+            raise segment_error(Stage.PROCESS, error, outcome.decoder) from error
         outcome.taken.seconds["total"] = time.perf_counter() - start
         faces, record = self._tables(lease, outcome)
         segment = lease.item

@@ -230,7 +230,7 @@ class _Job(Generic[Item]):
         names = ", ".join(self.policy.name_of(lease.item) for lease in leases)
         doing = f" while working on {names}" if names else ""
         self.listener.note(f"{self.policy.worker} on {handle.name} lost{doing}: {failure.message}")
-        log.warning("%s on %s lost%s: %s", self.policy.worker, handle.name, doing, failure.message)
+        log.warning("%s on %s lost%s: %s\n%s", *self._who(handle), doing, failure.message, failure.traceback)
         if len(leases) > 1 or (leases and excuse and self.excuse(leases[0])):
             self.suspects.extend(leases)
         elif leases:
@@ -254,7 +254,6 @@ class _Job(Generic[Item]):
         if self.workers.can_stop:
             self.queue.extendleft(held.lease for held in handle.in_flight.values())
             handle.in_flight.clear()
-            self.workers.stop(handle)
         self.workers.broke(handle, failure.message)
 
     def failed(

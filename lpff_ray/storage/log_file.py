@@ -29,18 +29,19 @@ class LogFile:
         self._written_s = float("-inf")
         self._lock = threading.Lock()
 
-    def append(self, line: str, now: bool = False) -> None:
-        """Add a line. now: it must be there when this returns, on an object store too.
+    def append(self, line: str, now: bool = False) -> bool:
+        """Add a line; returns whether there was room for it.
 
-        Raises UserError if it can not be written.
+        now: it must be there when this returns, on an object store too. Raises UserError if it can not be written.
         """
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
             if self._size + len(data) > self._most:
                 self._dropped += 1
-                return
+                return False
             self._size += len(data)
             self._write(data, now)
+            return True
 
     def close(self) -> None:
         """Write what is still held back, and how many lines found no room."""

@@ -29,7 +29,9 @@ def node(name: str, alive: bool = True, **resources: float) -> dict[str, Any]:
 )
 def test_one_worker_per_pair_of_cores(cores: float, count: int, claim: float, threads: int) -> None:
     found = placements([node("a", CPU=cores)])
-    assert found == [Placement("a", "host-a", claim, 0.0, threads, 8192 / count)] * count
+    assert found == [
+        Placement("a", "host-a", claim, 0.0, threads, 8192 / count, slot) for slot in range(count)
+    ], "each of its own, so that one can leave the pool"
     assert sum(placement.cpus for placement in found) <= cores
 
 
