@@ -70,7 +70,7 @@ class PoolWorker:
         return None
 
     def run(self, lease: Lease[Any]) -> Answer:
-        """Work on one lease. What is raised comes back as a value, with what was logged meanwhile."""
+        """Work on one lease. Exceptions are returned as values, with the lines logged meanwhile."""
         try:
             answer = attempt(self._worker, lease)
         except BaseException as error:  # a panic of a Rust library is no Exception
@@ -93,7 +93,7 @@ class _Lines(logging.Handler):
             self._held.append(f"{record.levelname} {record.name}: {record.getMessage()}")
 
     def taken(self) -> tuple[str, ...]:
-        """The lines so far, which are forgotten."""
+        """The lines so far; they are removed."""
         held, self._held = self._held, []
         return tuple(held)
 

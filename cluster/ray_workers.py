@@ -24,7 +24,7 @@ from lpff_ray.storage.uri import absolute
 from lpff_ray.types import Stage
 
 LAST_BYTES = 4_000
-"""Of what a dead worker wrote to its standard error."""
+"""Bytes kept of the end of a dead worker's standard error."""
 LOW_MEMORY = "killed by Ray because its node ran low on memory"
 
 

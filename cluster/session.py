@@ -91,7 +91,7 @@ def _as_before() -> Iterator[None]:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise UserError if nobody listens at HOST:PORT. Ray itself would try for long, and print a page."""
+    """Raises UserError if no server listens at HOST:PORT. Ray itself would try for long, and print a page."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return  # "auto": Ray knows

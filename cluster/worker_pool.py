@@ -1,4 +1,4 @@
-"""The Ray executor of worker pools: what `lpff_ray.run.executors` names "ray"."""
+"""The Ray executor of worker pools, which `lpff_ray.run.executors` loads by the name "ray"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lpff_ray.run.workers import Limits
 
 
 class ObjectStoreValues:
-    """Values of Ray's object store by number. A worker maps what it reads; nothing is kept."""
+    """Values in Ray's object store by number. A worker maps a value into its memory when it reads it."""
 
     def __init__(self, refs: Sequence[ray.ObjectRef]) -> None:
         self._refs = refs

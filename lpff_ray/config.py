@@ -1,4 +1,4 @@
-"""The configuration of a run: what may change a row of its tables, and nothing else."""
+"""The configuration of a run: all settings that can change a row of its tables, and no others."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LATER: dict[str, Any] = {"measures": []}
 
 
 def choices(setting: str) -> list[str]:
-    """The names that a setting of MineConfig takes, those of other packages included; none if it takes no names."""
+    """The names that a setting of MineConfig may have, other packages' included; empty if it is no name."""
     return _REGISTRIES[setting].names() if setting in _REGISTRIES else []
 
 
@@ -52,9 +52,9 @@ class MineConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: int | None = Field(
-        default=None, ge=1, description="look at every Nth frame (without every and fps: at all)"
+        default=None, ge=1, description="measure every Nth frame (without every and fps: all)"
     )
-    fps: float | None = Field(default=None, gt=0, description="look at this many frames per second")
+    fps: float | None = Field(default=None, gt=0, description="measure this many frames per second")
     segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, seconds")
     min_face_px: float = Field(
         default=64.0, ge=12, description="shorter side of the smallest face kept, pixels"
@@ -68,7 +68,7 @@ class MineConfig(BaseModel):
     pose_votes: tuple[str, ...] = Field(
         default=(), description="optional models that vote on the pose beside the built-in ones"
     )
-    embedding: str = Field(default="dlib-resnet", description="what tells identities apart")
+    embedding: str = Field(default="dlib-resnet", description="identity embedding of the faces")
     iqa: str = Field(default="embedded", description="what measures image quality")
     measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")
 
@@ -106,8 +106,8 @@ class MineConfig(BaseModel):
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values, as `run.json` holds them.
 
-        Settings that came with a later release are left out where they say what was so before, so that an older run is
-        still the same run.
+        Settings of a later release are left out at their defaults, so that the configuration of an older run is still
+        the same.
         """
         settings = self.model_dump(mode="json")
         return {
@@ -121,7 +121,7 @@ class MineConfig(BaseModel):
 
 
 def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:
-    """Read `run.toml` (or nothing) and lay the command line's settings over it.
+    """Read `run.toml` (or nothing); settings of the command line replace those of the file.
 
     Raises UserError naming the file and the setting when a value is unknown or out of range.
     """
@@ -145,7 +145,7 @@ def validated(
 ) -> Model:
     """The model of `settings`: some are `given` by flags, the others come from `file` (None: from none).
 
-    owner: whose settings they are; whole: what to call several of them that do not fit each other. Raises UserError
+    owner: whose settings they are, in messages; whole: a name for several that do not fit each other. Raises UserError
     naming the file and the setting when a value is unknown or out of range.
     """
     try:
@@ -153,8 +153,8 @@ def validated(
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        where = f"{file}: " if file is not None and name.split(".")[0] not in given else ""
+        prefix = f"{file}: " if file is not None and name.split(".")[0] not in given else ""
         reason = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             reason = f"{owner} has no such setting; it has {', '.join(sorted(model.model_fields))}"
-        raise UserError(f"{where}setting {name or whole}: {reason}") from None
+        raise UserError(f"{prefix}setting {name or whole}: {reason}") from None

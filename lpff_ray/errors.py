@@ -8,20 +8,19 @@ from dataclasses import dataclass
 class UserError(Exception):
     """Bad usage, bad input or an unusable machine: shown as one line, exit code 2.
 
-    The message names the file or option at fault and says how to mend it.
+    The message names the file or option at fault and says what to do.
     """
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one attempt at an item of work (a segment, a unit of an export) gave no result.
+    """Why one attempt at an item of work (a segment, a unit of an export) failed.
 
-    Travels through Ray, and becomes a row of `quarantine` and of the failure log.
+    It travels through Ray, and becomes a row of `quarantine` and of the failure log.
 
-    stage: see types.Stage. kind: exception class name, or "Timeout" | "ActorDied". message: one line, made for a
-    person.
-    decoder: the one in use, "" when none was open yet. traceback: of the exception, or what a process that died wrote
-    last; "" where there is none.
+    stage: see types.Stage. kind: exception class name, or "Timeout" | "ActorDied". message: one line, for the
+    user. decoder: the one in use, "" when none was open yet. traceback: of the exception, or the end of what a process
+    that died wrote; "" where there is none.
     """
 
     stage: str

@@ -22,7 +22,7 @@ Thing = TypeVar("Thing")
 class Registry(Generic[Thing]):
     """The implementations of one kind by name: ours in their order, then other packages' by name.
 
-    kind: what to call one in messages ("decoder"). group: of entry points ("lpff_ray.decoders").
+    kind: its name in messages ("decoder"). group: of entry points ("lpff_ray.decoders").
     """
 
     def __init__(self, kind: str, group: str, ours: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
-"""The words that tables, configurations and messages share, each spelled out once.
+"""The fixed words of tables, configurations and messages, as enums.
 
-Members are texts: they compare, print, format and go into Polars as their values do.
+Members are strings: they compare, print, format and hash as their values do. Polars makes its own Enum type of a
+member, so `pl.lit` takes `str(member)`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from enum import Enum
 
 
 class _Word(str, Enum):
-    """A text with a name. (enum.StrEnum needs Python 3.11, and 3.12 formats a plain mixture by its name.)"""
+    """A string that is a member of an enum. (enum.StrEnum needs Python 3.11; 3.12 formats plain mixtures by name.)"""
 
     __str__ = str.__str__
     __format__ = str.__format__  # type: ignore[assignment]
@@ -30,21 +31,21 @@ class PoseBin(_Word):
 
 
 class MediaKind(_Word):
-    """What a file is."""
+    """The kind of a source."""
 
     VIDEO = "video"
     PHOTO = "photo"
 
 
 class CropUnit(_Word):
-    """What the four numbers of a crop count."""
+    """The unit of the four numbers of a crop."""
 
     FRACTION = "fraction"
     PIXEL = "pixel"
 
 
 class VideoStatus(_Word):
-    """Where a source of a run stands. The plan knows the first four, mining makes the others of PLANNED."""
+    """The status of a source of a run. The plan gives the first four; mining turns PLANNED into one of the others."""
 
     PLANNED = "planned"
     DUPLICATE = "duplicate"
@@ -57,14 +58,14 @@ class VideoStatus(_Word):
 
 
 class SegmentStatus(_Word):
-    """How a segment ended: its part holds faces, or says why there are none."""
+    """How a segment ended, which is the kind of its part and of its record: mined, or given up."""
 
     MINED = "segment"
     QUARANTINED = "quarantine"
 
 
 class Stage(_Word):
-    """Where in the work an attempt at an item failed."""
+    """The stage of the work in which an attempt at an item failed."""
 
     OPEN = "open"
     DECODE = "decode"

@@ -1,4 +1,4 @@
-"""Random pictures of a face in a known pose, for training: what detectors, cameras and codecs do to it."""
+"""Augmentation for PoseNet's training: random changes of a face's crop, such as detectors, cameras and codecs make."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from lpff_ray.geometry.transforms import apply, crop_transform, scale_of, warp_c
 from lpff_ray.models.networks.posenet import CROP_FACTOR, INPUT
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
-# Detectors' boxes: mostly near the right place, but off by a sixth of their side where hair hides half of a face.
-# Standard deviations of the shift (sides of the box) and of the logarithm of the size, and how often each holds.
+# Displacement of detectors' boxes: mostly small, but a sixth of their side where hair hides half of a face. Standard
+# deviations of the shift (sides of the box) and of the logarithm of the size, small and large, and the share of the
+# large ones.
 BOX_SHIFT, BOX_SCALE = (0.04, 0.12), (0.07, 0.12)
-BOX_ASTRAY = 0.25
+BOX_DISPLACED = 0.25
 
 
 def augmented(
     crop: NDArray[np.uint8],
     inside: NDArray,
     rotation: NDArray,
-    place: NDArray,
+    position: NDArray,
     stored_factor: float,
     patch: NDArray[np.uint8],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
-    """A random picture RGB [INPUT, INPUT, 3], its rotation [3, 3] and place [3] as `PoseNet` gives them.
+    """A random picture RGB [INPUT, INPUT, 3], its rotation [3, 3] and position [3] as `PoseNet` gives them.
 
-    crop, inside: as in `pose_data.Face`. place: as in `teachers.DdfaPlace`. patch: any other crop of the same size, for
-    backgrounds and occlusion.
+    crop, inside: as in `pose_data.Face`. position: as in `teachers.DdfaPosition`. patch: any other crop of the same
+    size, for backgrounds and occlusion.
     """
     size = crop.shape[0]
     crop = _surrounded(crop, inside, patch, rng)
     angle = np.radians(rng.normal(0, 14)) if rng.random() < 0.7 else 0.0
-    astray = int(rng.random() < BOX_ASTRAY)
-    side = size / stored_factor * CROP_FACTOR * np.exp(rng.normal(0, BOX_SCALE[astray]))
-    centre = size / 2 + rng.normal(0, BOX_SHIFT[astray], 2) * size / stored_factor
+    displaced = int(rng.random() < BOX_DISPLACED)
+    side = size / stored_factor * CROP_FACTOR * np.exp(rng.normal(0, BOX_SCALE[displaced]))
+    centre = size / 2 + rng.normal(0, BOX_SHIFT[displaced], 2) * size / stored_factor
     transform = crop_transform(centre, side, angle, INPUT)
     image = warp_crop(crop, transform, INPUT)
-    x, y = apply(transform, place[None, :2])[0] / INPUT - 0.5
-    size = np.log(10 * place[2] * scale_of(transform) / INPUT)
+    x, y = apply(transform, position[None, :2])[0] / INPUT - 0.5
+    size = np.log(10 * position[2] * scale_of(transform) / INPUT)
     cos, sin = np.cos(angle), np.sin(angle)
     rotation = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) @ rotation
     if rng.random() < 0.5:
@@ -67,7 +68,7 @@ def _surrounded(crop: NDArray, inside: NDArray, patch: NDArray, rng: np.random.G
 
 
 def _occlude(image: NDArray, patch: NDArray, rng: np.random.Generator) -> None:
-    """Cover up to a third of the width and height, in place."""
+    """Cover up to a third of the width and height of `image` itself."""
     w, h = rng.integers(6, INPUT // 2, 2)
     x, y = rng.integers(-w // 2, INPUT - w // 2), rng.integers(-h // 2, INPUT - h // 2)
     target = image[max(y, 0) : y + h, max(x, 0) : x + w]

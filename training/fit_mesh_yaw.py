@@ -1,6 +1,9 @@
-"""Fits pose.MESH_YAW_ADDED: python -m training.fit_mesh_yaw --faces FACES.npz
+"""Fits the correction of FaceMesh's yaw, `MESH_YAW_ADDED` of lpff_ray/measure/pose/fits.py.
 
-FACES.npz is what `train_pose --faces` keeps. Prints the table, and what it does to the faces held out.
+    python -m training.fit_mesh_yaw --faces FACES.npz
+
+FACES.npz is the file that `python -m training.train_pose --faces FACES.npz` keeps. Prints the table, and the errors on
+held-out faces without and with it.
 """
 
 from __future__ import annotations
@@ -70,16 +73,16 @@ def seen(crops: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray]:
 
 
 def weights(yaw: NDArray, presence: NDArray) -> NDArray[np.float64]:
-    """What every cell of the table counts for every face [n, cells]: bilinear interpolation."""
+    """Weight of every cell of the table for every face [n, cells]: bilinear interpolation."""
     corners = []
     for value, knots in ((np.abs(yaw), MESH_YAW), (presence, MESH_PRESENCE)):
-        place = np.interp(value, knots, np.arange(len(knots)))
-        corners.append(np.maximum(1 - np.abs(place[:, None] - np.arange(len(knots))), 0))
+        position = np.interp(value, knots, np.arange(len(knots)))
+        corners.append(np.maximum(1 - np.abs(position[:, None] - np.arange(len(knots))), 0))
     return (corners[0][:, :, None] * corners[1][:, None]).reshape(len(yaw), -1)
 
 
 def fitted(yaw: NDArray, presence: NDArray, truth: NDArray) -> NDArray[np.float64]:
-    """The table [yaw, presence], by least squares that forgive outliers; smooth, and zero in its first row."""
+    """The table [yaw, presence], by robust least squares; smooth, and zero in its first row."""
     cells, wanted = weights(yaw, presence), np.sign(yaw) * truth - np.abs(yaw)
     shape = len(MESH_YAW), len(MESH_PRESENCE)
     unit = np.eye(shape[0] * shape[1]).reshape(*shape, -1)

@@ -1,4 +1,4 @@
-"""The faces that the pose network learns from and is scored on: detected, cropped, and labelled by the teachers."""
+"""The faces that PoseNet is trained and scored on: detected, cropped, and labelled by the teachers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lpff_ray.geometry.transforms import apply, crop_transform, warp_crop
 from lpff_ray.measure.detection.blazeface import FaceDetector
 from lpff_ray.models.cards import load_cards
 from training.render import HeadScan
-from training.teachers import DdfaPlace, FaceMeshFit, PluginTeacher
+from training.teachers import DdfaPosition, FaceMeshFit, PluginTeacher
 
 STORED = 192  # side of a stored crop, pixels
 STORED_FACTOR = 2.4  # its side over the face box's
@@ -41,7 +41,7 @@ class Face:
     crop: uint8 RGB [STORED, STORED, 3], axis-aligned, centred on the detector's box
     inside: x0, y0, x1, y1 of the picture within the crop; black beyond
     source, name: which set and which image or clip it is of
-    exact: head-to-camera rotation [3, 3], or NaN where nobody knows it
+    exact: head-to-camera rotation [3, 3], or NaN where it is not known
     yaw: the set's own label in degrees, or NaN
     """
 
@@ -56,7 +56,7 @@ class Face:
 
 
 def detector() -> FaceDetector:
-    """The product's own detector: a network must learn the boxes that it will be given."""
+    """The product's own detector: PoseNet is trained on the boxes that it will get."""
     cards = load_cards()
     return FaceDetector(
         cards["blazeface-short"].path(), cards["dlib-mmod"].path(), "cpu", min_face_px=20.0, min_score=0.1
@@ -146,22 +146,23 @@ def renders(data: Path, detect: FaceDetector, count: int, seed: int) -> Iterator
 
 
 def collect(data: Path, render_count: int) -> dict[str, NDArray]:
-    """Every face with its labels, as arrays over faces: `Face`'s fields, `teach` [n, 3, 3, 3], `held` [n] and `place`
-    [n, 3] (`teachers.DdfaPlace`'s, in pixels of the crop; NaN for renders, on which it is not as sure)."""
-    judges, placer = teachers(data), DdfaPlace(data / "weights" / "3ddfa_v2")
-    found, labels, places = [], [], []
+    """Every face with its labels, as arrays over faces: `Face`'s fields, `teach` [n, 3, 3, 3], `held` [n] and
+    `position` [n, 3] (`teachers.DdfaPosition`'s, in pixels of the crop; NaN for renders, on which it is less
+    reliable)."""
+    estimators, position_of = teachers(data), DdfaPosition(data / "weights" / "3ddfa_v2")
+    found, labels, positions = [], [], []
     for face in faces(data, detector(), render_count, seed=1):
         found.append(replace(face, picture=None))  # the whole frames would not fit into memory
         exact = np.isfinite(face.exact).all()
-        labels.append(np.repeat(face.exact[None], 3, axis=0) if exact else label(face, judges))
-        places.append(UNKNOWN[0] if face.source == "scan" else placer(face.crop, *CROPPED))
+        labels.append(np.repeat(face.exact[None], 3, axis=0) if exact else label(face, estimators))
+        positions.append(UNKNOWN[0] if face.source == "scan" else position_of(face.crop, *CROPPED))
         if len(found) % 500 == 0:
             print(f"{len(found)} faces", flush=True)
     names = [field.name for field in fields(Face) if field.name != "picture"]
     arrays = {name: np.array([getattr(face, name) for face in found]) for name in names}
     return arrays | {
         "teach": np.array(labels),
-        "place": np.array(places),
+        "position": np.array(positions),
         "held": np.array([held_out(face.source, face.name) for face in found]),
     }
 
@@ -181,9 +182,9 @@ def teachers(data: Path) -> tuple[PluginTeacher, PluginTeacher, FaceMeshFit]:
     return fsanet, ddfa, FaceMeshFit()
 
 
-def label(face: Face, judges: tuple[PluginTeacher, PluginTeacher, FaceMeshFit]) -> NDArray[np.float64]:
+def label(face: Face, estimators: tuple[PluginTeacher, PluginTeacher, FaceMeshFit]) -> NDArray[np.float64]:
     """Rotations [3, 3, 3] that FSA-Net, 3DDFA_V2 and FaceMesh give a face."""
-    return np.stack([teacher(face.crop, *CROPPED) for teacher in judges])
+    return np.stack([teacher(face.crop, *CROPPED) for teacher in estimators])
 
 
 def _central(
@@ -195,7 +196,7 @@ def _central(
     yaw: float = float("nan"),
     margin: int = 0,
 ) -> Iterator[Face]:
-    """The face nearest to the middle, if any; margin: pixels of black to add, for photos cut close to the face."""
+    """The face nearest to the middle, if any; margin: pixels of black to add, for photos cropped close to the face."""
     if margin:
         image = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
     found = detect.detect([image])[0]

@@ -1,4 +1,4 @@
-"""What PoseNet is taught about each face: a rotation out of the teachers' answers, and how much to believe it."""
+"""The labels that PoseNet is trained on: a rotation for each face, from the teachers' estimates, and its weight."""
 
 from __future__ import annotations
 
@@ -15,23 +15,20 @@ from lpff_ray.geometry.rotation import (
     mean_rotation,
 )
 
-# AFLW's own yaw labels, which neither teacher has seen, rank faces as the mean does best at 0.8 to 0.9 of 3DDFA_V2, in
-# every range of yaw (Spearman at 0 / 0.6 / 0.8 / 1: .772 / .797 / .802 / .802 to 30 degrees, .345 / .403 / .407 / .403
-# past 60).
+# Weight of 3DDFA_V2 in the mean, the rest being FSA-Net's. Evidence: docs/evidence/pose.md#labels-for-training
 DDFA_SHARE = 0.8
 # FaceMesh's share in the mean falls from this to none between these angles of yaw: beyond, its faces are too frontal.
 MESH_SHARE = 0.3
 MESH_FADES = (25.0, 45.0)
-# FSA-Net and 3DDFA_V2 read pitch too low, the more the higher the face looks. On AFLW2000-3D's 16 images here the mean
-# is 3.2 degrees (one standard error is 1.5); on plain renders of the scan -0.2 / 2.3 / 6.2 at pitch -15 / 0 / 15.
+# Degrees added to the mean's pitch, and per degree of it: the teachers read it too low.
+# Evidence: docs/evidence/pose.md#labels-for-training
 RAISE = 3.0
 RAISE_PER_DEGREE = 0.12
-# Between half and full profile both read yaw too high: on renders of the scan in random shapes, at 50 to 70 degrees,
-# 3DDFA_V2 by 3.8 and FSA-Net by 4.7 in the median; on AFLW2000-3D's three images here at 55 to 71 degrees by 5 to 10;
-# and where they say 55 to 65, AFLW's own labels say 1.5 to 2 less. About half of what the scan shows is taken off.
-TURNED = (40.0, 50.0, 68.0, 80.0)  # degrees of yaw
+# Degrees taken off the size of the mean's yaw, by that size: between half and full profile the teachers read it too
+# high. Evidence: docs/evidence/pose.md#labels-for-training
+TURNED = (40.0, 50.0, 68.0, 80.0)
 TURN_BACK = (0.0, 2.0, 2.0, 0.0)
-LARGEST_DISAGREEMENT = 30.0  # degrees between the teachers; beyond, neither is believed
+LARGEST_DISAGREEMENT = 30.0  # degrees between the teachers; beyond, the face is not trained on
 FARTHEST_FROM_LABEL = 30.0  # degrees between the teachers' yaw and AFLW's, once mapped to their definition
 
 
@@ -45,12 +42,11 @@ class Targets:
 
 
 def consensus(teachers: NDArray) -> NDArray[np.float64]:
-    """What FSA-Net, 3DDFA_V2 and FaceMesh [n, 3, 3, 3] say together: [n, 3, 3]."""
+    """One rotation per face [n, 3, 3] from those of FSA-Net, 3DDFA_V2 and FaceMesh [n, 3, 3, 3]."""
     fsanet, ddfa, mesh = np.swapaxes(teachers, 0, 1)
     mean = mean_rotation(np.stack([fsanet * (1 - DDFA_SHARE), ddfa * DDFA_SHARE]))
-    elevation = np.degrees(
-        np.arcsin(np.clip(mean[:, 1, 2], -1, 1))
-    )  # of the line of sight: (0, 0, -1) in the head
+    # Of the line of sight, which is (0, 0, -1) in the head.
+    elevation = np.degrees(np.arcsin(np.clip(mean[:, 1, 2], -1, 1)))
     raise_by = np.clip(RAISE + RAISE_PER_DEGREE * elevation, 0, 7)
     raised = _turned_back(mean @ matrix_from_angles(np.zeros(len(mean)), raise_by, np.zeros(len(mean))))
     turned = np.degrees(np.arccos(np.clip(mean[:, 0, 0] / np.hypot(mean[:, 0, 0], mean[:, 0, 2]), -1, 1)))
@@ -60,7 +56,7 @@ def consensus(teachers: NDArray) -> NDArray[np.float64]:
 
 
 def _turned_back(rotation: NDArray) -> NDArray[np.float64]:
-    """Rotations [n, 3, 3] less what the teachers read too high in yaw."""
+    """Rotations [n, 3, 3] with the teachers' error in yaw taken off."""
     yaw, pitch, roll = angles_from_matrix(rotation).T
     return matrix_from_angles(yaw - np.sign(yaw) * np.interp(np.abs(yaw), TURNED, TURN_BACK), pitch, roll)
 
@@ -79,7 +75,7 @@ def targets(faces: dict[str, NDArray]) -> Targets:
 
 
 def mapped_yaw(label: NDArray, agreed: NDArray, labelled: NDArray) -> NDArray[np.float64]:
-    """AFLW's yaw labels [n] in the teachers' definition: by the medians of the latter in steps of ten degrees."""
+    """AFLW's yaw labels [n] on the teachers' scale: by medians of the teachers' yaw in steps of ten degrees."""
     size, sign = np.abs(label), np.sign(label)
     yaw = angles_from_matrix(agreed)[:, 0] * sign
     steps = np.arange(0, 90, 10)

@@ -1,4 +1,4 @@
-"""Faces for image quality, and the ways in which they are spoiled: for training and for scoring."""
+"""Faces for training and scoring image quality, and the faults that degrade them by known amounts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ LEVELS = {
 
 @dataclass(frozen=True)
 class Face:
-    """window: uint8 RGB [h, w, 3], the frame around the face, cut at whole blocks of 8; box: x0, y0, x1, y1 in it."""
+    """A face with its surroundings.
+
+    window: uint8 RGB [h, w, 3], the frame around the face; it begins at a whole block of 8 pixels. box: x0, y0, x1, y1
+    in it.
+    """
 
     window: NDArray[np.uint8]
     box: NDArray[np.float64]
@@ -57,12 +61,14 @@ def collect(data: Path, held: bool) -> list[Face]:
         return held_out(source, name) == held
 
     detect = detector()
-    found = [cut(face.picture, face.box, face.source, face.name) for face in photos(data, detect, wanted)]
+    found = [
+        around_face(face.picture, face.box, face.source, face.name) for face in photos(data, detect, wanted)
+    ]
     seen: Counter[str] = Counter()
     for face in video_faces(data, detect, wanted):
         clip = face.name.split(":")[0]
         if seen[clip] % CLIP_EVERY == 0 and face.box[2] - face.box[0] >= 48:
-            found.append(cut(face.picture, face.box, face.source, face.name))
+            found.append(around_face(face.picture, face.box, face.source, face.name))
         seen[clip] += 1
     return found
 
@@ -82,7 +88,7 @@ def held_out(source: str, name: str) -> bool:
             raise ValueError(f"unknown source {source}")
 
 
-def cut(frame: NDArray[np.uint8], box: NDArray, source: str, name: str) -> Face:
+def around_face(frame: NDArray[np.uint8], box: NDArray, source: str, name: str) -> Face:
     """A face with as much of the frame around it as its own size."""
     centre, side = (box[:2] + box[2:]) / 2.0, float((box[2:] - box[:2]).max())
     x0, y0 = np.maximum(np.floor((centre - side) / 8) * 8, 0).astype(int)
@@ -98,7 +104,7 @@ def resized(face: Face, factor: float, interpolation: int | None = None) -> Face
     return replace(face, window=window, box=face.box * np.tile(exact, 2))
 
 
-def spoiled(face: Face, kind: str, amount: float, rng: np.random.Generator) -> Face:
+def degraded(face: Face, kind: str, amount: float, rng: np.random.Generator) -> Face:
     """The face with one fault of `LEVELS`, in its units; 0 is none."""
     if amount == 0:
         return face
@@ -143,4 +149,4 @@ def motion(length: float, angle: float) -> NDArray[np.float32]:
 def ladder(face: Face, kind: str, seed: int) -> Iterator[Face]:
     """The face at levels 0 to 5 of one kind; a motion's direction is the same at all of them."""
     for amount in LEVELS[kind]:
-        yield spoiled(face, kind, amount, np.random.default_rng(seed))
+        yield degraded(face, kind, amount, np.random.default_rng(seed))

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# From the scan's axes to 300W-LP's zero pose (degrees about x; positive lifts the chin): the mean by which FSA-Net and
-# 3DDFA_V2 disagree with the scan's own axes on near-frontal renders, see `train_pose`.
+# From the scan's axes to 300W-LP's zero pose: degrees about x, positive lifts the chin.
 ZERO_PITCH = 0.0
 HEAD_SHARE = 0.53  # of the scan's height is head; the rest is neck and shoulders
 
@@ -45,7 +44,7 @@ class HeadScan:
         """RGB [s, s, 3] of the head, filling about two thirds of a square background [s, s, 3].
 
         rotation: head to camera [3, 3], where zero is 300W-LP's. vary: also draw a random shape, skin, light,
-        perspective and place; without, the picture depends on rotation and background alone.
+        perspective and position; without, the picture depends on rotation and background alone.
         """
         size = background.shape[0]
         zero = _about_x(np.radians(-ZERO_PITCH))

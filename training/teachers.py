@@ -1,7 +1,7 @@
-"""Head-pose estimators of others that label faces for training: FSA-Net, 3DDFA_V2 (both MIT, `data/weights`), FaceMesh.
+"""The teachers: published head-pose estimators that label faces for training. FSA-Net, 3DDFA_V2 (both MIT), FaceMesh.
 
-The first two are the product's own plug-ins. Rotations are head to camera; frames and angles as in
-`lpff_ray.geometry.rotation`.
+The first two are optional models of the product; their files are in `data/weights`. Rotations are head to camera;
+frames and angles as in `lpff_ray.geometry.rotation`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lpff_ray.models.optional.ddfa import Ddfa
 
 
 class PluginTeacher:
-    """A plug-in of the product, on one face at a time."""
+    """An optional pose estimator of the product, on one face at a time."""
 
     def __init__(self, name: str, folder: Path) -> None:
         """folder: where the files of the plug-in's card are."""
@@ -35,11 +35,11 @@ class PluginTeacher:
         return self._vote([image], np.concatenate([centre - side / 2, centre + side / 2])[None])[0]
 
 
-class DdfaPlace:
-    """Where 3DDFA_V2 sees the middle of eyes, nose tip and mouth corners, and how large the face: holds to profile.
+class DdfaPosition:
+    """Position of the middle of eyes, nose tip and mouth corners, and size of the face, by 3DDFA_V2: right to profile.
 
-    Its model's origin and unit are not ours. The constants are least squares against FaceMesh's points and scale on 758
-    faces within 25 degrees of the front, where both differ by 1.2% of the box's side, and by 3.5% in scale.
+    Its model has another origin and unit than ours; the constants convert them.
+    Evidence: docs/evidence/pose.md#labels-for-training
     """
 
     MIDDLE = np.array([0.0, -10026.0, 97134.0])  # in its model, whose y is up
@@ -50,7 +50,7 @@ class DdfaPlace:
 
     def __call__(self, image: NDArray[np.uint8], centre: NDArray, side: float) -> NDArray[np.float64]:
         """x, y in pixels of an RGB image and pixels per cm [3], of the face whose BlazeFace box is given."""
-        places = []
+        positions = []
         for factor in DDFA_FACTORS:
             transform = crop_transform(centre, side * factor, 0.0, Ddfa.side)
             crop = warp_crop(image, transform, Ddfa.side)
@@ -60,12 +60,12 @@ class DdfaPlace:
             spots[1, 0] = Ddfa.side - spots[1, 0]
             scale = np.sqrt(np.linalg.svd(affine[:, :2, :3], compute_uv=False).prod(1)) * self.CENTIMETRE
             back = invert(transform)
-            places += list(np.column_stack([apply(back, spots), scale * scale_of(back)]))
-        return np.mean(places, axis=0)
+            positions += list(np.column_stack([apply(back, spots), scale * scale_of(back)]))
+        return np.mean(positions, axis=0)
 
 
 class FaceMeshFit:
-    """The product's own rigid fit of FaceMesh's points: better than the others in pitch, worthless at profile."""
+    """The product's rigid fit of FaceMesh's points: better than the others in pitch, of no use at profile."""
 
     def __init__(self) -> None:
         self._mesh = FaceMesh(load_cards()["facemesh"].path(), "cpu")
@@ -74,7 +74,7 @@ class FaceMeshFit:
         """Rotation [3, 3] of the face whose BlazeFace box has this centre and side (pixels) in an RGB image."""
         box = np.concatenate([centre - side / 2, centre + side / 2])
         keypoints = np.tile(centre, (6, 1))
-        keypoints[1, 0] += 1  # eyes that are level, until the first look shows how they are
+        keypoints[1, 0] += 1  # level eyes, until the first run shows how they are
         for _ in range(2):
             points = self._mesh([image], box[None], keypoints[None]).points
             keypoints[:2] = five_points(points)[0, :2, :2]

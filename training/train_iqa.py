@@ -1,8 +1,10 @@
-"""Trains iqa and sharpness: python -m training.train_iqa --data ../shared/data
+"""Trains the network of `iqa` and `sharpness`: makes lpff_ray/measure/quality/image_quality.npz.
 
-Nobody has rated these faces. Instead every face is spoiled by known amounts, and the amounts say what its quality is
-(`faults`). How good a face was before that is not known either; it is learned along with the network, as an
-unknown blur and unknown other faults of each clip or photo, which both are pulled towards nothing.
+    python -m training.train_iqa --data ../shared/data
+
+No person has rated these faces. Instead every face is degraded by known amounts of known faults, and the amounts
+determine the wanted quality (`targets`). How good a face was before is not known; it is learned along with the network,
+as an unknown blur and unknown other faults of each clip or photo, both with a penalty on their size.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lpff_ray.measure.quality import image_quality as iqa
-from training.quality_data import Face, collect, resized, spoiled
+from training.quality_data import Face, collect, degraded, resized
 
 CHAINS = {"video": 32, "aflw2000": 32, "lfw": 32, "aflw": 4}  # of each face
 CHAIN = 4  # copies in a chain
@@ -34,7 +36,7 @@ FAULTS = {
 HIDDEN = (48, 24)
 STEPS = 6000
 BATCH = 300  # chains
-JITTER = 0.04  # noise on the standardised features, so that few clips are not learned by heart
+JITTER = 0.04  # noise on the standardised features, against overfitting to few clips
 WEIGHT_DECAY = 0.3
 PRIOR = 0.2
 HALFWAY = 2.75  # levels of faults at which quality is a half
@@ -46,7 +48,7 @@ OF_ORDER = 0.3  # weight of the differences within a chain, to which how good th
 OF_RANK = 8.0  # weight of chains out of order: without it, nine tenths of unseen LFW photos got better by slight blur
 RANK_MARGIN = 0.1  # a step is asked for as it would be on a flawless face, up to this
 RANK_SOFTNESS = 0.01
-LEAST_FALL = 0.003  # two copies that differ by less need not be told apart
+LEAST_FALL = 0.003  # two copies that differ by less need not be in order
 OF_SHARPNESS = (0.4, 0.4)  # levels of sharpness that a level of noise and of compression cost
 
 
@@ -118,12 +120,12 @@ def drawn(kind: str, rng: np.random.Generator) -> float:
 
 
 def badness(kind: str, amount: float) -> float:
-    """Orders the amounts of a fault from harmless to bad."""
+    """Orders the amounts of a fault from the least to the worst."""
     return exposure_level(amount) if kind == "exposure" else -amount if kind == "jpeg" else amount
 
 
 def exposure_level(stops: float) -> float:
-    """Light that was cut off is lost; dim light costs less."""
+    """Level of a wrong exposure: light that was clipped is lost, dim light costs less."""
     return 1.6 * stops if stops > 0 else 0.25 * stops**2
 
 
@@ -137,7 +139,7 @@ def example(
         footprint *= amounts["scaling"]
     variance = amounts.get("gaussian", 0.0) ** 2 + ONE_WAY * amounts.get("motion", 0.0) ** 2 / 12
     for kind in ("exposure", "gaussian", "motion", "scaling"):
-        face = spoiled(face, kind, amounts.get(kind, 0.0), rng)
+        face = degraded(face, kind, amounts.get(kind, 0.0), rng)
     if "enlarged" in amounts:
         face = resized(face, amounts["enlarged"], (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[seed % 2])
     noise, setting = amounts.get("noise", 0.0), int(amounts.get("jpeg", 0.0))
@@ -148,14 +150,14 @@ def example(
     if setting:
         quantiser = 5000 / setting if setting < 50 else 200 - 2 * setting
         levels[1] = 1.25 * np.log2(1 + quantiser * fineness / 60)
-    face = spoiled(spoiled(face, "noise", noise, rng), "jpeg", setting, rng)
+    face = degraded(degraded(face, "noise", noise, rng), "jpeg", setting, rng)
     if "cropped" in amounts:
         face = cropped(face, np.random.default_rng(seed))
     return face, float(np.sqrt(footprint**2 + variance)), (levels[0], levels[1], levels[2])
 
 
 def cropped(face: Face, rng: np.random.Generator) -> Face:
-    """Without a strip at one side: moves the grid of blocks, and may cut into the face."""
+    """Without a strip at one side: moves the grid of blocks, and may remove a part of the face."""
     dx, dy = (int(rng.uniform(0, start + 0.35 * face.side)) for start in np.maximum(face.box[:2], 0))
     return Face(
         np.ascontiguousarray(face.window[dy:, dx:]),

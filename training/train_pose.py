@@ -1,7 +1,9 @@
-"""Trains PoseNet: python -m training.train_pose --data ../shared/data --out lpff_ray/models/networks/posenet.npz
+"""Trains PoseNet, the pose network: makes its weights.
+
+    python -m training.train_pose --data ../shared/data --out lpff_ray/models/networks/posenet.npz
 
 Faces are detected by the product's own detector, labelled by two teachers (and, on the head scan, exactly), split by
-image, and learned with one thread. The model card, lpff_ray/models/networks/posenet.md, says what came out.
+image, and learned with one thread. The model card, lpff_ray/models/networks/posenet.md, says how well the weights do.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ from training.pose_labels import Targets, targets
 BATCH = 96
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.02
-OF_PLACE = 0.3  # a percent of the crop's side, in degrees of rotation
+POSITION_WEIGHT = 0.3  # a percent of the crop's side, in degrees of rotation
 AVERAGE_OVER = 250  # steps; the exponential mean of the weights is what is kept
-FROZEN = 2  # first blocks that stay FaceMesh's: edges are edges, and a third of the time is saved
+FROZEN = 2  # first blocks that keep FaceMesh's weights, which saves a third of the time
 SHARES = {"aflw": 0.55, "scan": 0.20, "video": 0.20, "lfw": 0.05}  # of each batch
 
 
@@ -89,7 +91,7 @@ def train(
                 faces["crop"][i],
                 faces["inside"][i],
                 wanted.rotation[i],
-                faces["place"][i],
+                faces["position"][i],
                 pose_data.STORED_FACTOR,
                 patch,
                 rng,
@@ -97,9 +99,11 @@ def train(
             for i, patch in zip(picks, others_crops, strict=True)
         ]
         images, truth, spots = (torch.from_numpy(np.stack(part)).float() for part in zip(*made, strict=True))
-        rotation, expected, place = network(images.permute(0, 3, 1, 2) / 255)
+        rotation, expected, position = network(images.permute(0, 3, 1, 2) / 255)
         weight = torch.from_numpy(wanted.weight[picks]).float()
-        loss = loss_of(rotation, expected, truth, weight) + OF_PLACE * astray(place, spots, weight)
+        loss = loss_of(rotation, expected, truth, weight) + POSITION_WEIGHT * position_error(
+            position, spots, weight
+        )
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -120,10 +124,10 @@ def loss_of(rotation: Tensor, expected: Tensor, truth: Tensor, weight: Tensor) -
     return (weight * (error + 0.3 * likelihood)).mean()
 
 
-def astray(place: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """How far places [n, 3] are from the true ones, in percent of the crop's side and of the size; NaN: unknown."""
+def position_error(position: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Mean error of positions [n, 3], in percent of the crop's side and of the size; truth: NaN where not known."""
     known = truth.isfinite().all(1)
-    missed = (place - truth.nan_to_num()).abs().sum(1)
+    missed = (position - truth.nan_to_num()).abs().sum(1)
     return 100 * (weight * known * missed).sum() / known.sum().clamp(min=1)
 
 

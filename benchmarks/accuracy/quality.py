@@ -1,7 +1,7 @@
-"""How good sharpness and iqa are.
+"""Accuracy of `sharpness` and `iqa`.
 
-Unseen faces are spoiled by known amounts (`quality_data.LEVELS`) and measured by the product's own
-`image_quality.quality`, in the box that the product's detector found before they were spoiled.
+Held-out faces are degraded by known amounts (`quality_data.LEVELS`) and measured by the product's own
+`image_quality.quality`, in the box that the product's detector found before they were degraded.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def measured(face: Face, box: NDArray | None = None) -> tuple[float, float]:
 def sets(faces: Sequence[Face]) -> dict[str, list[Face]]:
     """The sharper half of the unseen faces by where they are from; clips once more with faces of 100 pixels.
 
-    Nothing is learned from blurring blur. What is sharp is for another measure to say than the one on trial.
+    Blurring a blurred face shows nothing. Which faces are sharp is decided by another measure than those under test.
     """
     sources = ("video", "video", "aflw2000", "aflw", "lfw")
     found = {}

@@ -11,6 +11,7 @@ import polars as pl
 
 from lpff_ray.exports.format import ExportFormat
 from lpff_ray.exports.video import VideoFile
+from lpff_ray.types import MediaKind
 
 ROWS_PER_UNIT = 256
 """Of a divisible format: large enough that opening the video does not count, small enough that many can share it."""
@@ -55,7 +56,9 @@ def plan_units(
         "video_id", maintain_order=True
     ):
         name = str(video_id)
-        source = sources.get(name) or VideoFile(video_id=name, uris=(of_video["uri"][0],), kind="video")
+        source = sources.get(name) or VideoFile(
+            video_id=name, uris=(of_video["uri"][0],), kind=MediaKind.VIDEO
+        )
         for piece in _pieces(of_video) if export_format.divisible else [of_video]:
             first, last = piece["frame_index"][0], piece["frame_index"][-1]
             units.append(ExportUnit(f"{name}-{first}-{last}", source, piece))

@@ -1,6 +1,6 @@
 """Shots and tracks of one segment: which faces, frame after frame, are one person's.
 
-They link the rows of the faces table, and never change what was measured.
+They link rows of the faces table, and never change measured values.
 """
 
 from __future__ import annotations

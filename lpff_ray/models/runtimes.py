@@ -30,9 +30,8 @@ CPU_FACES_PER_BATCH = 16
 CPU_CROPS_PER_BATCH = 4
 CUDA_FACES_PER_BATCH = 64
 CUDA_IMAGES_PER_BATCH = 32
-CUDA_PIXELS_PER_BATCH = (
-    2 << 20
-)  # fewer of large images: the miner gives ten frames of 1080p at once, two of 4K
+# Fewer of large images: the miner gives ten frames of 1080p at once, two of 4K
+CUDA_PIXELS_PER_BATCH = 2 << 20
 
 
 class TfliteModel:

@@ -1,4 +1,4 @@
-"""The messages between a worker pool and its workers: leases on items, and the answers to them."""
+"""The messages between a worker pool and its workers (leases on items, answers to them), and a job's retry policy."""
 
 from __future__ import annotations
 

@@ -168,8 +168,6 @@ class _Job(Generic[Item]):
             allowed += self.limits.warm_up_s
         handle.in_flight[self.workers.submit(handle, lease)] = InFlight(lease, now, now + allowed)
 
-    # Answers
-
     def settle(
         self, handle: WorkerHandle, key: Any, answer: Answer | WorkerLost
     ) -> Iterator[Completed[Item] | GivenUp[Item]]:

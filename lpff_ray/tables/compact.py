@@ -1,4 +1,4 @@
-"""Gathers many small parts into few big Parquet files."""
+"""`lpff-ray compact`: gathers many small parts into few big Parquet files, which are faster to read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from lpff_ray.tables import parts, read, schema
 from lpff_ray.tables.run_folder import COMPACTED_FILE, TABLES, compacted, open_run_folder
+from lpff_ray.types import SegmentStatus
 
 FACES_PER_FILE = 200_000
 # Small groups: reading everything about one face reads one group of landmarks and embeddings, and cores share the
@@ -18,7 +19,7 @@ ROWS_PER_GROUP = 5_000
 
 @dataclass(frozen=True)
 class Compaction:
-    """What `compact` did: parts gathered by it, and the sizes of the tables now."""
+    """The result of `compact`: parts that it gathered; faces in the tables now, and files that hold them."""
 
     parts_gathered: int
     faces: int
@@ -47,8 +48,11 @@ def compact(out: str) -> Compaction:
             names.append(f"faces-{generation:04d}-{index:05d}.parquet")
             table = faces.slice(start, FACES_PER_FILE).collect()
             folder.commit(f"{TABLES}/{names[-1]}", schema.parquet_bytes(table, row_group_size=ROWS_PER_GROUP))
-        tables = {"faces": names}
-        for kind, table in (("segment", read.segments(out)), ("quarantine", read.quarantine(out))):
+        tables: dict[str, list[str]] = {"faces": names}
+        for kind, table in (
+            (SegmentStatus.MINED, read.segments(out)),
+            (SegmentStatus.QUARANTINED, read.quarantine(out)),
+        ):
             tables[kind] = [f"{kind}-{generation:04d}.parquet"]
             folder.commit(
                 f"{TABLES}/{tables[kind][0]}", schema.parquet_bytes(table, row_group_size=ROWS_PER_GROUP)
@@ -68,8 +72,8 @@ def compact(out: str) -> Compaction:
         folder.remove(f"{parts.PARTS}/{name}")
     valid = compacted(folder)["tables"]
     for name in folder.names(TABLES, ".parquet"):  # earlier generations, an interrupted run's too
-        kind, *rest = name.split("-")
-        if rest and kind in ("faces", "segment", "quarantine") and name not in valid.get(kind, ()):
+        table_of, *rest = name.split("-")
+        if rest and table_of in ("faces", *SegmentStatus) and name not in valid.get(table_of, ()):
             folder.remove(f"{TABLES}/{name}")
     total = int(read.scan(out).select(pl.len()).collect().item())
     return Compaction(parts_gathered=len(new), faces=total, files=len(valid.get("faces", ())))

@@ -37,8 +37,8 @@ def video_duplicates(out: str) -> pl.DataFrame:
 
 
 def earlier_marks(folder: Folder) -> pl.DataFrame | None:
-    """face_id and identity_id as the last `dedupe` wrote them, None before the first."""
-    return folder.table(table_file("dedupe"), _mend(folder), ["face_id", "identity_id"])
+    """face_id and identity_id of the last `dedupe`, None before the first."""
+    return folder.table(table_file("dedupe"), _remedy(folder), ["face_id", "identity_id"])
 
 
 def embedding_of(folder: Folder) -> str:
@@ -52,8 +52,8 @@ def selection(out: str, name: str) -> pl.DataFrame:
     Raises UserError if there is none, or it is damaged.
     """
     folder = open_run_folder(out)
-    again = f"make it again with lpff-ray select {out} --name {name} and the rules of {name}.json"
-    found = folder.table(f"{SELECTIONS}/{checked_name(name)}.parquet", again)
+    remedy = f"make it again with lpff-ray select {out} --name {name} and the rules of {name}.json"
+    found = folder.table(f"{SELECTIONS}/{checked_name(name)}.parquet", remedy)
     if found is None:
         have = [file.removesuffix(".parquet") for file in folder.names(SELECTIONS, ".parquet")]
         raise UserError(
@@ -72,7 +72,7 @@ def selection_rules(out: str, name: str) -> dict[str, Any]:
 
 
 def write_selection(folder: Folder, name: str, table: pl.DataFrame, rules: dict[str, Any]) -> None:
-    """Put a selection in place, its rules first: a table never stands without them."""
+    """Write a selection, its rules first: there is never a table without them."""
     checked_name(name)
     folder.commit(f"{SELECTIONS}/{name}.json", json.dumps(rules, indent=2).encode())
     folder.commit(f"{SELECTIONS}/{name}.parquet", schema.parquet_bytes(table))
@@ -92,18 +92,18 @@ def checked_name(name: str) -> str:
 
 
 def table_file(table: str) -> str:
-    """Where a curated table lies below the output folder."""
+    """The path of a curated table below the output folder."""
     return f"{TABLES}/{table}.parquet"
 
 
 def _deduped(out: str, table: str) -> pl.DataFrame:
     folder = open_run_folder(out)
-    found = folder.table(table_file(table), _mend(folder))
+    found = folder.table(table_file(table), _remedy(folder))
     if found is None:
         raise UserError(f"{out}: identities and duplicates are not known yet; run lpff-ray dedupe {out}")
     return found
 
 
-def _mend(folder: Folder) -> str:
-    """What to do about a damaged table of `dedupe`, which itself reads the ids of identities out of its last one."""
+def _remedy(folder: Folder) -> str:
+    """What to do about a damaged table of `dedupe`: dedupe reads its last tables too, so the file has to go first."""
     return f"remove it and run lpff-ray dedupe {folder.root}"

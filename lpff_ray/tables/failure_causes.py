@@ -1,4 +1,4 @@
-"""Why work on a run failed: its failed attempts grouped by cause, so that a thousand failures read as three."""
+"""Why work on a run failed: its failed attempts grouped by cause, so that a thousand failures are shown as three."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAME = (
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}(?:-\d+)?[ab]*\b"), "ID"),
     (re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"), "N"),
 )
-"""What differs between two messages of one cause, and what stands for it: URIs and paths, addresses, ids, numbers."""
+"""Parts of messages that differ within one cause, and their replacements: URIs, paths, addresses, ids, numbers."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def grouped(attempts: pl.DataFrame) -> list[FailureCause]:
 
 
 def normalised(message: str) -> str:
-    """A message without what differs from one failure of a cause to the next."""
+    """A message without the parts that differ between failures of one cause."""
     for pattern, name in SAME:
         message = pattern.sub(name, message)
     return message

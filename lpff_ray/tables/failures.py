@@ -1,4 +1,4 @@
-"""The failed attempts of a run, read back from its logs."""
+"""Reads the failed attempts of a run from its logs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ FAILURES = pl.Schema(
     }
 )
 """One row per failed attempt, in the order of time. item: the segment's id. outcome: "retried" or "quarantined".
-log: the file that it stands in, below the run's folder."""
+log: the file that it is in, below the run's folder."""
 
 
 def read_failures(out: str) -> pl.DataFrame:
-    """Every failed attempt that the run's logs hold, also those that a later attempt made good; columns as FAILURES.
+    """Every failed attempt in the run's logs, also those before an attempt that succeeded; columns as FAILURES.
 
     Raises UserError if `out` holds no run.
     """

@@ -1,7 +1,7 @@
 """Parts: one Parquet file per finished segment, which holds its faces and, in the footer, its record.
 
-The set of parts is the only truth about what is done. A part's name is its segment's; a segment that had to be
-halved is done when both halves are. A quarantined segment has a part too, with no faces and the failure in its footer.
+A segment is done if it has a part; nothing else records that. A part's name is its segment's; a segment that was split
+in two is done when both halves are. A quarantined segment has a part too, with no faces and the failure in its footer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
+from lpff_ray.types import SegmentStatus
 
 PARTS = "parts"
 _FOOTER_KEY = "lpff_ray"
@@ -28,14 +29,19 @@ def part_name(segment_id: str) -> str:
 
 
 def commit_part(
-    folder: Folder, segment_id: str, faces: pl.DataFrame, kind: str, record: dict[str, Any], config_hash: str
+    folder: Folder,
+    segment_id: str,
+    faces: pl.DataFrame,
+    kind: SegmentStatus,
+    record: dict[str, Any],
+    config_hash: str,
 ) -> None:
-    """Write one part. kind: "segment" or "quarantine"; record: a row of that table."""
+    """Write one part. kind: a SegmentStatus; record: a row of the table of that kind."""
     footer = {
         "schema_version": schema.SCHEMA_VERSION,
         "schema_minor": schema.SCHEMA_MINOR,
         "config_hash": config_hash,
-        "kind": kind,
+        "kind": str(kind),
         "record": record,
     }
     content = schema.parquet_bytes(faces, metadata={_FOOTER_KEY: json.dumps(footer)})
@@ -52,10 +58,10 @@ def read_footers(folder: Folder, names: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def sources(folder: Folder, names: Iterable[str]) -> list[Any]:
-    """What Polars scans parts from, in the order of their names.
+    """The paths or buffers that Polars scans parts from, in the order of their names.
 
-    Their footers are looked at, 50 microseconds each: of a damaged part, Polars would say when a scan is collected, and
-    not which one it is. Raises UserError as `read_footers` does.
+    Their footers are read first, so that a damaged part is named here: Polars would fail later, when a scan is
+    collected, without its name. Raises UserError as `read_footers` does.
     """
 
     def checked(name: str) -> str | io.BytesIO:

@@ -1,4 +1,4 @@
-"""Reading a run's tables, also while it is going on."""
+"""Reads the tables of a run, also while it is going on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from lpff_ray.tables.run_folder import (
     open_run_folder,
     read_plan,
 )
+from lpff_ray.types import SegmentStatus, VideoStatus
 
 
 def scan(out: str) -> pl.LazyFrame:
@@ -37,7 +38,7 @@ def scan(out: str) -> pl.LazyFrame:
 
 
 def _scanned(paths: list[Any], columns: pl.Schema) -> pl.LazyFrame:
-    """Files of any minor version: what one lacks is null, what it has besides is left out."""
+    """Files of any minor version: columns that one lacks are null, additional ones are left out."""
     return pl.scan_parquet(
         paths, schema=columns, glob=False, missing_columns="insert", extra_columns="ignore"
     )
@@ -45,7 +46,7 @@ def _scanned(paths: list[Any], columns: pl.Schema) -> pl.LazyFrame:
 
 def segments(out: str) -> pl.DataFrame:
     """One row per mined segment; columns as in `schema.SEGMENTS`. Raises UserError if `out` holds no run."""
-    return _records(open_run_folder(out), "segment")
+    return _records(open_run_folder(out), SegmentStatus.MINED)
 
 
 def quarantine(out: str) -> pl.DataFrame:
@@ -53,7 +54,7 @@ def quarantine(out: str) -> pl.DataFrame:
 
     Raises UserError if `out` holds no run.
     """
-    return _records(open_run_folder(out), "quarantine")
+    return _records(open_run_folder(out), SegmentStatus.QUARANTINED)
 
 
 def videos(out: str) -> pl.DataFrame:
@@ -67,37 +68,38 @@ def videos(out: str) -> pl.DataFrame:
         return schema.frame({}, schema.VIDEOS)
     counts = ["frames_looked_at", "frames_missing", "faces"]
     seconds = [name for name in schema.SEGMENTS if name.startswith("seconds_")]
-    mined = _records(folder, "segment")
-    # A half counts as half a segment: what is asked of a video is its planned number of whole ones.
+    mined = _records(folder, SegmentStatus.MINED)
+    # A half counts as half a segment: the plan counts whole ones.
     share = pl.when(pl.col("segment_id").str.contains("[ab]$")).then(0.5).otherwise(1.0)
     sums = mined.group_by("video_id").agg(
-        share.sum().alias("done"),
+        share.sum().alias("mined_share"),
         pl.col(counts + seconds).sum(),
         pl.col("decoder").unique().sort().str.join("+"),
     )
     failed = (
-        _records(folder, "quarantine")
+        _records(folder, SegmentStatus.QUARANTINED)
         .group_by("video_id")
         .agg(
-            share.sum().alias("lost"),
+            share.sum().alias("lost_share"),
             pl.col("message").first().alias("failure"),
         )
     )
+    planned_row = pl.col("status") == str(VideoStatus.PLANNED)
     # A duplicate shares its video_id with the row that was mined, and has no work of its own.
-    key = pl.when(pl.col("status") == "planned").then("video_id").alias("mined_id")
+    key = pl.when(planned_row).then("video_id").alias("mined_id")
     joined = planned.with_columns(key).join(sums, left_on="mined_id", right_on="video_id", how="left")
     joined = joined.join(failed, left_on="mined_id", right_on="video_id", how="left")
-    done, lost = pl.col("done").fill_null(0), pl.col("lost").fill_null(0)
+    done, lost = pl.col("mined_share").fill_null(0), pl.col("lost_share").fill_null(0)
     status = (
-        pl.when(pl.col("status") != "planned")
+        pl.when(~planned_row)
         .then("status")
         .when(done + lost < pl.col("segments"))
-        .then(pl.lit("pending"))
+        .then(pl.lit(str(VideoStatus.PENDING)))
         .when(lost == 0)
-        .then(pl.lit("done"))
+        .then(pl.lit(str(VideoStatus.DONE)))
         .when(done == 0)
-        .then(pl.lit("failed"))
-        .otherwise(pl.lit("partial"))
+        .then(pl.lit(str(VideoStatus.FAILED)))
+        .otherwise(pl.lit(str(VideoStatus.PARTIAL)))
     )
     table = joined.with_columns(
         status.alias("status"),
@@ -118,20 +120,20 @@ def new_part_names(folder: Folder, gathered: set[str]) -> list[str]:
 
 
 def _row_order(segment_id: str) -> tuple[str, ...]:
-    # A clip's id holds a dash of its own: as one text, its segments would fall between those of the whole video.
+    # A clip's id has a dash too: sorted as one text, its segments would come between those of the whole video.
     return tuple(segment_id.rsplit("-", 1))
 
 
 def _whole(folder: Folder, name: str) -> Any:
-    """What Polars reads a compacted file from. Raises UserError if it has lost its end, as `parts.sources` does."""
+    """The path or buffer that Polars reads a compacted file from. Raises UserError if the file is damaged."""
     source = folder.source(name)
     with folder.parsing(name, COMPACTED_REMEDY):
         pl.read_parquet_metadata(source)
     return source
 
 
-def _records(folder: Folder, kind: str) -> pl.DataFrame:
-    columns = {"segment": schema.SEGMENTS, "quarantine": schema.QUARANTINE}[kind]
+def _records(folder: Folder, kind: SegmentStatus) -> pl.DataFrame:
+    columns = schema.SEGMENTS if kind == SegmentStatus.MINED else schema.QUARANTINE
     gathered = compacted(folder)
     tables = compacted_tables(folder, gathered, kind)
     names = new_part_names(folder, set(gathered["segment_ids"]))

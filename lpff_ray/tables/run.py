@@ -1,4 +1,4 @@
-"""The output folder of a run opened for writing: its `run.json`, its plan, its parts."""
+"""The output folder of a run, opened for writing: its `run.json`, its plan, its parts."""
 
 from __future__ import annotations
 
@@ -27,18 +27,17 @@ from lpff_ray.tables.run_folder import (
     read_plan,
     schema_of,
 )
+from lpff_ray.types import SegmentStatus
 
 
 class Run:
     """An output folder opened for writing."""
 
     def __init__(self, out: str, config: MineConfig) -> None:
-        """Looks at the folder, and writes nothing yet: `begin` does.
+        """Checks the folder. Writes nothing yet: `begin` does.
 
         Raises UserError if it can not be written, if an optional model's file is missing or wrong, or if the folder
-        holds
-        rows that were mined with another configuration or another file of a model: rows of two could not be told apart
-        in one table.
+        holds rows that were mined with another configuration or another file of a model: one table must not mix them.
         """
         self.folder = Folder(out)
         self.config = config
@@ -53,7 +52,7 @@ class Run:
     def begin(self) -> Run:
         """Write `run.json`, the first time, and return itself. A folder without rows takes on another configuration.
 
-        So a run that could not start, for want of a GPU say, does not bind its folder to what it was asked for.
+        So a run that could not start, for example without a GPU, does not bind its folder to its configuration.
         """
         if self._found is not None and self._differences():
             self.folder.remove(PLAN_FILE)  # its segments were counted by the other configuration
@@ -68,7 +67,7 @@ class Run:
         return bool(self.folder.names(parts.PARTS, ".parquet") or compacted(self.folder)["segment_ids"])
 
     def _differences(self) -> str:
-        """How the run found in the folder was mined otherwise than this one is to be; "" if it was not."""
+        """How the run in the folder differs in its configuration or models from this one; "" if it does not."""
         assert self._found is not None
         found, wanted = self._found["config"], self.config.as_dict()
         different = [
@@ -99,17 +98,21 @@ class Run:
         """Forget which segments were given up, so that they are tried again. Returns how many."""
         names = self.folder.names(parts.PARTS, ".parquet")
         footers = parts.read_footers(self.folder, names)
-        chosen = [name for name, footer in zip(names, footers, strict=True) if footer["kind"] == "quarantine"]
+        chosen = [
+            name
+            for name, footer in zip(names, footers, strict=True)
+            if footer["kind"] == SegmentStatus.QUARANTINED
+        ]
         for name in chosen:
             self.folder.remove(f"{parts.PARTS}/{name}")
         state = compacted(self.folder)
         gathered = {
             name
-            for table in compacted_tables(self.folder, state, "quarantine")
+            for table in compacted_tables(self.folder, state, SegmentStatus.QUARANTINED)
             for name in table["segment_id"]
         }
         if gathered:
-            del state["tables"]["quarantine"]
+            del state["tables"][SegmentStatus.QUARANTINED]
             state["segment_ids"] = sorted(set(state["segment_ids"]) - gathered)
             self.folder.commit(COMPACTED_FILE, json.dumps(state).encode())
         return len(chosen) + len(gathered)
@@ -128,7 +131,9 @@ class Run:
             "log": log or None,
         }
         faces = schema.frame({}, self.faces_schema)
-        parts.commit_part(self.folder, segment.segment_id, faces, "quarantine", record, self.config.hash())
+        parts.commit_part(
+            self.folder, segment.segment_id, faces, SegmentStatus.QUARANTINED, record, self.config.hash()
+        )
 
     def commit_plan(self, videos: list[Video]) -> None:
         """Record every source of this run beside those of earlier runs into the same folder."""
@@ -148,7 +153,7 @@ class Run:
 
 def _description(config: MineConfig) -> dict[str, Any]:
     plugins = store.chosen(config.model_names)
-    further = {
+    extra_columns = {
         name: schema.type_name(kind)
         for measure in config.measures
         for name, kind in MEASURES.load(measure).columns.items()
@@ -165,7 +170,7 @@ def _description(config: MineConfig) -> dict[str, Any]:
         "config": config.as_dict(),
         "config_hash": config.hash(),
         "embedding_width": EMBEDDINGS.load(config.embedding).width,
-        "measured_columns": further,
+        "measured_columns": extra_columns,
         "camera": {
             "model": "pinhole",
             "focal_px": f"{config.focal_factor} x the frame's longer side",

@@ -1,4 +1,4 @@
-"""What every reader of a run's output folder needs: its `run.json`, its plan, and what `compact` has gathered.
+"""Reads the files of a run's output folder that every reader needs: `run.json`, the plan, the record of `compact`.
 
 It imports neither the planner nor the models: reading a table loads no decoder.
 """
@@ -21,14 +21,14 @@ PLAN_FILE = "plan.parquet"
 PLAN_REMEDY = "remove it and run `mine` again with all sources"
 TABLES = "tables"
 COMPACTED_FILE = f"{TABLES}/compacted.json"
-# Its parts are gone: only a copy of the file, or mining, brings it back.
+# Its parts are removed: only a copy of the file, or mining, restores it.
 COMPACTED_REMEDY = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
 
 
 def read_plan(folder: Folder) -> pl.DataFrame | None:
     """The plan of a run, with the columns of `schema.PLAN`; None if there is none yet.
 
-    Runs of older releases do not say what a crop's numbers count: there they are fractions if none exceeds 1.
+    Runs of older releases have no unit of a crop: there the numbers are fractions if none exceeds 1.
     Raises UserError if it is damaged.
     """
     plan = folder.table(PLAN_FILE, PLAN_REMEDY)
@@ -46,18 +46,18 @@ def read_plan(folder: Folder) -> pl.DataFrame | None:
 
 
 def faces_schema(folder: Folder) -> pl.Schema:
-    """The columns of this run's faces table, as its `run.json` says: no model, and no other package, is asked."""
+    """The columns of this run's faces table, from its `run.json`: no model and no other package is loaded."""
     return schema_of(run_record(folder))
 
 
 def schema_of(record: dict[str, Any]) -> pl.Schema:
     """The columns of the faces table of a run whose `run.json` holds `record`."""
-    further = {name: schema.named_type(kind) for name, kind in record.get("measured_columns", {}).items()}
-    return schema.faces(record.get("embedding_width", EMBEDDING_WIDTH), further)
+    extra = {name: schema.named_type(kind) for name, kind in record.get("measured_columns", {}).items()}
+    return schema.faces(record.get("embedding_width", EMBEDDING_WIDTH), extra)
 
 
 def run_record(folder: Folder) -> dict[str, Any]:
-    """What `run.json` holds, nothing if there is none. Raises UserError if it is damaged, or of a newer version."""
+    """The content of `run.json`, empty if there is none. Raises UserError if it is damaged, or of a newer version."""
     text = folder.read(RUN_FILE)
     return {} if text is None else parsed_run_file(folder, text)
 
@@ -73,13 +73,13 @@ def open_run_folder(out: str) -> Folder:
 
 
 def compacted(folder: Folder) -> dict[str, Any]:
-    """What `compact` has gathered: file names by table, and the ids of the segments in them."""
+    """The record of `compact`: file names by table, and the ids of the segments in them."""
     found = folder.json(COMPACTED_FILE, COMPACTED_REMEDY)
     return {"tables": {}, "segment_ids": []} if found is None else dict(found)
 
 
 def compacted_tables(folder: Folder, gathered: dict[str, Any], kind: str) -> list[pl.DataFrame]:
-    """The tables of one kind among what `compact` has `gathered`. Raises UserError if one is damaged."""
+    """The compacted tables of one kind; gathered: as `compacted` returns it. Raises UserError if one is damaged."""
     tables = []
     for name in gathered["tables"].get(kind, []):
         with folder.parsing(f"{TABLES}/{name}", COMPACTED_REMEDY):

@@ -1,4 +1,4 @@
-"""Every table's columns, in one place, with a version."""
+"""The columns of every table of a run, and the version of them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lpff_ray.measure import columns as measured_columns
 SCHEMA_VERSION = 1
 """Raised when older tables can not be read any more, or older releases would misread newer ones."""
 SCHEMA_MINOR = 1
-"""Raised when a table gains a column. What an older minor version lacks is read as nulls, what a newer one has besides
-is left alone. 1: `log` in QUARANTINE."""
+"""Raised when a table gains a column. Columns that an older minor version lacks are read as nulls, those that a newer
+one has in addition are ignored. 1: `log` in QUARANTINE."""
 
 _STAGE_SECONDS = {
     f"seconds_{stage}": pl.Float32()
@@ -38,12 +38,13 @@ _KEYS = pl.Schema(
 )
 
 
-def faces(embedding_width: int, further: Mapping[str, pl.DataType] | None = None) -> pl.Schema:
-    """The faces table: keys, and what measuring makes (`measure.columns`, and `further` measures of a run).
+def faces(embedding_width: int, extra: Mapping[str, pl.DataType] | None = None) -> pl.Schema:
+    """The faces table: keys, and what measuring makes (`measure.columns`, and a run's `extra` columns of
+    other packages' measures).
 
-    One row per face per looked-at frame, sorted by SORT_KEY. Units and frames of reference: docs/tables.md.
+    One row per face per sampled frame, sorted by SORT_KEY. Units and frames of reference: docs/tables.md.
     """
-    return pl.Schema({**_KEYS, **measured_columns.measured(embedding_width), **(further or {})})
+    return pl.Schema({**_KEYS, **measured_columns.measured(embedding_width), **(extra or {})})
 
 
 FACES = faces(measured_columns.EMBEDDING_WIDTH)
@@ -69,8 +70,8 @@ SEGMENTS = pl.Schema(
         **_STAGE_SECONDS,
     }
 )
-"""One row per mined segment. `faces_rejected`: found, but below min_face_px or min_det_score, or a second
-look at a better face."""
+"""One row per mined segment. frames_looked_at: frames that were measured. faces_rejected: found, but below min_face_px
+or min_det_score, or a second detection of a face."""
 
 QUARANTINE = pl.Schema(
     {
@@ -113,7 +114,7 @@ PLAN = pl.Schema(
         "segments": pl.Int32(),
     }
 )
-"""What the plan knows of every source, mined or not; the left part of the `videos` table.
+"""One row per source as planned, mined or not; the first columns of the `videos` table.
 
 crop: x0, y0, x1, y1 of the part of the frame that was asked for; crop_unit: "fraction" of the frame's width and height,
 or "pixel" of the frame as shown."""
@@ -145,7 +146,7 @@ IDENTITIES = pl.Schema(
         "spread": pl.Float32(),
     }
 )
-"""One row per person that `dedupe` tells apart. spread: largest distance between two of its tracks' embeddings."""
+"""One row per person that `dedupe` finds. spread: largest distance between two of its tracks' embeddings."""
 
 DEDUPE = pl.Schema(
     {
@@ -193,7 +194,7 @@ SELECTION = pl.Schema(
 by identity. weight: of the face in training; copies: how often a rebalanced list names it."""
 
 REVIEW = pl.Schema({"face_id": pl.String(), "decision": pl.String(), "bin": pl.String(), "note": pl.String()})
-"""What a person said about faces. decision: accept | reject; bin: the bin to move the face to, null to leave it."""
+"""Review marks of a person on faces. decision: accept | reject; bin: the bin to move the face to, null to leave it."""
 
 
 def frame(

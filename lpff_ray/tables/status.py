@@ -1,4 +1,4 @@
-"""How far a run is, how fast it was, where its time went and what is wrong with it, as plain values."""
+"""The state of a run as plain values: progress, speed, time by stage, and problems."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAMAGED = "damaged: these frames can not be decoded"
 
 @dataclass(frozen=True)
 class StageTime:
-    """What one stage of the work took, summed over all threads. share: of all stages' time, 0..1."""
+    """Time that one stage of the work took, summed over all threads. share: of all stages' time, 0..1."""
 
     stage: str
     seconds: float
@@ -39,8 +39,8 @@ class RunStatus:
 
     segments_planned, segments_done: a segment that was split in two counts when both halves are done. quarantined:
     segments, or halves of them, that were given up. videos: sources by status ("done", "partial", "failed", "pending",
-    "duplicate", "unreadable", "not_media"). frames: looked at; frames_missing: that could not be decoded.
-    faces_rejected: found, but too small or too unsure. seconds: of work, summed over all threads.
+    "duplicate", "unreadable", "not_media"). frames: measured; frames_missing: that could not be decoded.
+    faces_rejected: found, but too small or scored too low. seconds: of work, summed over all threads.
     frames_per_second: of one thread; 0 if nothing was mined. problems: unreadable sources first, then damaged ones,
     then segments in quarantine.
     """
@@ -115,7 +115,7 @@ def _problems(listed: pl.DataFrame, given_up: pl.DataFrame) -> tuple[Problem, ..
             listed.filter(pl.col("status").is_in(unreadable)).select(
                 "uri", pl.col("status").alias("what"), pl.col("reason").alias("why")
             ),
-            # Mined, but not whole: damaged inside, or cut off.
+            # Mined, but not complete: damaged inside, or truncated.
             listed.filter((missing > 0) | unfinished).select(
                 "uri",
                 pl.when(missing > 0)

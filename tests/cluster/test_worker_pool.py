@@ -64,7 +64,7 @@ def test_crash_climbs_the_ladder_to_quarantine(mine: Mine) -> None:
     assert "3 quarantined" in run.text.splitlines()[-1]
 
 
-def test_failure_told_by_the_engine_needs_no_new_miner(mine: Mine) -> None:
+def test_a_failure_that_the_miner_reports_needs_no_new_miner(mine: Mine) -> None:
     run = mine([segment("odd", "decord-fails"), segment("bug", "raise", kind="photo")], workers=1)
     assert run.attempts("odd") == [(1, "auto"), (2, "decord"), (3, "pyav")]
     assert run.given_up == [("bug-00000", "ZeroDivisionError", 2)]

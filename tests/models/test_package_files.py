@@ -23,14 +23,14 @@ def test_finds_a_file_without_importing_its_package(package: str) -> None:
     assert package_file(package, "data/model.bin").read_bytes() == b"weights"
 
 
-def test_a_missing_file_is_mended_by_reinstalling(package: str) -> None:
+def test_a_missing_file_is_restored_by_reinstalling(package: str) -> None:
     with pytest.raises(
         UserError, match=r"other\.bin: missing: pip install --force-reinstall .* carries_a_model$"
     ):
         package_file(package, "data/other.bin")
 
 
-def test_a_missing_package_is_mended_by_installing() -> None:
+def test_a_missing_package_is_restored_by_installing() -> None:
     with pytest.raises(UserError, match=r"no_such_package is not installed: pip install no_such_package$"):
         package_file("no_such_package", "model.bin")
 

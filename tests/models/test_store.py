@@ -79,7 +79,7 @@ def test_a_wrong_hash_is_refused_and_nothing_is_left_or_lost(tmp_path: Path, cac
     assert (cache / "tiny" / "net.onnx").read_bytes() == CONTENT
 
 
-def test_a_changed_file_in_the_store_is_refused_and_pulling_mends_it(tmp_path: Path, cache: Path) -> None:
+def test_a_changed_file_in_the_store_is_refused_and_pulling_replaces_it(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(CONTENT)
     tiny = card(str(tmp_path / "net.onnx"))
     store.pull(tiny)
@@ -99,7 +99,7 @@ def test_a_card_without_a_hash_says_which_one_was_found(tmp_path: Path) -> None:
     assert store.describe(tiny)["files"][0]["sha256"] == SHA
 
 
-def test_a_missing_file_is_one_line_with_the_mend() -> None:
+def test_a_missing_file_is_one_line_with_the_remedy() -> None:
     with pytest.raises(
         UserError, match=r"is missing: lpff-ray models pull tiny, or set LPFF_RAY_MODELS"
     ) as caught:
@@ -139,7 +139,7 @@ def test_a_file_in_the_folders_place_is_a_store_that_can_not_be_written(
         store.pull(card(str(tmp_path / "net.onnx")))
 
 
-def test_an_unknown_name_is_told_the_known_ones() -> None:
+def test_an_unknown_name_raises_with_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"fsannet: no such plug-in; there are yunet, fsanet"):
         store.plugin("fsannet")
 

@@ -82,7 +82,7 @@ def test_a_damaged_part_is_named(run: Run) -> None:
 
 
 @pytest.mark.parametrize("torn", [b"", b"PAR1 torn", None])
-def test_a_damaged_table_is_named_with_its_mend(run: Run, torn: bytes | None) -> None:
+def test_a_damaged_table_is_named_with_its_remedy(run: Run, torn: bytes | None) -> None:
     out = Path(run.folder.root)
 
     def damage(file: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_damaged_table_is_named_with_its_mend(run: Run, torn: bytes | None) ->
         lpff_ray.scan(str(out))
 
 
-def test_damaged_tables_of_curation_are_named_with_their_mends(run: Run) -> None:
+def test_damaged_tables_of_curation_are_named_with_their_remedies(run: Run) -> None:
     out = run.folder.root
     tables = {
         "tables/dedupe.parquet": (lambda: lpff_ray.dedupe_marks(out), "remove it and run lpff-ray dedupe"),
@@ -119,9 +119,9 @@ def test_damaged_tables_of_curation_are_named_with_their_mends(run: Run) -> None
         "tables/review.parquet": (lambda: curated.review(out), "review again"),
         "selections/s.parquet": (lambda: lpff_ray.selection(out, "s"), "lpff-ray select"),
     }
-    for name, (read, mend) in tables.items():
+    for name, (read, remedy) in tables.items():
         run.folder.commit(name, b"PAR1 torn")
-        with pytest.raises(UserError, match=rf"{name}: not a table of lpff_ray, or damaged; .*{mend}"):
+        with pytest.raises(UserError, match=rf"{name}: not a table of lpff_ray, or damaged; .*{remedy}"):
             read()
     with pytest.raises(UserError, match=r"dedupe.parquet.*damaged"):
         curated.earlier_marks(run.folder)

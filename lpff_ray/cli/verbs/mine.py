@@ -27,6 +27,7 @@ from lpff_ray.cli.settings import setting_options
 from lpff_ray.cli.verb import Option, Verb
 from lpff_ray.errors import UserError
 from lpff_ray.monitoring.wording import counted
+from lpff_ray.types import VideoStatus
 
 if TYPE_CHECKING:
     from lpff_ray.run.mine import MineSummary
@@ -112,7 +113,7 @@ def mined(summary: MineSummary) -> dict[str, Any]:
 
 def sentences(summary: MineSummary, max_quarantine: float) -> Iterator[str]:
     """A mining run's summary for a person."""
-    skipped = {status: count for status, count in summary.videos.items() if status != "planned"}
+    skipped = {status: count for status, count in summary.videos.items() if status != VideoStatus.PLANNED}
     yield (
         f"{summary.mined} segments mined now, {summary.done_before} before, of {summary.planned}; "
         f"{counted(summary.faces, 'face')} in {counted(summary.frames, 'frame')}"

@@ -30,6 +30,7 @@ from lpff_ray.exports.lists.tracks import (
 )
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.storage.folder import Folder
+from lpff_ray.types import MediaKind
 
 _COLUMNS = {
     "file": pl.String(),
@@ -72,7 +73,7 @@ class Clips(ExportFormat):
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
         """The clips of one video: copied ones first, then, in one pass over its frames, encoded ones."""
         assert video is not None
-        if video.kind != "video":
+        if video.kind != MediaKind.VIDEO:
             return
         with video.timed("open"):
             table = read_frame_table(video.path)

@@ -42,7 +42,7 @@ from lpff_ray.exports.names import plain_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.geometry.transforms import iou
 from lpff_ray.storage.folder import Folder
-from lpff_ray.types import PoseBin
+from lpff_ray.types import MediaKind, PoseBin
 
 SPLITS = ("train", "test")
 MP4_CRF = 12  # hardly visible, even when a trainer scales the images up
@@ -128,7 +128,7 @@ class Reenactment(ExportFormat):
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
         """The clips of one video, in one pass over its frames: also those between the looked-at ones."""
         assert video is not None
-        if video.kind != "video":
+        if video.kind != MediaKind.VIDEO:
             return
         stretches = (faces for track in by_track(rows) for faces in self._split_track(track))
         clips = [_Clip(faces, self, video) for faces in stretches if self._lacks(faces) is None]

@@ -4,8 +4,7 @@ Three steps. The first pass runs BlazeFace densely over the frame at a few scale
 runs BlazeFace again on an upright crop of every candidate, which gives the box and the keypoints. Then dlib's face
 detector verifies the doubtful ones; both networks' scores make `det_score`.
 
-BlazeFace is fully convolutional, so it can run on a whole frame of any size: there are no tiles, and no faces cut by
-their borders. Evidence: docs/evidence/detection.md#dense-passes
+BlazeFace is fully convolutional, so it can run on a whole frame of any size, without tiles.
 """
 
 from __future__ import annotations
@@ -42,7 +41,6 @@ AVERAGED_SHARE = 0.7  # rows below this share of the best score are suppressed, 
 # Evidence: docs/evidence/detection.md#second-pass
 SECOND_PASS_SIDE, SECOND_PASS_SCORE = 2.0, 0.05
 INPUT = 128  # side of BlazeFace's own input, pixels
-
 # det_score = sigmoid(SOFTNESS * (LOGIT_WEIGHT * BlazeFace's mean logit + VERIFIER_WEIGHT * dlib's score + BIAS)), where
 # dlib's score is clipped to VERIFIER_RANGE. Evidence: docs/evidence/detection.md#confidence
 LOGIT_WEIGHT, VERIFIER_WEIGHT, BIAS = 2.03, 3.07, 2.4
@@ -260,10 +258,9 @@ def _inside(box: NDArray, other: NDArray) -> float:
 
 
 def _reduce(image: NDArray[np.uint8], frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    """`frame` at `scale`, made from `image`: the frame itself or an already reduced one.
+    """`frame` at `scale`, without aliasing, made from `image`: the frame itself or an already reduced one.
 
-    It is averaged by a whole number first, then interpolated: faster than OpenCV's INTER_AREA at any scale, and it does
-    not alias. Evidence: docs/evidence/speed.md#reducing-frames
+    Averaging by a whole number comes first because it is fast. Evidence: docs/evidence/speed.md#reducing-frames
     """
     height, width = (max(1, round(side * scale)) for side in frame.shape[:2])
     if (height, width) == image.shape[:2]:

@@ -1,6 +1,6 @@
 """Identity embeddings: vectors that are near each other for faces of one person. Add one as an `Embedding`.
 
-An `Embedding` says what tracking and curation need to know, without loading the network: thresholds, and the loader.
+An `Embedding` holds what tracking and curation need without loading the network (thresholds), and the loader.
 """
 
 from __future__ import annotations

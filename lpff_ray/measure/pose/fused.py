@@ -122,9 +122,9 @@ def voted_bins(votes: Mapping[str, NDArray], uncertain: NDArray[np.bool_]) -> di
         counted = [bin_ for name, bin_ in bins.items() if name not in unable or bin_ != PoseBin.FRONTAL]
         soft = pose_bins.soft_bin(counted)
         seen = np.array([angles[:2] for name, angles in of_face.items() if name not in unable])
-        columns["pose_bin"].append(soft)
-        columns["pose_bin_strict"].append(pose_bins.hard_bin(counted))
-        columns["pose_bin_fine"].append(pose_bins.fine_bin(soft, seen))
+        columns["pose_bin"].append(str(soft))
+        columns["pose_bin_strict"].append(str(pose_bins.hard_bin(counted)))
+        columns["pose_bin_fine"].append(str(pose_bins.fine_bin(soft, seen)))
     return columns
 
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.models.optional.hyperiqa import HyperIqa
 
-PORTRAIT = (
-    2.0  # side of the scored square over the longer side of BlazeFace's box: about that of a portrait crop
-)
+# Side of the scored square over the longer side of BlazeFace's box: about that of a portrait crop
+PORTRAIT = 2.0
 WIDTH, HEIGHT = 384, 512  # EFHQ's resize, which squeezes
 PATCH = HyperIqa.side
 # EFHQ takes the mean over ten random patches; the mean over a grid that covers the picture is the same every time.

@@ -15,7 +15,7 @@ from lpff_ray.measure.quality import image_quality as iqa
 BOX = np.array([159.0, 60.0, 289.0, 190.0])
 
 
-def judge(photo: np.ndarray, zoom: float = 1.0) -> iqa.Quality:
+def measured(photo: np.ndarray, zoom: float = 1.0) -> iqa.Quality:
     return iqa.quality(photo, BOX * zoom)
 
 
@@ -57,7 +57,7 @@ def scaled(factor: float) -> np.ndarray:
     ],
 )
 def test_quality_falls_with_every_step_of_every_fault(spoil, amounts: tuple[float, ...]) -> None:
-    values = [judge(spoil(amount)).iqa for amount in amounts]
+    values = [measured(spoil(amount)).iqa for amount in amounts]
     assert values == sorted(values, reverse=True)
     assert values[0] - values[-1] > 25
     assert 0 <= values[-1] < values[0] <= 100
@@ -65,7 +65,7 @@ def test_quality_falls_with_every_step_of_every_fault(spoil, amounts: tuple[floa
 
 def test_sharpness_falls_with_every_step_of_blur() -> None:
     for spoil, amounts in ((blurred, (0, 1.2, 2, 3, 5, 8)), (moved, (0, 5, 9, 13, 19))):
-        values = [judge(spoil(amount)).sharpness for amount in amounts]
+        values = [measured(spoil(amount)).sharpness for amount in amounts]
         assert values == sorted(values, reverse=True)
         assert values[0] > values[-1] + 0.3
 
@@ -74,35 +74,35 @@ def test_sharpness_hardly_depends_on_the_size_of_the_face() -> None:
     values = []
     for zoom in (1.0, 2.0, 4.0):
         photo = cv2.resize(blurred(2.0), None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-        values.append(judge(photo, zoom).sharpness)
+        values.append(measured(photo, zoom).sharpness)
     assert max(values) - min(values) < 0.03
 
 
 def test_noise_is_not_sharpness() -> None:
-    clean = judge(astronaut()).sharpness
-    assert max(judge(noisy(sigma)).sharpness for sigma in (4, 8, 16, 32, 64)) < clean + 0.03
+    clean = measured(astronaut()).sharpness
+    assert max(measured(noisy(sigma)).sharpness for sigma in (4, 8, 16, 32, 64)) < clean + 0.03
     soft = cv2.GaussianBlur(astronaut(), (0, 0), 3.0)
     grainy = np.clip(soft + np.random.default_rng(0).normal(0, 6, soft.shape), 0, 255).astype(np.uint8)
-    assert judge(grainy).sharpness < judge(soft).sharpness + 0.1 < clean
+    assert measured(grainy).sharpness < measured(soft).sharpness + 0.1 < clean
 
 
 def test_halving_the_frame_hardly_changes_a_large_face() -> None:
     large = cv2.resize(astronaut(), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     half = cv2.resize(large, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    assert judge(large, 4.0).iqa == pytest.approx(judge(half, 2.0).iqa, abs=5)
+    assert measured(large, 4.0).iqa == pytest.approx(measured(half, 2.0).iqa, abs=5)
 
 
 def test_small_faces_are_worse() -> None:
     values = []
     for zoom in (1.0, 0.6, 0.35, 0.2):
         photo = cv2.resize(astronaut(), None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
-        values.append(judge(photo, zoom).iqa)
+        values.append(measured(photo, zoom).iqa)
     assert values == sorted(values, reverse=True)
     assert values[0] > values[-1] + 20
 
 
 def test_a_face_cut_by_the_frame_is_worse_and_one_outside_is_nothing() -> None:
-    whole = judge(astronaut()).iqa
+    whole = measured(astronaut()).iqa
     cuts = [
         iqa.quality(np.ascontiguousarray(astronaut()[:, left:]), BOX - np.array([left, 0, left, 0])).iqa
         for left in (159, 185, 205)

@@ -27,7 +27,7 @@ def crop(photo: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
     return warp_crop(photo, crop_transform(np.array([x, y]), side * CROP / 80, 0.0, CROP), CROP)
 
 
-def test_a_face_is_told_from_a_cup_a_cat_and_grey(verifier: FaceVerifier) -> None:
+def test_a_face_scores_above_a_cup_a_cat_and_grey(verifier: FaceVerifier) -> None:
     others = [
         crop(coffee(), 300, 200, 150),
         crop(chelsea(), 240, 130, 130),

@@ -51,9 +51,9 @@ def test_the_weights_are_small() -> None:
     assert sum(parameter.numel() for parameter in PoseNet().parameters()) < 1_300_000
 
 
-def test_answers_are_rotations_degrees_and_places(network: PoseNet) -> None:
-    rotations, expected, places = network(torch.rand(5, 3, INPUT, INPUT))
-    assert places.shape == (5, 3)
+def test_answers_are_rotations_degrees_and_positions(network: PoseNet) -> None:
+    rotations, expected, positions = network(torch.rand(5, 3, INPUT, INPUT))
+    assert positions.shape == (5, 3)
     assert rotations.shape == (5, 3, 3)
     assert expected.shape == (5,)
     torch.testing.assert_close(rotations @ rotations.mT, torch.eye(3).expand(5, 3, 3), atol=1e-5, rtol=0)
@@ -69,7 +69,7 @@ def test_six_numbers_of_any_length_make_the_rotation_they_came_from() -> None:
     torch.testing.assert_close(rotation_from_6d(six), wanted)
 
 
-def test_a_portrait_reads_as_it_looks(network: PoseNet, portrait: torch.Tensor) -> None:
+def test_a_portrait_has_the_pose_that_it_shows(network: PoseNet, portrait: torch.Tensor) -> None:
     """Eileen Collins: nearly frontal, turned a little to the left of the picture, her head tilted."""
     yaw, pitch, roll = angles_from_matrix(network(portrait)[0][0].double().numpy())
     assert abs(yaw) < 20
@@ -88,14 +88,14 @@ def test_a_mirrored_face_has_the_mirrored_pose(network: PoseNet, portrait: torch
 
 @pytest.mark.parametrize("larger", [0.85, 1.0, 1.2])
 @pytest.mark.parametrize("moved", [(0, 0), (0.2, 0), (-0.15, 0.1), (0, -0.2)])
-def test_a_box_beside_the_face_changes_neither_pose_nor_place(
+def test_a_box_beside_the_face_changes_neither_pose_nor_position(
     network: PoseNet, moved: tuple[float, float], larger: float
 ) -> None:
     image = samples.astronaut()
     straight = network(_network_input(image))[0].double().numpy()
-    rotation, _, places = network(_network_input(image, moved=moved, larger=larger))
+    rotation, _, positions = network(_network_input(image, moved=moved, larger=larger))
     assert geodesic_degrees(rotation.double().numpy(), straight)[0] < 8
-    x, y, size = places[0].double().numpy()
+    x, y, size = positions[0].double().numpy()
     side = SIDE * CROP_FACTOR * larger
     # In the photo her eyes are at (204, 103) and (247, 105), the nose's tip at (223, 131), the mouth's corners at
     # (201, 139) and (246, 142).
