@@ -64,7 +64,7 @@ def session(address: str = "") -> Iterator[None]:
 def _as_before() -> Iterator[None]:
     """Have Ray keep quiet, and leave nothing of what it sets in this process behind.
 
-    It sets its own SIGTERM handler and excepthook, and PYTHONBREAKPOINT.
+    It sets its own SIGTERM handler and excepthook, PYTHONBREAKPOINT, and variables of its own.
     """
     logger, environment = logging.getLogger("ray"), dict(os.environ)
     level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
@@ -82,11 +82,12 @@ def _as_before() -> Iterator[None]:
         for number, handler in signals.items():
             if main and handler is not None and signal.getsignal(number) != handler:
                 signal.signal(number, handler)
-        for name in ("RAY_USAGE_STATS_ENABLED", "PYTHONBREAKPOINT"):
-            if name in environment:
-                os.environ[name] = environment[name]
-            else:
-                os.environ.pop(name, None)
+        for name in environment.keys() | os.environ.keys():
+            if name.startswith("RAY_") or name == "PYTHONBREAKPOINT":
+                if name in environment:
+                    os.environ[name] = environment[name]
+                else:
+                    os.environ.pop(name, None)
 
 
 def _check_reachable(address: str) -> None:

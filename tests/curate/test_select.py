@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command import call, complaint
-from handmade import GATES_OPEN, crowd, dedupe, face, make_run, review
+from handmade import GATES_OPEN, crowd, dedupe, face, handmade_run, review
 
 import lpff_ray
 from lpff_ray.config import MineConfig
@@ -22,7 +22,7 @@ def test_the_same_faces_give_the_same_bytes_in_any_order(tmp_path: Path, preset:
     marks = [("f0001", "reject", None), ("f0002", "accept", "profile_left")]
     written = []
     for folder, rows, parts_of, given in (("x", faces, 1000, marks), ("y", shuffled, 37, marks[::-1])):
-        out = make_run(tmp_path / folder, rows, parts_of)
+        out = handmade_run(tmp_path / folder, rows, parts_of)
         dedupe(tmp_path / folder, rows)
         review(out, given)
         done = lpff_ray.select(out, "s", preset)
@@ -33,7 +33,7 @@ def test_the_same_faces_give_the_same_bytes_in_any_order(tmp_path: Path, preset:
 
 @pytest.mark.parametrize("preset", ["efhq", "lpff", "uniform", "verification"])
 def test_the_funnel_counts_what_is_left(tmp_path: Path, preset: str) -> None:
-    out = make_run(tmp_path, crowd(300))
+    out = handmade_run(tmp_path, crowd(300))
     done = lpff_ray.select(out, "s", preset)
     funnel = done.funnel
     steps = ["faces", "not rejected", "not duplicate", "quality", "pose", "caps", "selected"]
@@ -52,8 +52,8 @@ def test_the_funnel_counts_what_is_left(tmp_path: Path, preset: str) -> None:
 
 def test_the_split_is_by_identity_and_outlives_growth(tmp_path: Path) -> None:
     faces = [face(f"f{i}", f"id-{i // 3}", 50 + i % 3) for i in range(900)]
-    before = lpff_ray.select(make_run(tmp_path / "small", faces[:450]), "s", "efhq", GATES_OPEN).table
-    after = lpff_ray.select(make_run(tmp_path / "big", faces), "s", "efhq", GATES_OPEN).table
+    before = lpff_ray.select(handmade_run(tmp_path / "small", faces[:450]), "s", "efhq", GATES_OPEN).table
+    after = lpff_ray.select(handmade_run(tmp_path / "big", faces), "s", "efhq", GATES_OPEN).table
     per_identity = after.group_by("identity_id").agg(pl.col("split").n_unique())
     assert per_identity["split"].max() == 1
     both = before.join(after, on="face_id")
@@ -66,7 +66,7 @@ def test_the_split_is_by_identity_and_outlives_growth(tmp_path: Path) -> None:
 
 
 def test_the_command_line_selects_and_explains(tmp_path: Path) -> None:
-    out = make_run(tmp_path, crowd(200))
+    out = handmade_run(tmp_path, crowd(200))
     done = call("select", out, "--preset", "uniform", "--budget", "20", "--name", "flat")
     assert done.returncode == 0, done.stderr
     assert "20 faces of" in done.stdout
@@ -93,7 +93,7 @@ def test_a_mined_and_deduped_clip_can_be_selected_from(demo_run: Path, tmp_path:
 @pytest.mark.parametrize("file", ["parts/v-00000.parquet", "tables/dedupe.parquet"])
 @pytest.mark.parametrize("verb", ["select", "dedupe"])
 def test_a_damaged_file_is_one_clear_line(tmp_path: Path, verb: str, file: str) -> None:
-    out = make_run(tmp_path, [face("a", "p", 50)])
+    out = handmade_run(tmp_path, [face("a", "p", 50)])
     content = Path(out, file).read_bytes()
     Path(out, file).write_bytes(content[: len(content) // 2])
     message = complaint(call(verb, out))

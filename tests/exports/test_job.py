@@ -14,7 +14,7 @@ from clips import overwrite, read_index, write_clip
 from command import call, complaint
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numbered import FIVE, SELECTION, Numbered, make_run, select, tree
+from numbered import FIVE, SELECTION, Numbered, numbered_run, select, tree
 from PIL import Image
 
 from lpff_ray.config import MineConfig
@@ -36,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two faces in each of six frames of two clips, one read by decord and one by PyAV."""
     folder = tmp_path_factory.mktemp("clips")
     clips = [write_clip(folder / "a.mp4", 48), write_clip(folder / "b.webm", 60, codec="vp9")]
-    return make_run(folder / "run", clips, FRAMES, faces_per_frame=2)
+    return numbered_run(folder / "run", clips, FRAMES, faces_per_frame=2)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_place_that_is_no_disk(run: Path, made: Path, tmp_path: Path, packs: b
 
 def test_a_lost_video_is_reported_and_made_up_for_from_its_new_place(tmp_path: Path) -> None:
     clips = [write_clip(tmp_path / f"{name}.mp4", 12 + place) for place, name in enumerate("abc")]
-    out = make_run(tmp_path / "run", clips, [2, 5])
+    out = numbered_run(tmp_path / "run", clips, [2, 5])
     export(str(out), SELECTION, Numbered(), str(tmp_path / "whole"))
     moved = tmp_path / "elsewhere" / "b.mp4"
     moved.parent.mkdir()
@@ -163,7 +163,7 @@ def test_frames_that_can_not_be_decoded_are_counted_not_replaced(tmp_path: Path)
     clip = overwrite(sound, tmp_path / "clip.mp4", 0.35, 0.55)
     sound.unlink()
     frames = list(range(0, 60, 2))
-    out = make_run(tmp_path / "run", [clip], frames)
+    out = numbered_run(tmp_path / "run", [clip], frames)
     summary = export(str(out), SELECTION, Numbered(), str(tmp_path / "dest"))
     assert 0 < summary.lost < 30
     assert summary.made == 30 - summary.lost
@@ -177,7 +177,7 @@ def test_frames_that_can_not_be_decoded_are_counted_not_replaced(tmp_path: Path)
 def test_photos_are_sources_too(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     Image.fromarray(picture).save(tmp_path / "a.png")
-    out = make_run(tmp_path / "run", [tmp_path / "a.png"], [0])
+    out = numbered_run(tmp_path / "run", [tmp_path / "a.png"], [0])
     assert export(str(out), SELECTION, Numbered(), str(tmp_path / "dest")).made == 1
     with Image.open(tmp_path / "dest" / "0000.png") as image:
         assert np.array_equal(np.asarray(image), picture), "lossless, and not blue where it was red"

@@ -9,7 +9,7 @@ import pytest
 from clips import write_clip
 from hypothesis import given
 from hypothesis import strategies as st
-from tracked import SELECTION, Track, make_run
+from tracked import SELECTION, Track, tracked_run
 
 from lpff_ray.exports.job import export
 from lpff_ray.exports.names import LONGEST, clip_names, plain_names
@@ -68,6 +68,6 @@ def test_a_video_with_the_longest_name_that_a_disk_takes_is_exported(
 ) -> None:
     clip = write_clip(tmp_path / "short.mp4", 24, size=(64, 64)).rename(tmp_path / f"{'n' * 251}.mp4")
     identity = "Wer auch immer das ist, " * 10
-    run = make_run(tmp_path / "run", [Track(clip, [0, 20], identity=identity)])
+    run = tracked_run(tmp_path / "run", [Track(clip, [0, 20], identity=identity)])
     summary = export(str(run), SELECTION, make_format(format, {}, settings), str(tmp_path / "made"))
     assert (summary.made, summary.failures) == (2, {})

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from clips import write_clip
 from command import call
-from numbered import SELECTION, make_run
+from numbered import SELECTION, numbered_run
 from other_package import install, source_of
 
 import lpff_ray
@@ -31,7 +31,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     clip = write_clip(tmp_path / "a.mp4", 20, size=(96, 96))
-    return make_run(tmp_path / "run", [clip], [0, 7, 19])
+    return numbered_run(tmp_path / "run", [clip], [0, 7, 19])
 
 
 def test_it_is_exported_like_ours(package: None, run: Path, tmp_path: Path) -> None:

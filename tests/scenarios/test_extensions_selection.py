@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from command import call, complaint, run
-from handmade import face, ids, make_run
+from handmade import face, handmade_run, ids
 from other_package import install, source_of
 
 import lpff_ray
@@ -46,7 +46,7 @@ def rules_file(folder: Path, **settings: Any) -> Path:
 
 
 def test_a_rules_file_names_it(tmp_path: Path) -> None:
-    out = make_run(tmp_path / "run", FACES)
+    out = handmade_run(tmp_path / "run", FACES)
     config = rules_file(tmp_path, method="portraits", min_iqa=61)
     done = lpff_ray.select(out, "mine", config=config)
     assert ids(done) == ["best", "fine", "only"]
@@ -65,7 +65,7 @@ def test_a_rules_file_names_it(tmp_path: Path) -> None:
 
 
 def test_settings_of_python_win_and_are_checked(tmp_path: Path) -> None:
-    out = make_run(tmp_path / "run", FACES)
+    out = handmade_run(tmp_path / "run", FACES)
     config = rules_file(tmp_path, method="portraits", per_identity=1)
     assert ids(lpff_ray.select(out, "mine", config=config)) == ["best", "only"]
     settings = {"per_identity": 3, "within_degrees": 90.0}
@@ -79,7 +79,7 @@ def test_settings_of_python_win_and_are_checked(tmp_path: Path) -> None:
 
 
 def test_the_command_line_selects_with_it(tmp_path: Path, site_packages: Path) -> None:
-    out = make_run(tmp_path / "run", FACES)
+    out = handmade_run(tmp_path / "run", FACES)
     config = rules_file(tmp_path, method="portraits")
     python_path = os.pathsep.join([str(site_packages), str(Path(lpff_ray.__file__).parents[1])])
     done = run("select", out, "--config", config, env={"PYTHONPATH": python_path})
@@ -90,7 +90,7 @@ def test_the_command_line_selects_with_it(tmp_path: Path, site_packages: Path) -
 
 
 def test_its_mistakes_are_one_clear_line(tmp_path: Path) -> None:
-    out = make_run(tmp_path / "run", FACES)
+    out = handmade_run(tmp_path / "run", FACES)
 
     def message(**settings: Any) -> str:
         return complaint(call("select", out, "--name", "mine", "--config", rules_file(tmp_path, **settings)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from handmade import face, make_run
+from handmade import face, handmade_run
 
 from lpff_ray.curate.selection.cameras import (
     GAUSSIAN_REFERENCE,
@@ -80,7 +80,7 @@ def test_references_are_read_from_every_kind_of_file(tmp_path: Path) -> None:
 def test_a_run_is_a_reference(tmp_path: Path) -> None:
     angles = zip(YAW.tolist(), PITCH.tolist(), ROLL.tolist(), strict=True)
     faces = [face(f"a{i}", "A", yaw, pitch, roll=roll) for i, (yaw, pitch, roll) in enumerate(angles)]
-    run = make_run(tmp_path / "run", faces)
+    run = handmade_run(tmp_path / "run", faces)
     measured = np.sort(reference_cameras(str(run)), axis=0)
     assert measured == pytest.approx(np.sort(cameras_from_angles(YAW, PITCH, ROLL), axis=0), abs=1e-5)
 

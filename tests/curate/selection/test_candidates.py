@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from handmade import GATES_OPEN, dedupe, face, ids, make_run, review
+from handmade import GATES_OPEN, dedupe, face, handmade_run, ids, review
 
 import lpff_ray
 from lpff_ray.errors import UserError
 
 
 def test_what_reviewers_said_is_honoured(tmp_path: Path) -> None:
-    out = make_run(tmp_path, [face("a", "p", 50), face("b", "p", 55), face("c", "p", 5), face("d", "p", 60)])
+    out = handmade_run(
+        tmp_path, [face("a", "p", 50), face("b", "p", 55), face("c", "p", 5), face("d", "p", 60)]
+    )
     review(
         out,
         [
@@ -37,7 +39,7 @@ def test_what_reviewers_said_is_honoured(tmp_path: Path) -> None:
 
 
 def test_without_identities_there_is_one_clear_line(tmp_path: Path) -> None:
-    out = make_run(tmp_path, [face("a", "p", 50)], deduped=False)
+    out = handmade_run(tmp_path, [face("a", "p", 50)], deduped=False)
     with pytest.raises(UserError, match="run lpff-ray dedupe"):
         lpff_ray.select(out, "s")
     dedupe(tmp_path, [])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from command import call, complaint
-from handmade import face, make_run, review
+from handmade import face, handmade_run, review
 
 import lpff_ray
 from lpff_ray.errors import UserError
@@ -15,7 +15,7 @@ from lpff_ray.errors import UserError
 
 @pytest.mark.parametrize("preset", ["efhq", "lpff", "uniform", "verification"])
 def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> None:
-    out = make_run(tmp_path, [face("a", "p", 5)])
+    out = handmade_run(tmp_path, [face("a", "p", 5)])
     with pytest.raises(UserError, match=r"0 quality, 0 pose"):
         lpff_ray.select(out, "s", preset, {"min_det_score": 1.0})
     assert not Path(out, "selections").exists()
@@ -58,7 +58,7 @@ def test_an_empty_selection_names_the_gate_to_loosen(
     profiles = [face(f"p{i}", "a", 60.0, **changes) for i in range(3)]
     frontal = [face(f"f{i}", "b", 0.0) for i in range(5)] if preset in ("efhq", "lpff") else []
     with pytest.raises(UserError) as empty:
-        lpff_ray.select(make_run(tmp_path, profiles + frontal), "s", preset, settings)
+        lpff_ray.select(handmade_run(tmp_path, profiles + frontal), "s", preset, settings)
     assert message in str(empty.value)
 
 
@@ -67,7 +67,7 @@ def test_an_empty_selection_names_the_gate_to_loosen(
     [("efhq", "--with-frontal"), ("lpff", "--max-density"), ("verification", "min_faces")],
 )
 def test_an_empty_selection_says_if_the_poses_are_to_blame(tmp_path: Path, preset: str, message: str) -> None:
-    out = make_run(tmp_path, [face("f", "a", 0.0)])
+    out = handmade_run(tmp_path, [face("f", "a", 0.0)])
     shown = call("select", out, "--preset", preset)
     assert message in complaint(shown)
     assert "How many faces are left" in shown.stdout
@@ -76,7 +76,7 @@ def test_an_empty_selection_says_if_the_poses_are_to_blame(tmp_path: Path, prese
 
 
 def test_an_empty_selection_of_rejected_faces_blames_no_gate(tmp_path: Path) -> None:
-    out = make_run(tmp_path, [face("a", "p", 50)])
+    out = handmade_run(tmp_path, [face("a", "p", 50)])
     review(out, [("a", "reject", None)])
     with pytest.raises(UserError, match=r"1 faces, 0 not rejected.*; there is no face to choose from$"):
         lpff_ray.select(out, "s")

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from command import call
-from handmade import face, ids, make_run
+from handmade import face, handmade_run, ids
 
 import lpff_ray
 from lpff_ray.curate.selection.gates import GATED, passes_gate, passing_faces
@@ -16,7 +16,7 @@ from lpff_ray.errors import UserError
 
 
 def test_the_gates_of_quality_are_those_of_the_rules(tmp_path: Path) -> None:
-    out = make_run(
+    out = handmade_run(
         tmp_path,
         [
             face("good", "a", 50),
@@ -39,12 +39,14 @@ def test_the_gates_of_quality_are_those_of_the_rules(tmp_path: Path) -> None:
 def test_a_share_of_iqa_is_of_the_faces_that_pass_the_other_gates(tmp_path: Path) -> None:
     good = [face(f"g{i}", "a", 50 + i, iqa=50.0 + i) for i in range(8)]
     small = [face(f"s{i}", "a", 50, iqa=5.0, side=100) for i in range(50)]
-    out = make_run(tmp_path / "ours", good + small)
+    out = handmade_run(tmp_path / "ours", good + small)
     done = lpff_ray.select(out, "s", "efhq")
     assert done.rules["found"]["min_iqa"] == 52.0
     assert set(ids(done)) == {f"g{i}" for i in range(2, 8)}
     # EFHQ's own threshold, where its own measure is in the table.
-    out = make_run(tmp_path / "hyperiqa", [face("low", "a", 50, iqa=41.9), face("high", "a", 50, iqa=42.0)])
+    out = handmade_run(
+        tmp_path / "hyperiqa", [face("low", "a", 50, iqa=41.9), face("high", "a", 50, iqa=42.0)]
+    )
     run_file = json.loads(Path(out, "run.json").read_text())
     run_file["config"]["iqa"] = "hyperiqa"
     Path(out, "run.json").write_text(json.dumps(run_file))
@@ -63,15 +65,15 @@ def test_what_was_not_measured_passes_no_gate(gate: str, unmeasured: float | Non
 def test_faces_without_iqa_are_left_out_and_do_not_move_the_quantile(tmp_path: Path) -> None:
     good = [face(f"g{i}", "a", 50, iqa=50.0 + i) for i in range(4)]
     bad = [face(f"n{i}", "a", 50, iqa=float("nan")) for i in range(6)]
-    done = lpff_ray.select(make_run(tmp_path, good + bad), "s", "efhq", {"min_iqa_quantile": 0.5})
+    done = lpff_ray.select(handmade_run(tmp_path, good + bad), "s", "efhq", {"min_iqa_quantile": 0.5})
     assert set(done.table["face_id"]) <= {"g0", "g1", "g2", "g3"}
     assert done.rules["found"]["min_iqa"] in (51.0, 52.0)
     with pytest.raises(UserError, match=r"10 min_iqa 60; half of them pass --min-iqa 51"):
-        lpff_ray.select(make_run(tmp_path / "all", good + bad), "s", "efhq", {"min_iqa": 60})
+        lpff_ray.select(handmade_run(tmp_path / "all", good + bad), "s", "efhq", {"min_iqa": 60})
 
 
 def test_disagreement_of_the_estimators_is_a_flag(tmp_path: Path) -> None:
-    out = make_run(tmp_path, [face("sure", "a", 50), face("unsure", "b", 50, pose_spread=61.0)])
+    out = handmade_run(tmp_path, [face("sure", "a", 50), face("unsure", "b", 50, pose_spread=61.0)])
     done = call("select", out, "--min-iqa", "0", "--max-pose-spread", "60")
     assert lpff_ray.selection(out, "efhq")["face_id"].to_list() == ["sure"]
     assert "1 face of 1 identity; for testing 0 faces of 0 identities" in done.stdout
@@ -81,5 +83,5 @@ def test_without_any_gate_every_face_passes(tmp_path: Path) -> None:
     faces = pl.DataFrame({"iqa": [None, 3.0]})
     assert passing_faces(faces, {}).equals(faces)
     open_gates = {"min_iqa": 0.0, "min_area": 0.0, "min_det_score": 0.0}
-    out = make_run(tmp_path, [face("a", "p", 50, side=1.0, det_score=0.0, iqa=0.0)])
+    out = handmade_run(tmp_path, [face("a", "p", 50, side=1.0, det_score=0.0, iqa=0.0)])
     assert ids(lpff_ray.select(out, "s", "efhq", open_gates)) == ["a"]

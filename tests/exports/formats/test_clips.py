@@ -12,7 +12,7 @@ import pytest
 from clips import overwrite, read_index, write_clip
 from numbered import tree
 from PIL import Image
-from tracked import SELECTION, Track, make_run
+from tracked import SELECTION, Track, tracked_run
 
 from lpff_ray.decode import open_source
 from lpff_ray.decode.frame_table import read_frame_table
@@ -46,7 +46,7 @@ CLIPS: dict[str, tuple[dict[str, object], list[str]]] = {
 
 def cut(tracks: list[Track], folder: Path, export_format: Clips | None = None) -> list[dict[str, object]]:
     """Export; the provenance of each clip, in the order of `clips.csv`, with that line's columns."""
-    run = make_run(folder / "run", tracks)
+    run = tracked_run(folder / "run", tracks)
     summary = export(str(run), SELECTION, export_format or Clips(), str(folder / "made"), workers=1)
     assert not summary.failures
     told = pl.read_csv(folder / "made" / "clips.csv").to_dicts()
@@ -155,7 +155,9 @@ def test_sound_stays_with_its_tree(tmp_path: Path) -> None:
 
 def test_the_same_clips_every_time_and_nothing_copied_on_demand(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4")
-    run = str(make_run(tmp_path / "run", [Track(clip, [0, 20]), Track(clip, [7, 40]), Track(clip, [50, 52])]))
+    run = str(
+        tracked_run(tmp_path / "run", [Track(clip, [0, 20]), Track(clip, [7, 40]), Track(clip, [50, 52])])
+    )
     for name in ("one", "two"):
         export(run, SELECTION, Clips(), str(tmp_path / name), workers=1)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
@@ -183,7 +185,7 @@ def test_photos_are_no_clips_and_damage_leaves_a_gap(tmp_path: Path) -> None:
 
 def test_it_is_a_format_and_needs_the_tracks(tmp_path: Path) -> None:
     assert make_format("clips", {"size": None}, ["crf=20"]) == Clips(crf=20)
-    run = make_run(tmp_path / "run", [Track(write_clip(tmp_path / "a.mp4", 3), [0, 2])])
+    run = tracked_run(tmp_path / "run", [Track(write_clip(tmp_path / "a.mp4", 3), [0, 2])])
     (run / "tables" / "dedupe.parquet").unlink()
     with pytest.raises(UserError, match="lpff-ray dedupe"):
         export(str(run), SELECTION, Clips(), str(tmp_path / "made"))
@@ -191,7 +193,7 @@ def test_it_is_a_format_and_needs_the_tracks(tmp_path: Path) -> None:
 
 def test_the_summary_says_whose_faces_and_which_tracks_are_left_out(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4")
-    run = make_run(tmp_path / "run", [Track(clip, [3, 9, 20], selected=2), Track(clip, [5, 13])])
+    run = tracked_run(tmp_path / "run", [Track(clip, [3, 9, 20], selected=2), Track(clip, [5, 13])])
     summary = export(str(run), SELECTION, Clips(min_frames=10), str(tmp_path / "made"), workers=1)
     assert summary.notes == [
         "5 faces: all that were measured of the 2 tracks of 3 selected ones",

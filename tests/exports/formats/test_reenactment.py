@@ -14,7 +14,7 @@ import pytest
 from clips import read_index, write_clip
 from numbered import tree
 from PIL import Image
-from tracked import SELECTION, Track, make_run
+from tracked import SELECTION, Track, tracked_run
 
 from lpff_ray.decode import open_source
 from lpff_ray.errors import UserError
@@ -37,7 +37,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made_of(tracks: list[Track], folder: Path, **options: object) -> tuple[ExportSummary, pl.DataFrame]:
-    run = make_run(folder / "run", tracks)
+    run = tracked_run(folder / "run", tracks)
     export_format = Reenactment(**{**EVERYTHING, **options})  # type: ignore[arg-type]
     summary = export(str(run), SELECTION, export_format, str(folder / "made"), workers=1)
     assert not summary.failures
@@ -247,7 +247,7 @@ def test_efhqs_loaders_find_frontal_and_extreme_pictures(tmp_path: Path, clip: P
 
 
 def test_the_same_bytes_every_time(tmp_path: Path, clip: Path) -> None:
-    run = str(make_run(tmp_path / "run", [Track(clip, [0, 20], WHOLE), Track(clip, [7, 40], WHOLE)]))
+    run = str(tracked_run(tmp_path / "run", [Track(clip, [0, 20], WHOLE), Track(clip, [7, 40], WHOLE)]))
     for image in ("png", "mp4"):
         for name in ("one", "two"):
             export_format = make_format(

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
+from runs import make_run, write_marks
 
 from lpff_ray.config import MineConfig
 from lpff_ray.curate.select import SelectSummary
 from lpff_ray.measure.pose.bins import bin_of
-from lpff_ray.tables import curated, parts, schema
-from lpff_ray.tables.run import Run
-from lpff_ray.tables.run_folder import TABLES
+from lpff_ray.storage.folder import Folder
+from lpff_ray.tables import curated, schema
 
 GOOD = {
     "det_score": 0.95,
@@ -64,7 +63,7 @@ def crowd(count: int, seed: int = 0, people: int = 6) -> list[dict[str, Any]]:
     ]
 
 
-def make_run(
+def handmade_run(
     out: Path,
     faces: Sequence[Mapping[str, Any]],
     parts_of: int = 1000,
@@ -72,34 +71,20 @@ def make_run(
     deduped: bool = True,
 ) -> str:
     """Write a run of these faces, so many to a part, and its dedupe table."""
-    run = Run(str(out), config or MineConfig()).begin()
     rows = [{"video_id": "v", "frame_index": i, "face_index": 0, **row} for i, row in enumerate(faces)]
-    for start in range(0, len(rows), parts_of):
-        name = f"v-{start:05d}"
-        table = schema.frame(
-            [{key: row.get(key) for key in schema.FACES} for row in rows[start : start + parts_of]],
-            schema.FACES,
-        )
-        record = dict.fromkeys(schema.SEGMENTS, None) | {"segment_id": name, "video_id": "v"}
-        parts.commit_part(run.folder, name, table, "segment", record, run.config.hash())
-    if deduped:
-        dedupe(out, rows)
+    segments = {f"v-{start:05d}": rows[start : start + parts_of] for start in range(0, len(rows), parts_of)}
+    make_run(out, segments, marks=marks_of(rows) if deduped else None, config=config)
     return str(out)
+
+
+def marks_of(faces: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of these faces in the dedupe table."""
+    return [{"face_id": row["face_id"], "identity_id": row["identity"], "keep": row["keep"]} for row in faces]
 
 
 def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
     """Write the dedupe table of these faces, as `lpff-ray dedupe` would."""
-    marks = [
-        {"face_id": row["face_id"], "identity_id": row["identity"], "keep": row["keep"]} for row in faces
-    ]
-    table = pl.DataFrame(marks, schema={"face_id": pl.String, "identity_id": pl.String, "keep": pl.Boolean})
-    columns = [
-        pl.col(name).cast(kind) if name in table.columns else pl.lit(None, kind).alias(name)
-        for name, kind in schema.DEDUPE.items()
-    ]
-    path = Path(out, TABLES, "dedupe.parquet")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(schema.parquet_bytes(table.select(columns)))
+    write_marks(Folder(str(out)), marks_of(faces))
 
 
 def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:

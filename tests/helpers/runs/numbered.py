@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 from clips import read_index
 from numpy.typing import NDArray
+from runs import make_run
 
-from lpff_ray.config import MineConfig
 from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
@@ -20,8 +20,6 @@ from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
 from lpff_ray.tables.curated import write_selection
-from lpff_ray.tables.parts import commit_part
-from lpff_ray.tables.run import Run
 
 SELECTION = "some"
 FIVE = np.array(
@@ -29,20 +27,17 @@ FIVE = np.array(
 )  # a face of 64 x 48 or larger frames
 
 
-def make_run(out: Path, clips: Sequence[Path], frames: Sequence[int], faces_per_frame: int = 1) -> Path:
+def numbered_run(out: Path, clips: Sequence[Path], frames: Sequence[int], faces_per_frame: int = 1) -> Path:
     """A run with faces at `frames` of every clip, and a selection of all of them in a mixed order."""
-    run = Run(str(out), MineConfig()).begin()
     videos = plan_videos([Source(str(clip)) for clip in clips])
-    run.commit_plan(videos)
-    face_ids: list[str] = []
-    for video in videos:
-        rows = [
+    segments = {
+        f"{video.video_id}-00000": [
             row_of(video, frame, face) for frame in frames for face in range(faces_per_frame) if video.kind
         ]
-        name = f"{video.video_id}-00000"
-        record = {"segment_id": name, "video_id": video.video_id}
-        commit_part(run.folder, name, schema.frame(rows, schema.FACES), "segment", record, run.config.hash())
-        face_ids += [row["face_id"] for row in rows]
+        for video in videos
+    }
+    make_run(out, segments, videos=videos)
+    face_ids = [row["face_id"] for rows in segments.values() for row in rows]
     order = np.random.default_rng(0).permutation(len(face_ids)).tolist()
     select(out, [face_ids[place] for place in order])
     return out

@@ -9,17 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from runs import make_run
 
-from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
-from lpff_ray.tables import schema
-from lpff_ray.tables.curated import write_selection
-from lpff_ray.tables.parts import commit_part
-from lpff_ray.tables.run import Run
-from lpff_ray.tables.run_folder import TABLES
-from lpff_ray.tables.schema import parquet_bytes
 
 SELECTION = "some"
 
@@ -48,12 +42,11 @@ class Track:
     selected: int = 1
 
 
-def make_run(out: Path, tracks: Sequence[Track]) -> Path:
+def tracked_run(out: Path, tracks: Sequence[Track]) -> Path:
     """A run with these tracks, its dedupe table, and a selection of the first `selected` faces of each track."""
-    run = Run(str(out), MineConfig()).begin()
     clips = list(dict.fromkeys(track.clip for track in tracks))
     videos = plan_videos([Source(str(clip)) for clip in clips])
-    run.commit_plan(videos)
+    segments: dict[str, list[dict[str, Any]]] = {}
     marks: list[dict[str, Any]] = []
     chosen: list[dict[str, Any]] = []
     for clip, video in zip(clips, videos, strict=True):
@@ -89,13 +82,6 @@ def make_run(out: Path, tracks: Sequence[Track]) -> Path:
                 )
                 if place < track.selected:
                     chosen.append({**marks[-1], "split": track.split, "rank": len(chosen)})
-        rows.sort(key=lambda face: (face["frame_index"], face["face_index"]))
-        record = {"segment_id": name, "video_id": video.video_id}
-        commit_part(run.folder, name, schema.frame(rows, schema.FACES), "segment", record, run.config.hash())
-    run.folder.commit(f"{TABLES}/dedupe.parquet", parquet_bytes(_table(marks, schema.DEDUPE)))
-    write_selection(run.folder, SELECTION, _table(chosen, schema.SELECTION), {})
+        segments[name] = sorted(rows, key=lambda face: (face["frame_index"], face["face_index"]))
+    make_run(out, segments, videos=videos, marks=marks, selections={SELECTION: chosen})
     return out
-
-
-def _table(rows: list[dict[str, Any]], columns: Any) -> Any:
-    return schema.frame([{name: row.get(name) for name in columns} for row in rows], columns)

@@ -14,7 +14,7 @@ import fsspec
 import pytest
 from clips import portrait, write_clip
 from command import run, start, wait_until
-from numbered import SELECTION, Numbered, make_run, tree
+from numbered import SELECTION, Numbered, numbered_run, tree
 
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import OutputFile, Record
@@ -34,7 +34,7 @@ def mined(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_clip(folder / f"{number}.mp4", 24 + number, size=(320, 240), picture_of=portrait)
         for number in range(CLIPS)
     ]
-    return make_run(folder / "run", clips, range(0, 24, 3))
+    return numbered_run(folder / "run", clips, range(0, 24, 3))
 
 
 def command(mined: Path, dest: Path, *more: object) -> tuple[object, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from handmade import GATES_OPEN, face, ids, make_run
+from handmade import GATES_OPEN, face, handmade_run, ids
 
 import lpff_ray
 
 
 def test_lpff_takes_rare_poses_and_repeats_the_rarest_most(tmp_path: Path) -> None:
     faces = [face(f"yaw{yaw:02d}", "p", yaw) for yaw in range(0, 91, 10)] + [face("down", "p", 0, -30)]
-    out = make_run(tmp_path, faces)
+    out = handmade_run(tmp_path, faces)
     done = lpff_ray.select(out, "s", "lpff", GATES_OPEN)
     assert set(ids(done)) == {"yaw40", "yaw50", "yaw60", "yaw70", "yaw80", "yaw90", "down"}
     table = done.table.sort("face_id").filter(pl.col("face_id") != "down")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handmade import GATES_OPEN, face, ids, make_run
+from handmade import GATES_OPEN, face, handmade_run, ids
 
 import lpff_ray
 from lpff_ray.tables import schema
 
 
 def test_efhq_takes_the_most_turned_of_every_identity_and_bin(tmp_path: Path) -> None:
-    out = make_run(
+    out = handmade_run(
         tmp_path,
         [
             face("less", "a", 50),

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command import call
-from handmade import crowd, make_run
+from handmade import crowd, handmade_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,7 +89,7 @@ def test_a_cell_is_named_by_its_edges() -> None:
 
 
 def test_a_budget_above_the_usable_faces_is_said(tmp_path: Path) -> None:
-    out = make_run(tmp_path, crowd(200))
+    out = handmade_run(tmp_path, crowd(200))
     done = call("select", out, "--preset", "uniform", "--min-iqa", "0")
     usable = len(lpff_ray.selection(out, "uniform"))
     wanted = (
