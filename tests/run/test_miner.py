@@ -1,4 +1,4 @@
-"""What the engine writes: the same rows however the work is cut and shared, and counts that add up."""
+"""What the miner writes: the same rows however the work is split and shared, and counts that add up."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_remote_video_is_fetched_once_for_all_its_segments_and_clips(
     assert sorted(fetched) == [f"/remote/{number}.mp4" for number in range(3)]
     assert list((tmp_path / "cache").iterdir()) == []
     gc.collect()
-    assert not drop_idle_copies(), "gone with the engine"
+    assert not drop_idle_copies(), "gone with the miner"
 
 
 def test_no_room_for_copies_ends_the_run(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

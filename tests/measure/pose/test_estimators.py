@@ -85,7 +85,7 @@ def test_a_mirrored_face_has_the_mirrored_pose(name: str, shared_data: Path) -> 
 def test_6drepnets_rotations_become_300w_lps_angles(
     tmp_path: Path, angles: tuple[float, float, float]
 ) -> None:
-    """The stand-in says what 6DRepNet is taught for these angles: Rz(roll) Ry(yaw) Rx(pitch), see its `get_R`."""
+    """The small weights give what 6DRepNet does for these angles: Rz(roll) Ry(yaw) Rx(pitch), see its `get_R`."""
     yaw, pitch, roll = np.radians(angles)
     about_x = [[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]]
     about_y = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]

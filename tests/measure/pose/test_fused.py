@@ -127,7 +127,7 @@ def test_a_large_face_is_one_row(shared_data: Path) -> None:
 
 
 def test_estimators_that_need_both_eyes_do_not_outvote_posenet_at_profile() -> None:
-    """Half a profile looks whole to them: frames of `data-juicer_video3` turned by 76 degrees were `frontal`."""
+    """They take half a profile for a whole face: frames of `data-juicer_video3` turned by 76 degrees were `frontal`."""
     votes = {
         "posenet": np.array([[-76.0, 2.0, 0.0], [20.0, 0.0, 0.0], [-84.0, 40.0, 0.0], [-76.0, 2.0, 0.0]]),
         "facemesh": np.array([[-4.0, 5.0, 0.0], [-50.0, 0.0, 0.0], [-60.0, 5.0, 0.0], [-4.0, 5.0, 0.0]]),

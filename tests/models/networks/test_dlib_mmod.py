@@ -1,4 +1,4 @@
-"""dlib's detector as a judge of crops."""
+"""dlib's detector as a verifier of crops."""
 
 from __future__ import annotations
 

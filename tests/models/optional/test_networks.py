@@ -74,7 +74,9 @@ def test_a_network_equals_its_module_whatever_the_batch(case) -> None:
     images = crops(5, network.side)
     found = network(images)
     expected = reference(module, images)
-    assert np.ptp(expected, axis=0).max() > 1e-2, "the stand-in must tell pictures apart"
+    assert np.ptp(expected, axis=0).max() > 1e-2, (
+        "the small weights must give different results for different pictures"
+    )
     np.testing.assert_allclose(found, expected, atol=2e-5, rtol=1e-4)
     np.testing.assert_array_equal(network(images[3:4])[0], found[3])
     assert len(network(images[:0])) == 0

@@ -30,26 +30,26 @@ from lpff_ray.tables.curated import write_selection
 pytestmark = pytest.mark.ray
 
 
-class Deeds(ExportFormat):
+class OddFormat(ExportFormat):
     """Does with each unit what its video's `uri` says, and notes in `log` that it began."""
 
     log: str
 
-    name: ClassVar[str] = "deeds"
+    name: ClassVar[str] = "odd"
     needs_frames: ClassVar[bool] = False
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
-        deed, name = rows["uri"][0].split(":")
+        action, name = rows["uri"][0].split(":")
         with open(self.log, "a") as log:
             log.write(f"{name} {os.getpid()}\n")
         first = Path(self.log).read_text().count(f"{name} ") == 1
         yield [OutputFile(f"{name}.txt", b"made")], {"index": rows["index"][0], "face_id": name}
         time.sleep(0.3)  # let the neighbour begin
-        if deed == "exit" or (deed == "exit-first" and first):
+        if action == "exit" or (action == "exit-first" and first):
             os._exit(1)
-        if deed == "hang" and first:
+        if action == "hang" and first:
             time.sleep(1000)
-        if deed == "raise":
+        if action == "raise":
             raise ZeroDivisionError("a bug of the format")
 
 
@@ -71,7 +71,7 @@ def units_of(*uris: str) -> tuple[list[ExportUnit], pl.DataFrame]:
             "pts_ns": [0] * count,
         }
     )
-    return plan_units(Deeds(log=""), rows, {}), rows
+    return plan_units(OddFormat(log=""), rows, {}), rows
 
 
 def test_deaths_and_hangs_cost_the_innocent_nothing(
@@ -82,7 +82,7 @@ def test_deaths_and_hangs_cost_the_innocent_nothing(
     dest.mkdir()
     results, failed, report = make_units(
         planned,
-        Deeds(log=str(log)),
+        OddFormat(log=str(log)),
         str(dest),
         executor="ray",
         workers=2,
@@ -109,7 +109,7 @@ def test_deaths_and_hangs_cost_the_innocent_nothing(
 def test_what_concerns_the_whole_export_ends_it(local_node: None, tmp_path: Path) -> None:
     planned, _ = units_of("ok:a")
     with pytest.raises(UserError, match="use --executor local"):
-        make_units(planned, Deeds(log="/nowhere/log"), "memory://dest", executor="ray")
+        make_units(planned, OddFormat(log="/nowhere/log"), "memory://dest", executor="ray")
 
 
 def test_same_bytes_as_in_one_process(local_node: None, tmp_path: Path) -> None:

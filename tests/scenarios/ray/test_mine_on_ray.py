@@ -1,4 +1,4 @@
-"""The Ray executor with the real engine: the same table as the local one."""
+"""The Ray executor with the real miner: the same table as the local one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_same_table_as_the_local_executor(local_node: None, tmp_path: Path) -> N
     assert ray.mined == local.mined == 4
     assert ray.videos == local.videos
     faces = lpff_ray.scan(str(tmp_path / "ray")).collect()
-    assert len(faces) >= 10, "a face in every looked-at frame"
+    assert len(faces) >= 10, "a face in every sampled frame"
     assert faces.equals(lpff_ray.scan(str(tmp_path / "local")).collect())
     assert not list((tmp_path / "ray").glob(".visible-*"))
     again = mine([str(clips)], str(tmp_path / "ray"), config, workers=1, executor="ray")
