@@ -78,7 +78,7 @@ class RayWorkers:
     def ready(self) -> list[RayWorker]:
         return [handle for handle in self.handles if handle.waits_for is None and not handle.retiring]
 
-    def staff(self, wanted: int, isolated: int) -> None:
+    def start_workers(self, wanted: int, isolated: int) -> None:
         """See run.workers.Workers. Raises UserError when no node is left and none has joined for a while."""
         now = time.monotonic()
         if now - self._fitted > self._limits.nodes_s:
@@ -140,9 +140,11 @@ class RayWorkers:
             kind, _, message = reason(error).partition(": ")
             return Answer(failure=Failure(Stage.PROCESS, kind, message, traceback=str(error)))
         except RayError as error:
-            excuse = LOW_MEMORY if "low on memory" in str(error) else ""
+            machine_fault = LOW_MEMORY if "low on memory" in str(error) else ""
             return WorkerLost(
-                "the worker died: a crash, or killed by the system", excuse, self._end_of_stderr(handle)
+                "the worker died: a crash, or killed by the system",
+                machine_fault,
+                self._end_of_stderr(handle),
             )
         return answer
 
@@ -199,7 +201,7 @@ class RayWorkers:
             self.handles.remove(handle)
         return "its node is lost" if self._lost_node(handle.placement) else ""
 
-    def broke(self, handle: RayWorker, why: str) -> None:
+    def replace_broken(self, handle: RayWorker, why: str) -> None:
         placement = handle.placement
         self._breakdowns[placement] += 1
         if self._breakdowns[placement] < self._limits.breakdowns:

@@ -15,14 +15,14 @@ class Interrupt:
     """While entered, SIGINT and SIGTERM set flags instead of unwinding the program.
 
     requested: a signal came; begin nothing new, and let what is in flight finish.
-    insisted: a second one came; end at once.
+    forced: a second one came; end at once.
 
     Only the main thread can receive signals: entered in any other, it changes nothing.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self.insisted = False
+        self.forced = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupt:
@@ -38,5 +38,5 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         # Only flags: printing from a signal handler may break into a print that is going on.
-        self.insisted = self.requested
+        self.forced = self.requested
         self.requested = True

@@ -64,12 +64,12 @@ class Answer:
 class WorkerLost:
     """A worker's process ended, and every lease that it held with it.
 
-    message: why, in one line. excuse: why the cause is the machine and not an item (its node was lost, it ran low on
-    memory); "" if it may be an item. traceback: the end of what the process wrote.
+    message: why, in one line. machine_fault: why the cause is the machine and not an item (its node was lost, it ran
+    low on memory); "" if it may be an item. traceback: the end of what the process wrote.
     """
 
     message: str
-    excuse: str = ""
+    machine_fault: str = ""
     traceback: str = ""
 
 

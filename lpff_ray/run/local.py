@@ -100,7 +100,7 @@ class LocalWorkers:
         self._worker: dict[WorkerHandle, Worker] = {}
         self._breakdowns = 0
 
-    def staff(self, wanted: int, isolated: int) -> None:
+    def start_workers(self, wanted: int, isolated: int) -> None:
         if wanted and not self.ready():
             handle = WorkerHandle(name=f"this machine ({self._device})", capacity=self._threads)
             self._worker[handle] = self._made()
@@ -150,7 +150,7 @@ class LocalWorkers:
         del self._worker[handle]
         return ""
 
-    def broke(self, handle: WorkerHandle, why: str) -> None:
+    def replace_broken(self, handle: WorkerHandle, why: str) -> None:
         self._breakdowns += 1
         if self._breakdowns >= self._limits.breakdowns:
             raise UserError(

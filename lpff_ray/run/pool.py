@@ -82,7 +82,7 @@ class _Job(Generic[Item]):
         self.queue: deque[Lease[Item]] = deque(Lease(item) for item in items)
         self.suspects: deque[Lease[Item]] = deque()
         self.isolated_retries: deque[Lease[Item]] = deque()
-        self.excused: Counter[str] = Counter()
+        self.free_retries: Counter[str] = Counter()
         self.policy, self.limits, self.listener, self.report = policy, limits, listener, report
         self.pace = limits.per_second
         self.fatal: UserError | None = None
@@ -100,24 +100,24 @@ class _Job(Generic[Item]):
             ) as self.workers,
         ):
             try:
-                while self.goes_on(interrupt):
+                while self.has_work(interrupt):
                     if not (interrupt.requested or self.fatal):
-                        self.workers.staff(self.waiting(), len(self.suspects))
+                        self.workers.start_workers(self.waiting(), len(self.suspects))
                         self.lease_out()
                     self.listener.in_flight(self.in_flight())
                     for handle, key, answer in self.workers.finished():
-                        yield from self.settle(handle, key, answer)
+                        yield from self.handle_answer(handle, key, answer)
                     yield from self.enforce_deadlines()
             finally:
                 self.report.unfinished = self.in_flight() + self.waiting()
                 self.report.interrupted = interrupt.requested
-                self.workers.close(wait=not interrupt.insisted)
+                self.workers.close(wait=not interrupt.forced)
                 self.listener.in_flight(0)
         if self.fatal is not None:
             raise self.fatal
 
-    def goes_on(self, interrupt: Interrupt) -> bool:
-        if interrupt.insisted:
+    def has_work(self, interrupt: Interrupt) -> bool:
+        if interrupt.forced:
             return False
         if not (interrupt.requested or self.fatal):
             return bool(self.waiting() or self.in_flight())
@@ -168,15 +168,15 @@ class _Job(Generic[Item]):
             allowed += self.limits.warm_up_s
         handle.in_flight[self.workers.submit(handle, lease)] = InFlight(lease, now, now + allowed)
 
-    def settle(
+    def handle_answer(
         self, handle: WorkerHandle, key: Any, answer: Answer | WorkerLost
     ) -> Iterator[Completed[Item] | GivenUp[Item]]:
         if isinstance(answer, WorkerLost):
             self.report.died += 1
-            excuse = self.workers.stop(handle) or answer.excuse
-            message = excuse or answer.message
+            machine_fault = self.workers.stop(handle) or answer.machine_fault
+            message = machine_fault or answer.message
             failure = Failure(Stage.PROCESS, "ActorDied", message, traceback=answer.traceback)
-            yield from self.lost(handle, failure, excuse)
+            yield from self.lost(handle, failure, machine_fault)
             return
         held = handle.in_flight.pop(key)
         for line in answer.log:
@@ -213,8 +213,8 @@ class _Job(Generic[Item]):
             if late and self.workers.can_stop:
                 self.report.stopped += 1
                 message = f"not done after {now - late[0][1].began:.0f} s"
-                excuse = self.workers.stop(handle)
-                yield from self.lost(handle, Failure(Stage.PROCESS, "Timeout", message), excuse)
+                machine_fault = self.workers.stop(handle)
+                yield from self.lost(handle, Failure(Stage.PROCESS, "Timeout", message), machine_fault)
                 continue
             for key, held in late:
                 if key not in self.late:
@@ -224,14 +224,14 @@ class _Job(Generic[Item]):
                         "that hangs can not be stopped in this process: --executor ray can"
                     )
 
-    def lost(self, handle: WorkerHandle, failure: Failure, excuse: str) -> Iterator[GivenUp[Item]]:
+    def lost(self, handle: WorkerHandle, failure: Failure, machine_fault: str) -> Iterator[GivenUp[Item]]:
         """A worker died, or was stopped because of a late lease: find out which of its items is the cause."""
         leases = [held.lease for held in handle.in_flight.values()]
         names = ", ".join(self.policy.name_of(lease.item) for lease in leases)
         doing = f" while working on {names}" if names else ""
         self.listener.note(f"{self.policy.worker} on {handle.name} lost{doing}: {failure.message}")
         log.warning("%s on %s lost%s: %s\n%s", *self._who(handle), doing, failure.message, failure.traceback)
-        if len(leases) > 1 or (leases and excuse and self.excuse(leases[0])):
+        if len(leases) > 1 or (leases and machine_fault and self.may_retry_free(leases[0])):
             self.suspects.extend(leases)
         elif leases:
             blamed = replace(failure, decoder=leases[0].decoder)
@@ -240,7 +240,7 @@ class _Job(Generic[Item]):
     def broke(self, handle: WorkerHandle, lease: Lease[Item], failure: Failure) -> Iterator[GivenUp[Item]]:
         """The worker itself failed. Its leases go to others; one that meets only broken workers is given up."""
         log.warning("%s on %s is broken: %s\n%s", *self._who(handle), failure.message, failure.traceback)
-        if self.excuse(lease):
+        if self.may_retry_free(lease):
             self.queue.appendleft(lease)
         else:
             yield from self.failed(lease, failure, self.queue)
@@ -254,7 +254,7 @@ class _Job(Generic[Item]):
         if self.workers.can_stop:
             self.queue.extendleft(held.lease for held in handle.in_flight.values())
             handle.in_flight.clear()
-        self.workers.broke(handle, failure.message)
+        self.workers.replace_broken(handle, failure.message)
 
     def failed(
         self, lease: Lease[Item], failure: Failure, retries: deque[Lease[Item]]
@@ -272,11 +272,11 @@ class _Job(Generic[Item]):
             self.listener.given_up(lease, failure)
             yield GivenUp(lease, failure)
 
-    def excuse(self, lease: Lease[Item]) -> bool:
+    def may_retry_free(self, lease: Lease[Item]) -> bool:
         """Whether the item may be tried again at no cost, since the machine was the cause."""
         name = self.policy.name_of(lease.item)
-        self.excused[name] += 1
-        return self.excused[name] <= self.limits.excuses
+        self.free_retries[name] += 1
+        return self.free_retries[name] <= self.limits.free_retries
 
     def _who(self, handle: WorkerHandle) -> tuple[str, str]:
         return self.policy.worker, handle.name

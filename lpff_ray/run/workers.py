@@ -24,8 +24,8 @@ class Limits:
     recycle_after: items after which a worker is replaced, of those that count (see Policy.counts): decoders leak.
     rss_mb: resident memory, in MiB, above which a worker is replaced; 0: its share of the node's memory.
     starts: failed starts on one placement, or of the first worker of all, before giving up.
-    excuses: how often an item is tried again at no cost after its worker was lost or broken, and the item was not the
-        cause.
+    free_retries: how often an item is tried again at no cost after its worker was lost or broken, and the item was not
+        the cause.
     breakdowns: broken workers on one placement until it is taken out of the pool.
     """
 
@@ -38,7 +38,7 @@ class Limits:
     recycle_after: int = 200
     rss_mb: float = 0.0
     starts: int = 3
-    excuses: int = 3
+    free_retries: int = 3
     breakdowns: int = 2
 
 
@@ -79,7 +79,7 @@ class Workers(Protocol):
     handles: list[Any]
     can_stop: bool
 
-    def staff(self, wanted: int, isolated: int) -> None:
+    def start_workers(self, wanted: int, isolated: int) -> None:
         """Start workers where there is room: at most `wanted`, `isolated` of them to work on one lease at a time.
 
         Raises UserError when none can be started any more.
@@ -100,7 +100,7 @@ class Workers(Protocol):
     def stop(self, handle: Any) -> str:
         """End a worker, at once where `can_stop`. Returns why the machine is the cause, "" if it is not."""
 
-    def broke(self, handle: Any, why: str) -> None:
+    def replace_broken(self, handle: Any, why: str) -> None:
         """A worker is broken: replace it, or take its placement out of the pool if that recurs.
 
         Raises UserError if nothing is left.

@@ -144,7 +144,7 @@ def test_engine_that_never_gets_ready(mine: Mine) -> None:
 
 def test_placements_leave_the_pool_one_by_one(mine: Mine, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"2 miners failed their self-test on it .*; none is left"):
-        mine([segment(f"v{i}", "breaks") for i in range(30)], workers=2, excuses=30)
+        mine([segment(f"v{i}", "breaks") for i in range(30)], workers=2, free_retries=30)
     pids = {line.split()[3] for line in (tmp_path / "log").read_text().splitlines()}
     assert len(pids) == 4, "two workers on each of two placements"
     assert not list(tmp_path.glob("*.done"))
