@@ -1,4 +1,4 @@
-"""What the storage room's shortcuts save: the figures of docs/evidence/storage.md.
+"""What the storage package's shortcuts save: the figures of docs/evidence/storage.md.
 
 python -m benchmarks.storage
 """

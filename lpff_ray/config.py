@@ -89,7 +89,7 @@ class MineConfig(BaseModel):
     @field_validator("pose_votes", "measures")
     @classmethod
     def _in_one_order(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """The same estimators in another order are the same configuration."""
+        """Check the names and put them in registry order, so that order does not change the hash."""
         known = _REGISTRIES[str(info.field_name)].names()
         for name in names:
             if name not in known:

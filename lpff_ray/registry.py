@@ -16,10 +16,10 @@ from typing import Any, Generic, TypeVar, cast
 
 from lpff_ray.errors import UserError
 
-Thing = TypeVar("Thing")
+Implementation = TypeVar("Implementation")
 
 
-class Registry(Generic[Thing]):
+class Registry(Generic[Implementation]):
     """The implementations of one kind by name: ours in their order, then other packages' by name.
 
     kind: its name in messages ("decoder"). group: of entry points ("lpff_ray.decoders").
@@ -39,7 +39,7 @@ class Registry(Generic[Thing]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._targets())
 
-    def load(self, name: str) -> Thing:
+    def load(self, name: str) -> Implementation:
         """The implementation `name`, imported.
 
         Raises UserError for an unknown name, and where another package's can not be imported.
@@ -58,7 +58,7 @@ class Registry(Generic[Thing]):
             if name in self._ours:
                 raise
             raise UserError(f"{self.kind} {name!r}: {targets[name]} can not be imported: {error}") from error
-        return cast("Thing", found)
+        return cast("Implementation", found)
 
     def _targets(self) -> dict[str, str]:
         """`module:attribute` by name. A name of ours is never taken by another package's entry point."""

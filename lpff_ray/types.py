@@ -9,14 +9,14 @@ from __future__ import annotations
 from enum import Enum
 
 
-class _Word(str, Enum):
+class TextEnum(str, Enum):
     """A string that is a member of an enum. (enum.StrEnum needs Python 3.11; 3.12 formats plain mixtures by name.)"""
 
     __str__ = str.__str__
     __format__ = str.__format__  # type: ignore[assignment]
 
 
-class PoseBin(_Word):
+class PoseBin(TextEnum):
     """EFHQ's pose bins; `profile_left` is a face turned to image-left."""
 
     FRONTAL = "frontal"
@@ -30,21 +30,21 @@ class PoseBin(_Word):
     CONFUSED = "confused"
 
 
-class MediaKind(_Word):
+class MediaKind(TextEnum):
     """The kind of a source."""
 
     VIDEO = "video"
     PHOTO = "photo"
 
 
-class CropUnit(_Word):
+class CropUnit(TextEnum):
     """The unit of the four numbers of a crop."""
 
     FRACTION = "fraction"
     PIXEL = "pixel"
 
 
-class VideoStatus(_Word):
+class VideoStatus(TextEnum):
     """The status of a source of a run. The plan gives the first four; mining turns PLANNED into one of the others."""
 
     PLANNED = "planned"
@@ -57,14 +57,14 @@ class VideoStatus(_Word):
     FAILED = "failed"
 
 
-class SegmentStatus(_Word):
+class SegmentStatus(TextEnum):
     """How a segment ended, which is the kind of its part and of its record: mined, or given up."""
 
     MINED = "segment"
     QUARANTINED = "quarantine"
 
 
-class Stage(_Word):
+class Stage(TextEnum):
     """The stage of the work in which an attempt at an item failed."""
 
     OPEN = "open"

@@ -1,4 +1,4 @@
-"""The walls between the top folders, the floors inside lpff_ray, and no circles: kept by reading every import.
+"""The boundaries between the top folders, the layers inside lpff_ray, and no circles: kept by reading every import.
 
 lpff_ray   runs without a cluster: it never imports ray, actors or cluster; one registry names cluster's executor
 actors     imports ray and lpff_ray
@@ -19,7 +19,7 @@ FORBIDDEN_TO_LPFF_RAY = {"ray", "actors", "cluster"}
 SEAM = Path("lpff_ray/run/executors.py")
 """The one file of lpff_ray that names cluster, as a string that a Registry imports when --executor ray is asked for."""
 
-FLOORS = (
+LAYERS = (
     ("errors", "types", "registry"),
     ("geometry", "storage", "monitoring"),
     ("decode", "models"),
@@ -30,12 +30,12 @@ FLOORS = (
     ("exports",),
     ("cli", "__init__", "__main__"),
 )
-"""What is in lpff_ray, lowest first: everything imports from its own floor or a lower one."""
-FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+"""What is in lpff_ray, lowest first: everything imports from its own layer or a lower one."""
+LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 
 
-def wall_breaks(files: Mapping[Path, str]) -> list[str]:
-    """Imports through a wall between lpff_ray, actors and cluster."""
+def boundary_breaks(files: Mapping[Path, str]) -> list[str]:
+    """Imports across a boundary between lpff_ray, actors and cluster."""
     found = []
     for path, text in files.items():
         for one in imports(text, path):
@@ -49,15 +49,15 @@ def wall_breaks(files: Mapping[Path, str]) -> list[str]:
     return found
 
 
-def floor_breaks(files: Mapping[Path, str]) -> list[str]:
-    """Imports inside lpff_ray of something on a higher floor, and what is on no floor."""
+def layer_breaks(files: Mapping[Path, str]) -> list[str]:
+    """Imports inside lpff_ray of something on a higher layer, and what is on no layer."""
     found = []
     for path, text in files.items():
         if path.parts[0] != "lpff_ray":
             continue
-        room = Path(path.parts[1]).stem
-        if room not in FLOOR:
-            found.append(f"{path}: {room} is on no floor")
+        package = Path(path.parts[1]).stem
+        if package not in LAYER:
+            found.append(f"{path}: {package} is on no layer")
             continue
         for one in imports(text, path):
             if one.top != "lpff_ray":
@@ -65,22 +65,22 @@ def floor_breaks(files: Mapping[Path, str]) -> list[str]:
             parts = one.module.split(".")
             for target in [parts[1]] if len(parts) > 1 else one.names:
                 # A name that is no module is of __init__, which is above all.
-                if FLOOR.get(target, FLOOR["__init__"]) > FLOOR[room]:
-                    found.append(f"{path}:{one.line}: {room} imports {target}, which is above it")
+                if LAYER.get(target, LAYER["__init__"]) > LAYER[package]:
+                    found.append(f"{path}:{one.line}: {package} imports {target}, which is above it")
     return found
 
 
-def test_no_import_breaks_a_wall() -> None:
+def test_no_import_crosses_a_boundary() -> None:
     files = sources(REPOSITORY)
     assert {path.parts[0] for path in files} == set(PRODUCT)
-    assert wall_breaks(files) == []
+    assert boundary_breaks(files) == []
 
 
 def test_no_import_inside_lpff_ray_goes_up() -> None:
     files = sources(REPOSITORY)
-    assert floor_breaks(files) == []
+    assert layer_breaks(files) == []
     there = {Path(path.parts[1]).stem for path in files if path.parts[0] == "lpff_ray"}
-    assert there == set(FLOOR), "something on a floor is gone"
+    assert there == set(LAYER), "something on a layer is gone"
 
 
 def test_no_modules_import_one_another() -> None:
@@ -116,8 +116,8 @@ def test_no_modules_import_one_another() -> None:
         ("cluster/dispatch.py", "import polars", False),
     ],
 )
-def test_walls_are_where_the_design_puts_them(path: str, source: str, allowed: bool) -> None:
-    assert (wall_breaks({Path(path): source}) == []) is allowed
+def test_boundaries_are_where_the_design_puts_them(path: str, source: str, allowed: bool) -> None:
+    assert (boundary_breaks({Path(path): source}) == []) is allowed
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_walls_are_where_the_design_puts_them(path: str, source: str, allowed: b
         ("lpff_ray/attic/old.py", "", False),
     ],
 )
-def test_floors_are_where_the_design_puts_them(path: str, source: str, allowed: bool) -> None:
-    assert (floor_breaks({Path(path): source}) == []) is allowed
+def test_layers_are_where_the_design_puts_them(path: str, source: str, allowed: bool) -> None:
+    assert (layer_breaks({Path(path): source}) == []) is allowed
 
 
 @pytest.mark.parametrize(

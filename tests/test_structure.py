@@ -35,7 +35,7 @@ def crowded(files: Mapping[Path, str]) -> list[str]:
         if path.name != "__init__.py":
             modules[path.parent].add(path.name)
         for folder in path.parents[:-2]:
-            if str(folder.parent) != "tests":  # its rooms are lpff_ray's, and helpers and scenarios
+            if str(folder.parent) != "tests":  # its packages are lpff_ray's, and helpers and scenarios
                 folders[folder.parent].add(folder.name)
     found = [f"{folder}: {len(names)} modules" for folder, names in modules.items() if len(names) > MOST]
     return found + [f"{at}: {len(names)} folders" for at, names in folders.items() if len(names) > MOST]
@@ -52,7 +52,7 @@ def repeated_classes(files: Mapping[Path, str]) -> list[str]:
 
 
 def without_module(files: Mapping[Path, str]) -> list[str]:
-    """Test modules with no module of the same place and name: tests/ROOM/test_x.py tests lpff_ray/ROOM/x.py."""
+    """Test modules with no module of the same place and name: tests/PACKAGE/test_x.py tests lpff_ray/PACKAGE/x.py."""
     found = []
     for path in files:
         inner = path.relative_to("tests") if path.parts[0] == "tests" else Path("conftest.py")

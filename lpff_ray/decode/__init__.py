@@ -1,6 +1,6 @@
 """From a local file to its frames.
 
-`open_source` chooses the decoder and opens a file with it; `passes` adds the fallback. This room's own imports are
+`open_source` chooses the decoder and opens a file with it; `passes` adds the fallback. This package's own imports are
 light: decoders and FFmpeg are loaded when the first file is opened.
 """
 

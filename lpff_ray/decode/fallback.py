@@ -1,7 +1,7 @@
 """A file decoded once, or twice: the one policy for a decoder that delivers less than was asked for.
 
 A decoder whose shortfall is not final (decord: it does not say which frames it failed to deliver) is followed by a pass
-of the last resort (PyAV), which has the last word. Mining starts over with the second pass, so that a segment's rows
+of the last resort (PyAV), whose result is used. Mining starts over with the second pass, so that a segment's rows
 come from one decoder; an export asks it only for what is missing.
 """
 

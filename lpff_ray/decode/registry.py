@@ -1,11 +1,11 @@
-"""Which decoders there are, in which order they are tried, and which one has the last word.
+"""Which decoders there are, in which order they are tried, and whose result is used where they differ.
 
 To add a decoder: a class that derives from `FrameSource`, and one line, in `DECODERS` here or in another package:
 
     [project.entry-points."lpff_ray.decoders"]
     mydecoder = "mypackage.decoder:MyDecoder"
 
-It is used where it is asked for by name (`--decoder mydecoder`). Only the decoders in `ORDER` are tried unasked.
+It is used where it is asked for by name (`--decoder mydecoder`). Only those in `ORDER` are used with `--decoder auto`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ ORDER: dict[MediaKind, tuple[str, ...]] = {
     MediaKind.VIDEO: ("decord", "pyav"),
     MediaKind.PHOTO: ("photo",),
 }
-"""Decoders by kind of media, in the order in which they are tried. The last one is the last resort: it reads what no
-other does, and is believed where others deliver less than was asked for. Why decord comes first, and only where its
-`objection` finds nothing: docs/evidence/decoding.md#decord."""
+"""Decoders by kind of media, in the order in which they are tried. The last one is the last resort: if decoders
+deliver different numbers of frames, its result is used. Why decord comes first, and only where its `objection` finds
+nothing: docs/evidence/decoding.md#decord."""
 
 
 class _VideoDecoders(Registry[type[FrameSource]]):
@@ -48,7 +48,7 @@ VIDEO_DECODERS = _VideoDecoders(DECODERS.kind, DECODERS.group, {})
 
 
 def last_resort(kind: str = MediaKind.VIDEO) -> str:
-    """The decoder that has the last word on this kind of media."""
+    """The decoder tried last for this kind of media, whose result is used where others deliver fewer frames."""
     return ORDER[MediaKind(kind)][-1]
 
 

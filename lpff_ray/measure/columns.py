@@ -41,7 +41,9 @@ IMAGE_QUALITY = pl.Schema({"sharpness": pl.Float32(), "iqa": pl.Float32()})
 BRIGHTNESS = pl.Schema({"brightness": pl.Float32()})
 PERCEPTUAL_HASH = pl.Schema({"phash": pl.UInt64()})
 
-EMBEDDING_WIDTH = 128  # of the embedded model; another one's is on its card and in `run.json`
+EMBEDDING_WIDTH = (
+    128  # numbers of the default embedding, dlib-resnet; another one's is on its card and in `run.json`
+)
 
 
 def embedding(width: int) -> pl.Schema:
@@ -50,6 +52,6 @@ def embedding(width: int) -> pl.Schema:
 
 
 def measured(embedding_width: int) -> pl.Schema:
-    """Everything that measuring makes without measures of other packages, in the order of the table."""
+    """Everything that measuring makes without optional measures, in the order of the table."""
     parts = (DETECTION, POSE, SIZE, IMAGE_QUALITY, BRIGHTNESS, embedding(embedding_width), PERCEPTUAL_HASH)
     return pl.Schema({name: kind for part in parts for name, kind in part.items()})

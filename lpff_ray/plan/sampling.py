@@ -1,4 +1,4 @@
-"""Which frames of a segment are looked at."""
+"""Which frames of a segment are sampled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lpff_ray.plan.video import TOLERANCE_NS
 def wanted_indices(
     table_pts_ns: NDArray[np.int64], segment: Segment, every: int | None, fps: float | None
 ) -> NDArray[np.int64]:
-    """Indices of the frames of `segment` that are to be looked at: int64, ascending.
+    """Indices of the frames of `segment` that are to be sampled: int64, ascending.
 
     table_pts_ns: int64 [n], ascending presentation times of all frames of the video.
     every: each `every`-th frame, counted from the first frame of the clip. fps: for k = 0, 1, 2, ... the

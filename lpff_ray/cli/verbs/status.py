@@ -47,7 +47,7 @@ def _shown(status: RunStatus, with_causes: bool) -> Iterator[Shown]:
     if status.seconds > 0:
         yield (
             f"{status.faces} faces in {status.frames} frames ({status.frames_missing} frames missing, "
-            f"{status.faces_rejected} faces below the gates); {status.frames_per_second:.1f} frames/s per thread"
+            f"{status.faces_rejected} detections rejected); {status.frames_per_second:.1f} frames/s per thread"
         )
         table = Table("stage", "seconds", "share", "ms per frame", "ms per face", title="Where the time went")
         for stage in status.stages:

@@ -109,7 +109,7 @@ def _aligned(
     original = _spread(original, _OTHERS)
     tolerance = max(_TOLERANCE_S, 0.75 * _step_s(faces.pts_ns[copy]), 0.75 * _step_s(faces.pts_ns[original]))
     copy = _spread(copy, _PROBES)
-    # A trimmed copy is looked at half a step away, where a mouth has moved on: expressions do not count here.
+    # A trimmed copy is sampled half a step away, where a mouth has moved on: expressions do not count here.
     any_expression = config.model_copy(update={"duplicate_expression": math.inf})
     alike = PictureSimilarity.of(faces, copy, any_expression).between(
         slice(None), slice(None), PictureSimilarity.of(faces, original, any_expression)
@@ -136,7 +136,7 @@ def _aligned(
 
 
 def _step_s(pts_ns: NDArray[np.int64]) -> float:
-    """Seconds from one looked-at frame to the next."""
+    """Seconds from one sampled frame to the next."""
     steps = np.diff(pts_ns)
     steps = steps[steps > 0]
     return float(np.median(steps)) / _NS if len(steps) else 0.0

@@ -22,7 +22,7 @@ def stitch_tracks(faces: Faces, piece: NDArray[np.int64], stitch: float) -> NDAr
     """For every piece (a track_id), the first piece of the track that it belongs to.
 
     Two pieces are joined across a border where the tracker (`measure.tracking`) would have gone on: within a second, or
-    in frames looked at one after the other, at the position it predicts. The tracker knows of shot boundaries, which
+    in consecutive sampled frames, at the position it predicts. The tracker knows of shot boundaries, which
     often lie on borders. Here the embeddings have to be more alike than it asks for, which keeps two people apart whom
     a shot boundary shows at one position. Best pairs first.
 
@@ -59,7 +59,7 @@ def _meetings(
 
     start, end: rows of each piece's first and last face.
     """
-    # How long a face may be unseen: as in the tracker, and never less than from one looked-at frame to the next.
+    # How long a face may be unseen: as in the tracker, and never less than from one sampled frame to the next.
     step = np.diff(faces.pts_ns)
     step = np.where((np.diff(faces.video) == 0) & (step > 0), step, np.iinfo(np.int64).max)
     shortest = np.full(int(faces.video.max(initial=-1)) + 1, np.iinfo(np.int64).max)

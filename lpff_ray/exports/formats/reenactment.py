@@ -126,7 +126,7 @@ class Reenactment(ExportFormat):
         )
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
-        """The clips of one video, in one pass over its frames: also those between the looked-at ones."""
+        """The clips of one video, in one pass over its frames: also those between the sampled ones."""
         assert video is not None
         if video.kind != MediaKind.VIDEO:
             return
@@ -254,7 +254,7 @@ class _Clip(Stretch):
 def head_turns(faces: pl.DataFrame) -> Record:
     """How the head is turned over rows with `pose_bin`, `yaw` and `pitch` (degrees).
 
-    tag: "extreme" if more of the looked-at frames are in one of EFHQ's profile bins than in its frontal one, else
+    tag: "extreme" if more of the sampled frames are in one of EFHQ's profile bins than in its frontal one, else
     "frontal"; with the share of both (a frame on which the estimators disagree is neither).
     """
     frontal = sum(name == PoseBin.FRONTAL for name in faces["pose_bin"]) / len(faces)

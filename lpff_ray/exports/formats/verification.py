@@ -61,17 +61,17 @@ class Verification(FaceFormat):
             )
         if (selection["split"] == "test").any():
             selection = selection.filter(pl.col("split") == "test")
-        faces = selected_faces(run, selection, self.columns).with_columns(soft_bin=selected_bin())
+        faces = selected_faces(run, selection, self.columns).with_columns(majority_bin=selected_bin())
         folders = plain_names({identity: identity for identity in faces["identity_id"].unique().sort()})
         return faces.with_columns(
-            view=pl.when(pl.col("soft_bin") == PoseBin.FRONTAL.value)
+            view=pl.when(pl.col("majority_bin") == PoseBin.FRONTAL.value)
             .then(pl.lit("frontal"))
-            .when(pl.col("soft_bin").is_in(PROFILE_BINS))
+            .when(pl.col("majority_bin").is_in(PROFILE_BINS))
             .then(pl.lit("profile")),
             path=pl.format(
                 "{}/{}/{}_{}_{}.png",
                 pl.col("identity_id").replace_strict(folders),
-                "soft_bin",
+                "majority_bin",
                 "video_id",
                 pl.col("frame_index").cast(pl.String).str.zfill(8),
                 "face_index",

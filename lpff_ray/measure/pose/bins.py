@@ -30,7 +30,7 @@ def bin_of(yaw: float, pitch: float) -> str:
     return PoseBin.EXTREME
 
 
-def soft_bin(bins: Sequence[str]) -> str:
+def majority_bin(bins: Sequence[str]) -> str:
     """Majority vote; without one, the direction that all profile votes share, else `confused`.
 
     A majority is more than half of the votes: of EFHQ's three, two. Two out of five would depend on their order.
@@ -47,13 +47,13 @@ def soft_bin(bins: Sequence[str]) -> str:
     return PoseBin.CONFUSED
 
 
-def hard_bin(bins: Sequence[str]) -> str:
+def unanimous_bin(bins: Sequence[str]) -> str:
     """The bin that all estimators agree on, else `confused`."""
     return bins[0] if bins and len(set(bins)) == 1 else PoseBin.CONFUSED
 
 
-def fine_bin(soft: str, angles: NDArray) -> str:
-    """The soft bin in steps of ten degrees: `left_30_40` ... `down_80_90`; `frontal` and `confused` stay what they are.
+def fine_bin(majority: str, angles: NDArray) -> str:
+    """The majority bin in steps of ten degrees: `left_30_40` ... `down_80_90`; `frontal` and `confused` stay.
 
     angles: yaw and pitch in degrees [votes, 2] of the estimators that voted.
 
@@ -61,10 +61,10 @@ def fine_bin(soft: str, angles: NDArray) -> str:
     80_90 and less than 30 as `frontal`; for `profile_extreme` the larger of the two counts. The direction is the sign
     that most votes have, or that of their sum where both signs have as many.
     """
-    if soft in (PoseBin.FRONTAL, PoseBin.CONFUSED):
-        return soft
+    if majority in (PoseBin.FRONTAL, PoseBin.CONFUSED):
+        return majority
     yaw, pitch = np.abs(angles).mean(0)
-    direction = str(soft).removeprefix(PROFILE)
+    direction = str(majority).removeprefix(PROFILE)
     if direction == "extreme":
         direction = "horizontal" if yaw > pitch else "vertical"
     sideways = direction in ("left", "right", "horizontal")

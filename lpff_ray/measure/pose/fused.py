@@ -23,10 +23,10 @@ from lpff_ray.models.networks.posenet import INPUT as POSE_INPUT
 from lpff_ray.models.runtimes import PoseModel
 from lpff_ray.types import PoseBin
 
-NEAR_FRONTAL = frozenset({"facemesh", "blazeface"})
-"""Estimators that need both eyes. They may take half of a profile for a whole frontal face, and two of them outvote
-PoseNet. So where FaceMesh's points get no weight, their vote does not count if it is `frontal`. Their other votes do
-count there: near 90 degrees of yaw their pitch is better than PoseNet's."""
+NEEDS_BOTH_EYES = frozenset({"facemesh", "blazeface"})
+"""These estimators may take half of a profile for a whole frontal face, and two of them outvote PoseNet. So where
+FaceMesh's points get no weight, their vote does not count if it is `frontal`. Their other votes do count there: near
+90 degrees of yaw their pitch is better than PoseNet's."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ def fused_pose(
     faces: FaceBatch,
     meshes: Meshes,
     learned: fits.LearnedPose,
-    voted: Mapping[str, NDArray],
+    optional_rotations: Mapping[str, NDArray],
     focal: float,
 ) -> FusedPose:
     """Fuse the built-in estimators (PoseNet, FaceMesh, BlazeFace's keypoints) into one pose per face.
 
-    learned: PoseNet's results. voted: rotations [n, 3, 3] of optional estimators by name: they vote on the bins and are
-    kept in `pose_votes`, but do not change the pose. focal: of the frame's camera, pixels.
+    learned: PoseNet's results. optional_rotations: [n, 3, 3] of optional estimators by name: they vote on the bins and
+    are kept in `pose_votes`, but do not change the pose. focal: of the frame's camera, pixels.
     """
     origin = np.asarray(faces.origin, np.float64)
     mesh_fit = fits.fit_mesh(meshes.points)
@@ -71,7 +71,7 @@ def fused_pose(
         "posenet": learned.rotation,
         "facemesh": fits.corrected_mesh_rotation(mesh_fit.rotation, meshes.presence),
         "blazeface": keypoint_fit.rotation,
-        **voted,
+        **optional_rotations,
     }
     votes = {name: angles_from_matrix(estimated) for name, estimated in rotations.items()}
     share = fits.rotation_weight(votes["posenet"][:, 0], meshes.presence)
@@ -85,7 +85,7 @@ def fused_pose(
     modelled = fits.posed_mesh(model_fit, meshes.points[..., 2].mean(1))
     points = modelled + (meshes.points - modelled) * weight[:, None, None]
     five = five_points(points)[..., :2]
-    uncertain = np.abs(votes["posenet"][:, 0]) >= fits.POINTS_FADE[1]
+    turned_away = np.abs(votes["posenet"][:, 0]) >= fits.POINTS_FADE[1]
     columns: dict[str, Values] = {
         "keypoints": (five + origin).astype(np.float32),
         "landmarks": (points[:, SCHEME_68] + np.append(origin, 0.0)).astype(np.float32),
@@ -95,21 +95,21 @@ def fused_pose(
         "pitch": angles[:, 1],
         "roll": angles[:, 2],
         "pose_spread": spread(list(rotations.values())),
-        **voted_bins(votes, uncertain),
+        **voted_bins(votes, turned_away),
     }
     return FusedPose(columns, faces.with_pose(rotation, five))
 
 
-def voted_bins(votes: Mapping[str, NDArray], uncertain: NDArray[np.bool_]) -> dict[str, list[Any]]:
+def voted_bins(votes: Mapping[str, NDArray], turned_away: NDArray[np.bool_]) -> dict[str, list[Any]]:
     """Every estimator's angles, and EFHQ's bins by vote: the columns `pose_votes` and `pose_bin*`.
 
-    votes: yaw, pitch, roll in degrees [n, 3] by estimator. uncertain [n]: for these faces a vote `frontal` of the
-    estimators in NEAR_FRONTAL does not count, nor do their angles for the fine bin.
+    votes: yaw, pitch, roll in degrees [n, 3] by estimator. turned_away [n]: for these faces a vote `frontal` of the
+    estimators in NEEDS_BOTH_EYES does not count, nor do their angles for the fine bin.
     """
     columns: dict[str, list[Any]] = {
         name: [] for name in ("pose_votes", "pose_bin", "pose_bin_strict", "pose_bin_fine")
     }
-    for number in range(len(uncertain)):
+    for number in range(len(turned_away)):
         of_face = {name: angles[number] for name, angles in votes.items()}
         columns["pose_votes"].append(
             [
@@ -118,13 +118,13 @@ def voted_bins(votes: Mapping[str, NDArray], uncertain: NDArray[np.bool_]) -> di
             ]
         )
         bins = {name: pose_bins.bin_of(yaw, pitch) for name, (yaw, pitch, _) in of_face.items()}
-        unable = NEAR_FRONTAL if uncertain[number] else frozenset()
+        unable = NEEDS_BOTH_EYES if turned_away[number] else frozenset()
         counted = [bin_ for name, bin_ in bins.items() if name not in unable or bin_ != PoseBin.FRONTAL]
-        soft = pose_bins.soft_bin(counted)
+        majority = pose_bins.majority_bin(counted)
         seen = np.array([angles[:2] for name, angles in of_face.items() if name not in unable])
-        columns["pose_bin"].append(str(soft))
-        columns["pose_bin_strict"].append(str(pose_bins.hard_bin(counted)))
-        columns["pose_bin_fine"].append(str(pose_bins.fine_bin(soft, seen)))
+        columns["pose_bin"].append(str(majority))
+        columns["pose_bin_strict"].append(str(pose_bins.unanimous_bin(counted)))
+        columns["pose_bin_fine"].append(str(pose_bins.fine_bin(majority, seen)))
     return columns
 
 

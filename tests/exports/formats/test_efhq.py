@@ -15,7 +15,7 @@ from selecting import SELECTION, export_command, with_selection
 import lpff_ray
 from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables, efhq_table
 from lpff_ray.exports.registry import FORMATS, make_format
-from lpff_ray.measure.pose.bins import bin_of, hard_bin, soft_bin
+from lpff_ray.measure.pose.bins import bin_of, majority_bin, unanimous_bin
 from lpff_ray.tables.curated import selection
 
 
@@ -67,8 +67,8 @@ def test_bins_follow_from_the_measured_votes(tables: Path, run: Path) -> None:
     for row in merged.iter_rows(named=True):
         votes = [bin_of(vote["yaw"], vote["pitch"]) for vote in votes_of[row["face_id"]]]
         assert votes == [row[f"{slot}_bin"] for slot in ("synergy", "poseanh", "mhp")]
-        assert row["hardbin"] == hard_bin(votes)
-        assert row["softbin"] == ("profile_up" if row["frameid"] == 0 else soft_bin(votes))
+        assert row["hardbin"] == unanimous_bin(votes)
+        assert row["softbin"] == ("profile_up" if row["frameid"] == 0 else majority_bin(votes))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lpff_ray.measure.pose.bins import bin_of, fine_bin, hard_bin, soft_bin
+from lpff_ray.measure.pose.bins import bin_of, fine_bin, majority_bin, unanimous_bin
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def test_bin_of(yaw: float, pitch: float, expected: str) -> None:
     ],
 )
 def test_votes(votes: list[str], soft: str, hard: str) -> None:
-    assert soft_bin(votes) == soft
-    assert hard_bin(votes) == hard
+    assert majority_bin(votes) == soft
+    assert unanimous_bin(votes) == hard
 
 
 @pytest.mark.parametrize("order", range(5))
 def test_two_of_five_are_no_majority_whatever_their_order(order: int) -> None:
     votes = ["frontal", "frontal", "profile_left", "profile_left", "profile_extreme"]
     votes = votes[order:] + votes[:order]
-    assert soft_bin(votes) == "confused"
+    assert majority_bin(votes) == "confused"
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_estimators_that_need_both_eyes_do_not_outvote_posenet_at_profile() -> N
         "blazeface": np.array([[4.0, 5.0, 0.0], [-50.0, 0.0, 0.0], [-50.0, 5.0, 0.0], [4.0, 5.0, 0.0]]),
         "fsanet": np.array([[-70.0, 0.0, 0.0], [10.0, 0.0, 0.0], [-80.0, 0.0, 0.0], [-3.0, 0.0, 0.0]]),
     }
-    columns = voted_bins(votes, uncertain=np.array([True, False, True, True]))
+    columns = voted_bins(votes, turned_away=np.array([True, False, True, True]))
     assert columns["pose_bin"] == ["profile_right", "confused", "profile_right", "confused"]
     assert columns["pose_bin_strict"] == ["profile_right", "confused", "confused", "confused"]
     assert columns["pose_bin_fine"] == ["right_70_80", "confused", "right_80_90", "confused"]

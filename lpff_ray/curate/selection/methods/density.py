@@ -56,7 +56,7 @@ class DensityRules(Rules):
 def rare_poses(
     faces: pl.DataFrame, rules: DensityRules, funnel: Funnel, found: dict[str, Any]
 ) -> pl.DataFrame:
-    """See `SelectionMethod.choose`."""
+    """The faces in poses that the reference has few of, rarest first, with copies and weights by density."""
     reference = reference_cameras(rules.reference)
     found["reference"] = {
         "cameras": len(reference),

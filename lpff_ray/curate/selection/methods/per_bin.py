@@ -27,7 +27,7 @@ class PerBinRules(Rules):
 def most_turned_faces(
     faces: pl.DataFrame, rules: PerBinRules, funnel: Funnel, found: dict[str, Any]
 ) -> pl.DataFrame:
-    """See `SelectionMethod.choose`."""
+    """Of every identity in every pose bin, the faces of largest |yaw|, then |pitch|, then iqa, up to the cap."""
     left_out = [PoseBin.CONFUSED] if rules.with_frontal else [PoseBin.CONFUSED, PoseBin.FRONTAL]
     posed = funnel.after("pose", faces.filter(~pl.col("bin").is_in(left_out)))
     best = funnel.after(

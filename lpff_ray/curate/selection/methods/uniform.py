@@ -63,7 +63,7 @@ class UniformRules(Rules):
 def flat_over_poses(
     faces: pl.DataFrame, rules: UniformRules, funnel: Funnel, found: dict[str, Any]
 ) -> pl.DataFrame:
-    """See `SelectionMethod.choose`."""
+    """The best faces of every cell of yaw and pitch, as many of each as there are, up to the budget."""
     inside = (pl.col("yaw").abs() < rules.max_yaw) & (pl.col("pitch").abs() < rules.max_pitch)
     posed = funnel.after("pose", faces.filter(inside, ~pl.col("moved")))
     posed = posed.with_columns(cell_name(rules.cell_degrees).alias("cell"))

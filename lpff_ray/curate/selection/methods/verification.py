@@ -26,7 +26,7 @@ class VerificationRules(Rules):
 def comparable_faces(
     faces: pl.DataFrame, rules: VerificationRules, funnel: Funnel, found: dict[str, Any]
 ) -> pl.DataFrame:
-    """See `SelectionMethod.choose`."""
+    """Of every identity with enough usable faces, up to the cap of each bin, drawn at random by hash."""
     known = faces.filter(pl.col("bin") != PoseBin.CONFUSED)
     posed = funnel.after("pose", known.filter(pl.len().over("identity_id") >= rules.min_faces))
     drawn = posed.with_columns(draws(posed["face_id"], rules.seed))
