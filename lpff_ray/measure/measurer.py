@@ -107,8 +107,10 @@ class FaceMeasurer:
             meshes = self.mesh(list(faces.pictures), faces.boxes, faces.keypoints)
         with into.timed("pose"):
             focal = self.focal_factor * max(faces.width, faces.height)
-            voted = {name: vote(faces.pictures, faces.boxes) for name, vote in self.estimators.items()}
-            fused = fused_pose(faces, meshes, learned, voted, focal)
+            estimates = {
+                name: estimate(faces.pictures, faces.boxes) for name, estimate in self.estimators.items()
+            }
+            fused = fused_pose(faces, meshes, learned, estimates, focal)
             into.add(fused.columns)
         faces = fused.faces
         for measure in self.measures:

@@ -128,7 +128,7 @@ class _Job(Generic[Item]):
             if self.in_flight():
                 self.listener.note(
                     f"stopping: {self.in_flight()} {self.policy.items} in flight {time_left}; "
-                    "Ctrl-C again lets go of them"
+                    "Ctrl-C again ends at once and abandons them"
                 )
         return self.in_flight() > 0 and time.monotonic() < self.ends_at
 

@@ -163,7 +163,10 @@ def test_draining_says_what_it_waits_for() -> None:
     ):
         ended = list(pool.map(waiting, SlowWorker, POLICY, progress))
     assert (len(ended), pool.report.unfinished, pool.report.interrupted) == (1, 2, True)
-    assert "stopping: 1 segments in flight will finish; Ctrl-C again lets go of them" in stream.getvalue()
+    assert (
+        "stopping: 1 segments in flight will finish; Ctrl-C again ends at once and abandons them"
+        in stream.getvalue()
+    )
 
 
 def test_interrupted_while_planning(tmp_path: Path) -> None:
