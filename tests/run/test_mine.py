@@ -170,7 +170,8 @@ def test_a_model_that_fails_on_every_call_costs_no_segment(
     with monkeypatch.context() as patched:
         patched.setattr(PoseModel, "__call__", broken)
         with pytest.raises(
-            UserError, match=r"cpu is taken out of the pool: 2 miners failed their self-test on it.*CUDA error"
+            UserError,
+            match=r"cpu is taken out of the pool: 2 miners failed their self-test on it.*CUDA error",
         ):
             lpff_ray.mine(tmp_path / "clips", out, MineConfig(every=4), workers=1, device="cpu")
     assert not len(lpff_ray.quarantine(out))
