@@ -19,6 +19,7 @@ from typing import Any, TextIO
 import ray
 
 from lpff_ray.errors import UserError
+from lpff_ray.run.lease import one_line
 
 MIB = 1 << 20
 DAY = 86_400
@@ -52,8 +53,9 @@ def session(address: str = "") -> Iterator[None]:
         try:
             ray.init(**where, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UserError(f"can not connect to Ray at {address or 'a local node'}: {reason}") from None
+            raise UserError(
+                f"can not connect to Ray at {address or 'a local node'}: {one_line(error)}"
+            ) from None
         try:
             yield
         finally:

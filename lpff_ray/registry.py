@@ -34,7 +34,7 @@ class Registry(Generic[Implementation]):
         return list(self._targets())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._targets()
+        return name in self._ours or name in self._targets()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._targets())
@@ -44,7 +44,9 @@ class Registry(Generic[Implementation]):
 
         Raises UserError for an unknown name, and where another package's can not be imported.
         """
-        targets = self._targets()
+        # Ours first: entry points are read from the metadata of every installed package, and a decoder is loaded
+        # for each segment and photo.
+        targets = self._ours if name in self._ours else self._targets()
         if name not in targets:
             raise UserError(
                 f"{self.kind} {name!r}: there is no such {self.kind}; there are {', '.join(targets)}"

@@ -98,9 +98,7 @@ def attempt(worker: Worker, lease: Lease[Any]) -> Answer:
     except SegmentError as error:
         failure = replace(error.failure, traceback=error.failure.traceback or traceback_of(error))
     except Exception as error:  # noqa: BLE001  # a bug must cost one item, not the job
-        failure = Failure(
-            Stage.PROCESS, type(error).__name__, one_line(error), lease.decoder, traceback_of(error)
-        )
+        failure = bug_failure(error, lease)
     # A source that can not be read is not the worker's fault; after other failures it checks whether it still works.
     if failure.stage in (Stage.MEASURE, Stage.PROCESS) and (cause := _broken(worker)):
         failure = replace(failure, message=cause[0], traceback=f"{failure.traceback}\n{cause[1]}")
@@ -118,6 +116,11 @@ def _broken(worker: Worker) -> tuple[str, str] | None:
     except Exception as error:  # noqa: BLE001  # any exception means that the worker is broken
         return f"{type(error).__name__}: {one_line(error)}", traceback_of(error)
     return None
+
+
+def bug_failure(error: BaseException, lease: Lease[Any]) -> Failure:
+    """What is recorded of an exception that no worker should raise."""
+    return Failure(Stage.PROCESS, type(error).__name__, one_line(error), lease.decoder, traceback_of(error))
 
 
 def traceback_of(error: BaseException) -> str:

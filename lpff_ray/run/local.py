@@ -8,12 +8,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from lpff_ray.errors import Failure, UserError
+from lpff_ray.errors import UserError
 from lpff_ray.monitoring.events import PoolListener
-from lpff_ray.run.lease import Answer, Lease, MakeWorker, Worker, WorkerLost, attempt, one_line, traceback_of
+from lpff_ray.run.lease import Answer, Lease, MakeWorker, Worker, WorkerLost, attempt, bug_failure, one_line
 from lpff_ray.run.threads import single_threaded
 from lpff_ray.run.workers import Limits, WorkerHandle
-from lpff_ray.types import Stage
 
 MOST_THREADS = 8
 WAIT_S = 0.5  # signals and deadlines are checked between waits
@@ -132,17 +131,7 @@ class LocalWorkers:
             yield (
                 held[future],
                 future,
-                future.result()
-                if error is None
-                else Answer(
-                    failure=Failure(
-                        Stage.PROCESS,
-                        type(error).__name__,
-                        one_line(error),
-                        lease.decoder,
-                        traceback_of(error),
-                    )
-                ),
+                future.result() if error is None else Answer(failure=bug_failure(error, lease)),
             )
 
     def stop(self, handle: WorkerHandle) -> str:

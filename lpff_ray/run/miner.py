@@ -68,7 +68,7 @@ class SegmentMiner:
             raise segment_error(Stage.OPEN, error, lease.decoder) from error
         except (cv2.error, RuntimeError, MemoryError) as error:  # a picture that a model can not take
             raise segment_error(Stage.MEASURE, error, outcome.decoder) from error
-        except Exception as error:  # a bug: told with the decoder in use, so that a retry takes another one
+        except Exception as error:  # a bug: names the decoder in use, so that a retry takes another one
             raise segment_error(Stage.PROCESS, error, outcome.decoder) from error
         outcome.taken.seconds["total"] = time.perf_counter() - start
         faces, record = self._tables(lease, outcome)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lpff_ray.monitoring.failure_log import GIVEN_UP
 from lpff_ray.tables.failures import read_failures
 from lpff_ray.tables.read import quarantine
 
-QUARANTINED = "quarantined"
 SAME = (
     (re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"]+"), "PATH"),
     (re.compile(r"(?<![\w.])~?/[^\s'\":;,]+(?:/[^\s'\":;,]+)*"), "PATH"),
@@ -56,7 +56,7 @@ def failure_causes(out: str) -> list[FailureCause]:
     unlogged = given_up.select(
         pl.col("segment_id").alias("item"),
         *("uri", "stage", "kind", "message"),
-        pl.lit(QUARANTINED).alias("outcome"),
+        pl.lit(GIVEN_UP).alias("outcome"),
         pl.lit("").alias("traceback"),
         pl.lit("").alias("log"),
     )
@@ -72,7 +72,7 @@ def grouped(attempts: pl.DataFrame) -> list[FailureCause]:
     rows = rows.sort(pl.col("traceback") == "", maintain_order=True)
     table = rows.group_by(key, maintain_order=True).agg(
         pl.len().alias("count"),
-        (pl.col("outcome") == QUARANTINED).sum().alias("quarantined"),
+        (pl.col("outcome") == GIVEN_UP).sum().alias("quarantined"),
         pl.col("item").n_unique().alias("items"),
         pl.col("uri", "message", "traceback", "log").first(),
     )
