@@ -134,11 +134,12 @@ def copy_span(path: str, table: FrameTable, first: int, last: int, sound: bool) 
             origin = int(table.ticks[first])
             source.seek(origin, stream=stream)
             for packet in source.demux(stream):
-                if packet.pts not in wanted or not packet.size:
+                ticks = packet.pts
+                if ticks is None or ticks not in wanted or not packet.size:
                     continue
-                wanted.remove(packet.pts)
+                wanted.remove(ticks)
                 if audio is not None:
-                    audio.mux_until(round(packet.pts * table.time_base * NS))
+                    audio.mux_until(round(ticks * table.time_base * NS))
                 _shift(packet, origin)
                 packet.stream = copy
                 output.mux(packet)
@@ -161,7 +162,10 @@ class _Sound:
         try:
             with open_video(path) as source:
                 stream = source.streams.best("audio")
-                if stream is not None and stream.codec_context.codec.canonical_name in AUDIO_CODECS:
+                if (
+                    isinstance(stream, av.AudioStream)
+                    and stream.codec_context.codec.canonical_name in AUDIO_CODECS
+                ):
                     self._read(source, stream, start_ns, end_ns)
         except (av.FFmpegError, OSError):
             return
