@@ -17,12 +17,15 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lpff_ray.errors import UserError
 from lpff_ray.exports.video import OpenedVideo
+from lpff_ray.geometry.transforms import scale_of
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import read
+
+NOTED_UPSAMPLING = 1.2  # pixels of a crop per pixel of the frame from which it is said to be enlarged
 
 Row = dict[str, Any]
 """One row of `ExportFormat.rows`; its arrays are NumPy arrays: `bbox` float32 [4], `keypoints` float32 [5, 2]."""
@@ -124,6 +127,10 @@ class ExportFormat(BaseModel, ABC):
 class FaceFormat(ExportFormat):
     """A format that makes something of each face out of its frame. Frames are decoded once, in order."""
 
+    max_upsampling: float | None = Field(
+        default=None, gt=0, description="leave out crops that would be enlarged more times than this"
+    )
+
     divisible: ClassVar[bool] = True
 
     @abstractmethod
@@ -145,8 +152,27 @@ class FaceFormat(ExportFormat):
             for row in of_frame[frame.index]:
                 with video.timed("crop"):
                     files, record = self.make(frame.rgb, row)
-                if files:
+                if files and (self.max_upsampling is None or upsampling(record) <= self.max_upsampling):
                     yield files, provenance(row) | record
+
+
+def upsampling(record: Record) -> float:
+    """Pixels of the crop per pixel of the frame, of the most enlarged of a record's files; 0 without a transform."""
+    transforms = record.get("transforms") or [record.get("transform")]
+    return max((scale_of(np.array(one)) for one in transforms if one), default=0.0)
+
+
+def upsampling_notes(records: Sequence[Record], limit: float | None) -> list[str]:
+    """What the summary is to say of crops that were enlarged, and of those that `limit` left out: a line or none.
+
+    Half a pixel more is not worth a line: crops count that are enlarged by a fifth and more.
+    """
+    scales = np.array([upsampling(record) for record in records])
+    enlarged = int((scales > NOTED_UPSAMPLING).sum())
+    if not enlarged:
+        return []
+    hint = "" if limit is not None else "; --max-upsampling K leaves out what is enlarged more than K times"
+    return [f"enlarged: {enlarged} of {len(records)} crops, the most {scales.max():.1f} times{hint}"]
 
 
 def selected_faces(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

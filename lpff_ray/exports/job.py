@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import ExportFormat, Record
+from lpff_ray.exports.format import ExportFormat, FaceFormat, Record, upsampling_notes
 from lpff_ray.exports.index_files import make_index_files, units_size, unstage
 from lpff_ray.exports.policy import UNIT_POLICY, unit_name, unit_uri
 from lpff_ray.exports.registry import make_format
@@ -130,10 +130,24 @@ def export(
             files=done.files,
             size_bytes=done.size_bytes,
             seconds=dict(seconds),
-            notes=() if report.interrupted else export_format.notes(chosen, rows, folder),
+            notes=() if report.interrupted else _notes(export_format, chosen, rows, folder, records),
             unfinished=report.unfinished,
             interrupted=report.interrupted,
         )
+
+
+def _notes(
+    export_format: ExportFormat,
+    chosen: pl.DataFrame,
+    rows: pl.DataFrame,
+    folder: Folder,
+    records: Sequence[Record],
+) -> list[str]:
+    """What the summary says of what was left out, and of crops that were enlarged."""
+    notes = export_format.notes(chosen, rows, folder)
+    if isinstance(export_format, FaceFormat):
+        notes = [*notes, *upsampling_notes(records, export_format.max_upsampling)]
+    return notes
 
 
 def make_units(

@@ -49,9 +49,10 @@ def format_class(name: str) -> type[ExportFormat]:
 
 def check_option(name: str, option: str) -> None:
     """Raises UserError, with the options that there are, if the format `name` has no option `option`."""
-    fields = format_class(name).model_fields
-    if option not in fields:
-        have = ", ".join(fields) or "none"
+    found = format_class(name)
+    if option not in found.model_fields:
+        own = vars(found).get("__annotations__", {})
+        have = ", ".join(sorted(found.model_fields, key=lambda field: field not in own)) or "none"
         raise UserError(f"--format {name} has no option {option!r}; its options: {have}")
 
 

@@ -49,7 +49,7 @@ def test_it_is_exported_like_ours(package: None, run: Path, tmp_path: Path) -> N
         str(run), SELECTION, "mean_colour", str(dest), {"side": 4}, executor="local", workers=1
     )
     assert (again.made, again.made_before) == (3, 3)
-    with pytest.raises(UserError, match=r"no option 'sides'; its options: side$"):
+    with pytest.raises(UserError, match=r"no option 'sides'; its options: side, max_upsampling$"):
         lpff_ray.export(str(run), SELECTION, "mean_colour", str(tmp_path / "other"), {"sides": 4})
 
 

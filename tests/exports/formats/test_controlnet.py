@@ -123,6 +123,6 @@ def test_edited_captions_are_another_export(run: Path, tmp_path: Path) -> None:
     assert call(*command, *given).returncode == 0
     assert (dest / "prompt.json").read_bytes() == before
     assert (dest / "target" / "00000003.png").exists()
-    assert "has no option 'captions_sha256'; its options: size, captions" in complaint(
+    assert "has no option 'captions_sha256'; its options: size, captions, max_upsampling" in complaint(
         call(*command, "--set", "captions_sha256=0")
     )
