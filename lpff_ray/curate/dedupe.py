@@ -24,6 +24,7 @@ from lpff_ray.curate.duplicates.clips import repeated_clips
 from lpff_ray.curate.duplicates.faces import keepers
 from lpff_ray.curate.faces import CLEAR, COLUMNS, NEEDED, face_arrays
 from lpff_ray.curate.identity.average_linkage import average_linkage
+from lpff_ray.curate.identity.known_people import known_people
 from lpff_ray.curate.identity.names import identity_names
 from lpff_ray.curate.identity.tracks import whole_tracks
 from lpff_ray.curate.neighbours.pooled import search_on
@@ -95,7 +96,13 @@ def dedupe(
         phase.advance()
     with work_pool(executor, address=address, workers=workers, device=device) as pool:
         found = dedupe_faces(
-            faces, settings, embedding, before, device=local_device, map_tasks=search_on(pool)
+            faces,
+            settings,
+            embedding,
+            before,
+            stated=read.videos(out).select("video_id", "identity"),
+            device=local_device,
+            map_tasks=search_on(pool),
         )
     clips = with_uris(found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect())
     # Marks last: readers take them for the sign that the other tables are there.
@@ -131,13 +138,15 @@ def dedupe_faces(
     embedding: str,
     before: pl.DataFrame | None = None,
     *,
+    stated: pl.DataFrame | None = None,
     device: str = "cpu",
     map_tasks: MapTasks | None = None,
 ) -> DedupeTables:
     """Identities and duplicates of faces (a table with `faces.COLUMNS`, its rows in any order), as tables.
 
     config: a resolved one. embedding: the run's setting. before: the marks of the last `dedupe`, whose ids identities
-    keep: nothing else depends on it. Nothing at all depends on the order of rows or on the borders of segments.
+    keep: nothing else depends on it. stated: video_id and identity of videos whose person a manifest names: one name is
+    one person, two names are two. Nothing at all depends on the order of rows or on the borders of segments.
     """
     faces = face_arrays(table)
     if not len(faces.ids):
@@ -157,6 +166,7 @@ def dedupe_faces(
             costs,
             tracks.apart,
             config.identity_distance,
+            people=None if stated is None else known_people(faces, tracks, stated),
             device=device,
             map_tasks=map_tasks,
         )

@@ -24,12 +24,25 @@ _CHUNK = 1 << 16
 
 @dataclass
 class _Clusters:
-    """Rows [n] of float32 sums [n, d], sizes and costs that stand for a cluster each, and pairs that may not join."""
+    """Rows [n] of float32 sums [n, d], sizes and costs that stand for a cluster each, and what may not join: pairs, and
+    clusters of different people. people: int64 [n], who a cluster is known to be, -1 if that is not known."""
 
     sums: NDArray[np.float32]
     sizes: NDArray[np.int64]
     costs: NDArray[np.float64]
     apart: NDArray[np.int64]
+    people: NDArray[np.int64]
+
+    def add(self, into: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
+        """Add rows `gone` to rows `into`, each of which may be named often."""
+        for column in (self.sums, self.sizes, self.costs):
+            np.add.at(column, into, column[gone])
+        np.maximum.at(self.people, into, self.people[gone])
+
+    def different_people(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which pairs are known to be two people [m]."""
+        a, b = self.people[first], self.people[second]
+        return (a >= 0) & (b >= 0) & (a != b)
 
     def squared(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
         """Mean over all pairs of members of |a - b|^2 + cost of a + cost of b, [m], for pairs of clusters.
@@ -51,6 +64,7 @@ def average_linkage(
     apart: NDArray[np.int64],
     radius: float,
     *,
+    people: NDArray[np.int64] | None = None,
     device: str = "cpu",
     map_tasks: MapTasks | None = None,
 ) -> NDArray[np.int64]:
@@ -58,14 +72,24 @@ def average_linkage(
 
     costs: float64 [n] >= 0, added to the squared distance of every pair that a row is in. apart: int64 [k, 2], rows
     that never share a cluster. radius: largest root of the mean of |a - b|^2 + cost of a + cost of b over the pairs
-    between two clusters that are joined, below the square root of 2. device, map_tasks: see `neighbours.pairs_within`.
+    between two clusters that are joined, below the square root of 2. people: int64 [n], who a row is known to be, -1 if
+    that is not known: rows of one person are one cluster from the start, those of two never share one. device,
+    map_tasks: see `neighbours.pairs_within`.
 
     Unweighted average linkage (UPGMA, Sokal and Michener 1958) on squared distances, best pair first; of equal ones
     that of the lower rows. Its update is reducible, so all pairs of clusters that are each other's nearest can be
     joined at once (Bruynooghe 1978) and the outcome is the same.
     """
     label = np.arange(len(vectors))
-    state = _Clusters(vectors.astype(np.float32), np.ones(len(vectors), np.int64), costs.copy(), apart)
+    known = np.full(len(vectors), -1) if people is None else people
+    state = _Clusters(
+        vectors.astype(np.float32), np.ones(len(vectors), np.int64), costs.copy(), apart, known.copy()
+    )
+    named = np.flatnonzero(known >= 0)
+    _, first_of, person = np.unique(known[named], return_index=True, return_inverse=True)
+    label[named] = named[first_of][person]
+    gone = named[label[named] != named]
+    state.add(label[gone], gone)
     level = 0.0
     while level < radius:
         heads = np.unique(label)
@@ -106,6 +130,7 @@ def _join(
         open_[first] = open_[second] = True
         apart = apart[open_[apart].all(axis=1)]
         kept = (squared <= limit) & ~np.isin(first * rows + second, _keys(apart, rows))
+        kept &= ~state.different_people(first, second)
         first, second, squared = first[kept], second[kept], squared[kept]
         if not len(first):
             return
@@ -116,8 +141,7 @@ def _join(
         np.minimum.at(nearest, second, rank)
         mutual = (nearest[first] == rank) & (nearest[second] == rank)
         into, gone = first[mutual], second[mutual]
-        for column in (state.sums, state.sizes, state.costs):
-            column[into] += column[gone]
+        state.add(into, gone)
         now = np.arange(rows)
         now[gone] = into
         label[:], apart = now[label], now[apart]

@@ -115,3 +115,27 @@ def test_spread_is_the_largest_distance() -> None:
     for group, spread in zip(groups, cluster_spreads(vectors, groups), strict=True):
         away = np.linalg.norm(vectors[group][:, None] - vectors[group][None], axis=2)
         assert spread == pytest.approx(away.max(), abs=1e-3)
+
+
+def test_known_people_are_one_cluster_each_and_never_joined() -> None:
+    vectors = crowd(3, 60, 5, 0.2)
+    people = np.full(60, -1)
+    alike = np.argsort(-(vectors @ vectors[0]))[:4]  # what would be one cluster
+    unlike = np.argsort(vectors @ vectors[0])[0]
+    people[[alike[0], unlike]] = 7
+    people[alike[1]] = 3
+    free = average_linkage(vectors, np.zeros(60), NOBODY, 0.9)
+    assert free[alike[0]] == free[alike[1]] != free[unlike]
+    told = average_linkage(vectors, np.zeros(60), NOBODY, 0.9, people=people)
+    assert told[alike[0]] == told[unlike] != told[alike[1]]
+    nobody = average_linkage(vectors, np.zeros(60), NOBODY, 0.9, people=np.full(60, -1))
+    assert np.array_equal(free, nobody)
+
+
+def test_what_is_known_spreads_to_whoever_joins() -> None:
+    """Two people's unnamed photos lie between their named ones: no chain of joins may link the names."""
+    angles = np.radians([0.0, 8.0, 16.0, 24.0])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+    label = average_linkage(vectors, np.zeros(4), NOBODY, 0.6, people=np.array([0, -1, -1, 1]))
+    assert label[0] != label[3]
+    assert len(np.unique(label)) == 2
