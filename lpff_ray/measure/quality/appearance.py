@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+HASHED = 32  # side of the picture that is hashed, pixels
+
 
 def brightness(frame: NDArray[np.uint8], box: NDArray) -> float:
     """Perceived brightness 0..255 of the part of `box` (x0, y0, x1, y1 pixels) that lies in the frame, RGB [h, w, 3].
@@ -21,6 +23,13 @@ def brightness(frame: NDArray[np.uint8], box: NDArray) -> float:
 
 
 def perceptual_hash(chip: NDArray[np.uint8]) -> int:
-    """64-bit DCT hash of an aligned chip uint8 RGB; similar pictures differ in few bits."""
+    """64-bit DCT hash of an aligned chip uint8 RGB; similar pictures differ in few bits.
+
+    The bits of OpenCV's `img_hash.pHash`, which only builds with the contrib modules have.
+    """
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)
-    return int.from_bytes(cv2.img_hash.pHash(grey).tobytes(), "big")
+    small = cv2.resize(grey, (HASHED, HASHED), interpolation=cv2.INTER_LINEAR_EXACT).astype(np.float32)
+    low = np.ascontiguousarray(cv2.dct(small)[:8, :8])
+    low[0, 0] = 0
+    bits = (low > cv2.mean(low)[0]).reshape(8, 8)
+    return int.from_bytes(np.packbits(bits, axis=1, bitorder="little").tobytes(), "big")

@@ -26,6 +26,13 @@ LEAST = 16  # pixels; thinner remains of a face at the frame's edge are enlarged
 WINDOW = ((7, 7), 7 / 6)  # BRISQUE's
 GRID_FADES = (160.0, 320.0)  # pixels of the box over which the weight of 8-pixel blocks falls to 0
 OUTSIDE_COST = 150.0  # points for all of the square being outside the frame
+# What the network does not see, as rules: points for each level by which the brightest skin is too dark; and points
+# that are taken off between two shares of grey levels that nothing has (banding), and of pixels that are like both
+# neighbours (flat renders, drawings). Evidence: docs/evidence/quality.md#exposure-banding-and-flat-areas
+DARK_LEVEL, DARK_COST = 100.0, 0.6
+BANDING, BANDING_COST = (0.5, 0.97), 60.0
+FLATNESS, FLAT_COST = (0.7, 0.95), 60.0
+ROWS = 160  # rows of a face that the shares are counted in
 # Strength of the grid of 8-pixel blocks above which it counts in large faces too.
 # Evidence: docs/evidence/quality.md#grid-of-blocks
 COARSE_GRID = 2.5
@@ -50,7 +57,28 @@ def quality(frame: NDArray[np.uint8], box: NDArray) -> Quality:
     if found is None:
         return Quality(0.0, 0.0)
     iqa, sharp = _network()(found)
-    return Quality(float(max(iqa * 100 - OUTSIDE_COST * outside(frame, box), 0.0)), float(sharp))
+    cost = OUTSIDE_COST * outside(frame, box) + exposure_cost(_region(frame, box))
+    return Quality(float(max(iqa * 100 - cost, 0.0)), float(sharp))
+
+
+def exposure_cost(region: NDArray[np.uint8]) -> float:
+    """Points that `iqa` loses for what is too dark, banded or flat in a face's region uint8 RGB [h, w, 3].
+
+    The brightest 2% of a face are highlights and whites of the eyes: dark in the shade, and not on dark skin.
+    """
+    green = cv2.extractChannel(region, 1)
+    step = max(1, len(green) // ROWS)
+    rows, below = green[:-1:step], green[1::step]
+    levels = cv2.calcHist([np.ascontiguousarray(rows)], [0], None, [256], [0, 256]).ravel()
+    total = np.cumsum(levels) / max(levels.sum(), 1)
+    low, high = np.searchsorted(total, (0.02, 0.98))
+    empty = float((levels[low : high + 1] == 0).mean())
+    flat = float(((rows[:, 1:] == rows[:, :-1]) & (rows[:, 1:] == below[: len(rows), 1:])).mean())
+    return float(
+        DARK_COST * max(DARK_LEVEL - high, 0)
+        + np.interp(empty, BANDING, (0, BANDING_COST))
+        + np.interp(flat, FLATNESS, (0, FLAT_COST))
+    )
 
 
 def outside(frame: NDArray[np.uint8], box: NDArray) -> float:
@@ -63,14 +91,11 @@ def outside(frame: NDArray[np.uint8], box: NDArray) -> float:
 
 def features(frame: NDArray[np.uint8], box: NDArray) -> NDArray[np.float32] | None:
     """The input of the network, float32 [n]; None if no pixel of the face is in the frame."""
-    low, high = _square(box, MARGIN)
-    limit = frame.shape[1::-1]
-    x0, y0 = (int(np.clip(np.floor(v), 0, most)) for v, most in zip(low, limit, strict=True))
-    x1, y1 = (int(np.clip(np.ceil(v), 0, most)) for v, most in zip(high, limit, strict=True))
-    if x1 - x0 < 2 or y1 - y0 < 2:
+    region = _region(frame, box)
+    if min(region.shape[:2]) < 2:
         return None
+    low, high = _square(box, MARGIN)
     side = float(high[0] - low[0]) / MARGIN
-    region = frame[y0:y1, x0:x1]
     grey = _shown(region, min(SHOWN / side, 1.0))
     small = float(np.clip((GRID_FADES[1] - side) / (GRID_FADES[1] - GRID_FADES[0]), 0, 1))
     blocks = _blocks(region)
@@ -84,6 +109,15 @@ def features(frame: NDArray[np.uint8], box: NDArray) -> NDArray[np.float32] | No
         image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     values += _gradients(image)
     return np.array(values, np.float32)
+
+
+def _region(frame: NDArray[np.uint8], box: NDArray) -> NDArray[np.uint8]:
+    """The part of a frame that the square around a box shows, `MARGIN` times as large; a view."""
+    low, high = _square(box, MARGIN)
+    limit = frame.shape[1::-1]
+    x0, y0 = (int(np.clip(np.floor(v), 0, most)) for v, most in zip(low, limit, strict=True))
+    x1, y1 = (int(np.clip(np.ceil(v), 0, most)) for v, most in zip(high, limit, strict=True))
+    return frame[y0:y1, x0:x1]
 
 
 def _square(box: NDArray, share: float) -> tuple[NDArray, NDArray]:
@@ -126,7 +160,7 @@ def _blocks(region: NDArray[np.uint8]) -> float:
 
 def _exposure(grey: NDArray[np.uint8]) -> list[float]:
     """Shares of black and of white, and the range of the rest. Not the mean: a dark skin is no fault."""
-    histogram = cv2.calcHist([grey], [0], None, [64], [0, 256])[:, 0] / grey.size
+    histogram = cv2.calcHist([grey], [0], None, [64], [0, 256]).ravel() / grey.size
     total = np.cumsum(histogram)
     low, high = np.searchsorted(total, (0.02, 0.98))
     return [float(histogram[:2].sum()), float(histogram[62:].sum()), float(np.log2(high - low + 1))]

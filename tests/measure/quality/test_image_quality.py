@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -155,3 +157,29 @@ def test_hashes_of_one_picture_are_near_and_of_two_far() -> None:
     other = quality.perceptual_hash(np.ascontiguousarray(chip(photo)[::-1]))
     assert bin(same[0] ^ same[1]).count("1") <= 6
     assert bin(same[0] ^ other).count("1") >= 16
+
+
+def test_under_exposure_banding_and_flat_areas_lower_iqa() -> None:
+    """The network took bands for detail: with 16 levels of grey a face had four points more."""
+    photo = astronaut()
+    best = measured(photo).iqa
+    dark = [255 * ((photo / 255.0) ** 2.2 / 2**stops) ** (1 / 2.2) for stops in (2, 3, 4, 5)]
+    banded = [np.floor(photo / 256.0 * levels) * (255 / (levels - 1)) for levels in (64, 32, 16, 8)]
+    for faults in (dark, banded):
+        falling = [best, *(measured(np.round(one).astype(np.uint8)).iqa for one in faults)]
+        assert all(b < a - 2 for a, b in pairwise(falling[1:]) if b > 0), falling
+        assert falling[3] < best - 20
+    drawing = np.full_like(photo, 120)
+    cv2.ellipse(drawing, (225, 120), (36, 44), 0, 0, 360, (220, 170, 150), -1)
+    for x in (210, 240):
+        cv2.circle(drawing, (x, 110), 6, (250, 250, 250), -1)
+    assert iqa.exposure_cost(drawing[70:170, 175:275]) >= 60
+
+
+def test_a_dark_skin_is_no_fault() -> None:
+    """Of skin that is half as bright, highlights and whites of the eyes are still bright."""
+    photo = astronaut()[70:170, 175:275]
+    skin = (photo * 0.45).astype(np.uint8)
+    skin[30:34, 30:60] = 190  # highlights: 1.2% of the square, and as much in the eyes
+    skin[40:44, 30:60] = 210
+    assert iqa.exposure_cost(skin) < 8
