@@ -31,7 +31,6 @@ BLOCK = re.compile(
     r"(?<=^<!-- figures:)([\w-]+)( -->\n)(.*?)(?=^<!-- /figures -->$)", re.MULTILINE | re.DOTALL
 )
 GATES = {"min_area": 4096.0, "min_iqa": 50.0}
-LOOSE = {**GATES, "min_det_score": 0.8}
 MADE_UP = 450  # videos of 1,000 faces each, which the questions are asked of
 THREADS = 2
 
@@ -61,13 +60,13 @@ def clips(run: str, data: Path) -> str:
 
 
 def selected(run: str, data: Path) -> str:
-    """What looser gates keep with the preset efhq."""
-    done = lpff_ray.select(run, "figures", "efhq", LOOSE)
+    """What the preset efhq keeps."""
+    done = lpff_ray.select(run, "figures", "efhq")
     faces, no_duplicates = kept(run)
     people = done.table["identity_id"].n_unique()
     return (
-        f"Of the shared clips ({faces:,} faces, {no_duplicates:,} without duplicates), whose profiles are small,\n"
-        f"`{flags(LOOSE)}` keeps {len(done.table)} of {people} identities.\n"
+        f"Of the shared clips ({faces:,} faces, {no_duplicates:,} without duplicates) `--preset efhq` takes the\n"
+        f"{len(done.table)} most turned ones, of {people} identities.\n"
     )
 
 
@@ -97,10 +96,10 @@ def funnel(run: str, data: Path) -> str:
 def empty(run: str, data: Path) -> str:
     """What a selection says that leaves no face."""
     try:
-        lpff_ray.select(run, "figures", "efhq")
+        lpff_ray.select(run, "figures", "efhq", {"min_area": 65536})
     except lpff_ray.UserError as error:
         lines = str(error).replace(run, "run").split("; ")
-        return "    $ lpff-ray select run\n    lpff-ray: " + ";\n    ".join(lines) + "\n"
+        return "    $ lpff-ray select run --min-area 65536\n    lpff-ray: " + ";\n    ".join(lines) + "\n"
     raise UserWarning("the preset efhq leaves faces of this run: the page has to speak of something else")
 
 

@@ -44,7 +44,7 @@ def detectors(data: Path) -> pl.DataFrame:
     frames = _spread_frames(data / "videos" / STREET)
     rows = []
     with model_store(data), single_threaded():
-        for name in ("blazeface", "yunet"):
+        for name in ("centerface", "blazeface", "yunet"):
             detector = DETECTORS.load(name)("cpu", float(LEAST_PX), 0.5)
             detector.detect(frames[:1])  # the first call makes buffers
             began, found = time.process_time(), [len(one.boxes) for one in detector.detect(frames)]

@@ -57,14 +57,14 @@ class MineConfig(BaseModel):
     fps: float | None = Field(default=None, gt=0, description="measure this many frames per second")
     segment_seconds: float = Field(default=30.0, ge=1, description="length of a unit of work, seconds")
     min_face_px: float = Field(
-        default=64.0, ge=12, description="shorter side of the smallest face kept, pixels"
+        default=64.0, ge=12, description="smallest face kept, pixels from brows to chin (column face_px)"
     )
     min_det_score: float = Field(default=0.5, gt=0, lt=1, description="lowest detection score kept")
     decoder: str = Field(default=AUTO, description="what reads videos; auto tries them in turn")
     focal_factor: float = Field(
         default=1.0, gt=0, description="focal length of the camera over the frame's longer side"
     )
-    detector: str = Field(default="blazeface", description="what finds the faces")
+    detector: str = Field(default="centerface", description="what finds the faces")
     pose_votes: tuple[str, ...] = Field(
         default=(), description="optional models that vote on the pose beside the built-in ones"
     )

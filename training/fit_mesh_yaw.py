@@ -65,7 +65,9 @@ def seen(crops: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray]:
         offsets = np.abs((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - STORED / 2).max(1)
         if len(offsets) and offsets.min() < NEAR:
             best = [int(np.argmin(offsets))]
-            points = mesh([crop], found.boxes[best], found.keypoints[best])
+            right, left = found.keypoints[best[0], :2]
+            upright = np.arctan2(left[1] - right[1], left[0] - right[0])[None]
+            points = mesh([crop], found.boxes[best], upright)
             yaw.append(angles_from_matrix(fit_mesh(points.points).rotation)[0, 0])
             presence.append(points.presence[0])
             which.append(number)

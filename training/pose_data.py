@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.geometry.transforms import apply, crop_transform, warp_crop
 from lpff_ray.measure.detection.blazeface import FaceDetector
+from lpff_ray.measure.detection.detections import Detections, Detector
 from lpff_ray.models.cards import load_cards
 from training.render import HeadScan
 from training.teachers import DdfaPosition, FaceMeshFit, PluginTeacher
@@ -56,7 +57,7 @@ class Face:
 
 
 def detector() -> FaceDetector:
-    """The product's own detector: PoseNet is trained on the boxes that it will get."""
+    """BlazeFace: PoseNet is trained on its boxes, and gets boxes like them (`LearnedPose.inner_boxes`)."""
     cards = load_cards()
     return FaceDetector(
         cards["blazeface-short"].path(), cards["dlib-mmod"].path(), "cpu", min_face_px=20.0, min_score=0.1
@@ -79,7 +80,7 @@ def everything(source: str, name: str) -> bool:
     return True
 
 
-def photos(data: Path, detect: FaceDetector, wanted: Choice = everything) -> Iterator[Face]:
+def photos(data: Path, detect: Detector, wanted: Choice = everything) -> Iterator[Face]:
     """The face nearest to the middle of every wanted labelled or identity photo."""
     pose = data / "pose"
     with open(pose / "aflw2000_16.csv") as file:
@@ -108,7 +109,7 @@ def photos(data: Path, detect: FaceDetector, wanted: Choice = everything) -> Ite
             yield from _central(_read(path), detect, "lfw", path.name, UNKNOWN)
 
 
-def video_faces(data: Path, detect: FaceDetector, wanted: Choice = everything) -> Iterator[Face]:
+def video_faces(data: Path, detect: Detector, wanted: Choice = everything) -> Iterator[Face]:
     """Faces of 36 pixels and more from evenly spread frames of every wanted clip."""
     for path in sorted((data / "videos").glob("*.m*")):
         if path.name in FACELESS or not wanted("video", path.stem):
@@ -116,7 +117,7 @@ def video_faces(data: Path, detect: FaceDetector, wanted: Choice = everything) -
         crowd, count = path.stem in CROWDS, 0
         for number, frame in _frames(path, CROWD_FRAMES if crowd else FACES_PER_VIDEO):
             found = detect.detect([frame])[0]
-            for box, score in zip(found.boxes, found.scores, strict=True):
+            for box, score in zip(_inner(found), found.scores, strict=True):
                 if (
                     score >= 0.7
                     and box[2] - box[0] >= 36
@@ -126,7 +127,7 @@ def video_faces(data: Path, detect: FaceDetector, wanted: Choice = everything) -
                     yield _face(frame, box, 0, "video", f"{path.stem}:{number}", UNKNOWN)
 
 
-def renders(data: Path, detect: FaceDetector, count: int, seed: int) -> Iterator[Face]:
+def renders(data: Path, detect: Detector, count: int, seed: int) -> Iterator[Face]:
     """Renders of the head scan in front of random pieces of faceless frames and heavily blurred photos."""
     rng = np.random.default_rng(seed)
     scan = HeadScan(data / "mesh")
@@ -168,7 +169,7 @@ def collect(data: Path, render_count: int) -> dict[str, NDArray]:
 
 
 def faces(
-    data: Path, detect: FaceDetector, render_count: int, seed: int, wanted: Choice = everything
+    data: Path, detect: Detector, render_count: int, seed: int, wanted: Choice = everything
 ) -> Iterator[Face]:
     """Wanted photos, then clips, then renders (all of them)."""
     yield from photos(data, detect, wanted)
@@ -189,7 +190,7 @@ def label(face: Face, estimators: tuple[PluginTeacher, PluginTeacher, FaceMeshFi
 
 def _central(
     image: NDArray[np.uint8],
-    detect: FaceDetector,
+    detect: Detector,
     source: str,
     name: str,
     exact: NDArray,
@@ -202,11 +203,15 @@ def _central(
     found = detect.detect([image])[0]
     if not len(found.boxes):
         return
-    middle = np.array(image.shape[1::-1]) / 2
-    offset = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - middle) / middle
+    middle, boxes = np.array(image.shape[1::-1]) / 2, _inner(found)
+    offset = ((boxes[:, :2] + boxes[:, 2:]) / 2 - middle) / middle
     best = int(np.argmin((offset**2).sum(1) - 0.3 * found.scores))
     if (offset[best] ** 2).sum() < 0.35:
-        yield _face(image, found.boxes[best], margin, source, name, exact, yaw)
+        yield _face(image, boxes[best], margin, source, name, exact, yaw)
+
+
+def _inner(found: Detections) -> NDArray[np.float32]:
+    return found.boxes if found.inner_boxes is None else found.inner_boxes
 
 
 def _face(

@@ -73,9 +73,9 @@ class FaceMeshFit:
     def __call__(self, image: NDArray[np.uint8], centre: NDArray, side: float) -> NDArray[np.float64]:
         """Rotation [3, 3] of the face whose BlazeFace box has this centre and side (pixels) in an RGB image."""
         box = np.concatenate([centre - side / 2, centre + side / 2])
-        keypoints = np.tile(centre, (6, 1))
-        keypoints[1, 0] += 1  # level eyes, until the first run shows how they are
+        upright = np.zeros(1)  # level eyes, until the first run shows how they are
         for _ in range(2):
-            points = self._mesh([image], box[None], keypoints[None]).points
-            keypoints[:2] = five_points(points)[0, :2, :2]
+            points = self._mesh([image], box[None], upright).points
+            right, left = five_points(points)[0, :2, :2]
+            upright = np.arctan2(left[1] - right[1], left[0] - right[0])[None]
         return fit_mesh(points).rotation[0]

@@ -19,8 +19,9 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_source import Frame
 from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, matrix_from_angles
+from lpff_ray.geometry.transforms import iou
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
-from lpff_ray.measure.pose.fused import learned_pose
+from lpff_ray.measure.pose.learned import from_boxes
 from training import pose_data, pose_labels
 from training.render import HeadScan
 
@@ -32,13 +33,14 @@ BINS = ((0, 30), (30, 60), (60, 75), (75, 91))
 RENDERS = 400
 RENDER_SEED = 2  # training uses 1
 DISPLACEMENT = 0.12
+SAME_FACE = 0.3  # IoU of a row's box with the one that a labelled face was found by
 PLAIN_YAWS, PLAIN_PITCHES = (0, 15, 30, 45, 60, 70, 80, 90), (-15, 0, 15)
 BEFORE = "facemesh as it is"
 DRAWN = {BEFORE: "before: FaceMesh alone", "fused": "after: yaw of the table"}
 HEAD = (
     "Degrees, mean absolute (bias, positive towards profile) by |yaw|. `facemesh as it is` is what there was before "
-    "PoseNet. `posenet, displaced box` is PoseNet in boxes that were moved by 12% of their side (standard deviation) "
-    "on either axis and resized by 12%, as detectors' boxes are where hair hides half of a face."
+    "PoseNet. `posenet, displaced box` is PoseNet on one crop, in boxes that were moved by 12% of their side (standard "
+    "deviation) on either axis and resized by 12%, as detectors' boxes are where hair hides half of a face."
 )
 SETS = {
     "aflw2000": "AFLW2000-3D, 16 images, its own labels",
@@ -95,15 +97,15 @@ def estimates(product: FaceMeasurer, face: pose_data.Face) -> dict[str, NDArray[
     rows = columns.columns
     if not len(rows["bbox"]):
         return None
-    offsets = np.abs(np.array(rows["bbox"]) - face.box).max(1)
-    best = int(np.argmin(offsets))
-    if offsets[best] > 2:
+    overlaps = iou(face.box.astype(float), np.array(rows["bbox"], float))
+    best = int(np.argmax(overlaps))
+    if overlaps[best] < SAME_FACE:
         return None
     fused = [np.array(rows[name][best]) for name in ("yaw", "pitch", "roll")]
     named = {"fused": matrix_from_angles(*fused)}
     for vote in rows["pose_votes"][best]:
         named[vote["estimator"]] = matrix_from_angles(*(np.array(vote[k]) for k in ("yaw", "pitch", "roll")))
-    displaced = learned_pose(product.pose, [face.picture], displaced_box(face)[None])
+    displaced = from_boxes(product.pose, [face.picture], displaced_box(face)[None])
     return named | {"posenet, displaced box": displaced.rotation[0]}
 
 

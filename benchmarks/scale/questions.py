@@ -100,7 +100,7 @@ def synthetic_run(out: str, videos: int, faces_each: int, seed: int = 0) -> None
         kept = pl.int_range(pl.len()) % 2 == 0
         marks.append(faces.select("face_id", identity_id="video_id", stitched_track_id="track_id", keep=kept))
     table = pl.concat(marks).with_columns(
-        pl.lit(None, schema.DEDUPE[name]).alias(name) for name in ("duplicate_of", "similarity", "rule")
+        pl.lit(None, kind).alias(name) for name, kind in schema.DEDUPE.items() if name not in marks[0].columns
     )
     run.folder.commit(f"{TABLES}/dedupe.parquet", schema.parquet_bytes(table.select(schema.DEDUPE.names())))
     compact(out)

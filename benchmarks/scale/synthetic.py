@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
+from lpff_ray.geometry.rotation import direction_from_matrix, matrix_from_angles
 from lpff_ray.measure.columns import EMBEDDING_WIDTH
 from lpff_ray.plan.video import Video
 from lpff_ray.tables import parts, schema
@@ -193,6 +194,7 @@ def table_of(video: Video, columns: dict[str, Any]) -> pl.DataFrame:
     """A video's faces as in `schema.FACES`, cut into segments as the engine does."""
     count = len(columns["frame"])
     yaw, pitch, roll = columns["angles"].T
+    azimuth, elevation, tilt = direction_from_matrix(matrix_from_angles(yaw, pitch, roll)).T
     half = columns["size"][:, None] / 2
     segment = (columns["frame"] * FRAME_NS // int(SEGMENT_S * 1e9)).tolist()
     names = [f"{video.video_id}-{index:05d}" for index in segment]
@@ -213,6 +215,9 @@ def table_of(video: Video, columns: dict[str, Any]) -> pl.DataFrame:
         "yaw": yaw,
         "pitch": pitch,
         "roll": roll,
+        "azimuth": azimuth,
+        "elevation": elevation,
+        "tilt": tilt,
         "face_px": columns["size"],
         "iqa": columns["iqa"],
         "embedding": columns["embedding"].astype(np.float32),

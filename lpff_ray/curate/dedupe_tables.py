@@ -12,6 +12,8 @@ from lpff_ray.curate.duplicates.clips import ClipPair
 from lpff_ray.curate.faces import Faces
 from lpff_ray.curate.identity.average_linkage import cluster_spreads
 from lpff_ray.curate.identity.tracks import Tracks
+from lpff_ray.curate.track_pose import bins_of, smoothed_rotations
+from lpff_ray.geometry.rotation import direction_from_matrix
 from lpff_ray.tables import schema
 
 SAME_VIDEO, OTHER_VIDEO = "same_video", "other_video"  # the rules by which a face is a duplicate
@@ -44,6 +46,8 @@ def mark_rows(
     similarity = np.full(len(keeper), np.nan, np.float32)
     similarity[repeats] = np.einsum("ij,ij->i", faces.embedding[repeats], faces.embedding[keeper[repeats]])
     same = faces.video == faces.video[keeper]
+    smoothed = smoothed_rotations(faces.rotation, tracks.of_face, faces.pts_ns)
+    azimuth, elevation, tilt = direction_from_matrix(smoothed).T
     face_id = faces.ids["face_id"]
     marked = pl.DataFrame({"keep": keep, "same": same})
     return pl.DataFrame(
@@ -61,6 +65,10 @@ def mark_rows(
                 .then(pl.lit(SAME_VIDEO))
                 .otherwise(pl.lit(OTHER_VIDEO))
             ).to_series(),
+            "track_azimuth": azimuth.astype(np.float32),
+            "track_elevation": elevation.astype(np.float32),
+            "track_tilt": tilt.astype(np.float32),
+            "track_bin": bins_of(smoothed),
         },
         schema=schema.DEDUPE,
     )

@@ -14,7 +14,7 @@ import polars as pl
 from lpff_ray.curate.selection.candidates import selectable_faces
 from lpff_ray.curate.selection.empty import NothingSelected, explain_empty
 from lpff_ray.curate.selection.funnel import Funnel
-from lpff_ray.curate.selection.gates import gate_levels, iqa_level, passing_faces
+from lpff_ray.curate.selection.gates import gate_levels, in_pose_limits, iqa_level, passing_faces
 from lpff_ray.curate.selection.histograms import pose_histograms
 from lpff_ray.curate.selection.method import Rules
 from lpff_ray.curate.selection.registry import METHODS
@@ -72,6 +72,9 @@ def select(
     eligible = funnel.after("not rejected", faces.filter(~pl.col("rejected")))
     if not rules.duplicates:
         eligible = funnel.after("not duplicate", eligible.filter("keep"))
+    limited = in_pose_limits(eligible, rules)
+    if limited is not None:
+        eligible = funnel.after("pose limits", limited)
     before = eligible.select("yaw", "pitch").sort("yaw", "pitch")
     level = iqa_level(eligible, rules, run["config"].get("iqa", "embedded"))
     levels = gate_levels(rules) | ({} if level is None else {"min_iqa": level})

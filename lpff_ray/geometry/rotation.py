@@ -49,6 +49,35 @@ def angles_from_matrix(rotation: NDArray) -> NDArray[np.float64]:
     return np.stack([yaw, pitch, roll], -1)
 
 
+def direction_from_matrix(rotation: NDArray) -> NDArray[np.float64]:
+    """Azimuth, elevation and tilt in degrees [..., 3] of rotations [..., 3, 3]: where the nose points, and the lean.
+
+    azimuth: of the nose's direction about the vertical, > 0 to image-left, 90 at full profile, past it behind.
+    elevation: how far the nose points above the horizontal, -90 .. 90. tilt: how the head is turned about the nose's
+    direction, > 0 clockwise in the image for a frontal head.
+
+    R = Ry(azimuth) Rx(-elevation) Rz(tilt). Yaw, pitch and roll of one level profile may be (78, -64, -66): near 90
+    degrees of yaw only the sum of the other two is determined. These three are well determined unless the nose points
+    straight up or down, where no face is seen.
+    """
+    elevation = np.degrees(np.arcsin(np.clip(rotation[..., 1, 2], -1.0, 1.0)))
+    azimuth = np.degrees(np.arctan2(rotation[..., 0, 2], rotation[..., 2, 2]))
+    tilt = np.degrees(np.arctan2(rotation[..., 1, 0], rotation[..., 1, 1]))
+    return np.stack([azimuth, elevation, tilt], -1)
+
+
+def matrix_from_direction(azimuth: NDArray, elevation: NDArray, tilt: NDArray) -> NDArray[np.float64]:
+    """Rotation matrices [..., 3, 3] from azimuth, elevation and tilt in degrees [...]."""
+    zero = np.zeros_like(np.asarray(azimuth, np.float64))
+    about_y = matrix_from_angles(azimuth, zero, zero)
+    return about_y @ matrix_from_angles(zero, elevation, zero) @ matrix_from_angles(zero, zero, tilt)
+
+
+def upright_angle(rotation: NDArray) -> NDArray[np.float64]:
+    """By how much heads [..., 3, 3] are turned in the picture, radians [...], > 0 clockwise; 0: crown up."""
+    return np.arctan2(-rotation[..., 0, 1], rotation[..., 1, 1])
+
+
 def geodesic_degrees(a: NDArray, b: NDArray) -> NDArray[np.float64]:
     """Angle in degrees [...] of the rotation between a and b [..., 3, 3]."""
     chord = np.linalg.norm(a - b, axis=(-2, -1)) / np.sqrt(8.0)

@@ -23,6 +23,9 @@ POSE = pl.Schema(
         "yaw": pl.Float32(),
         "pitch": pl.Float32(),
         "roll": pl.Float32(),
+        "azimuth": pl.Float32(),
+        "elevation": pl.Float32(),
+        "tilt": pl.Float32(),
         "pose_votes": pl.List(
             pl.Struct(
                 {"estimator": pl.String(), "yaw": pl.Float32(), "pitch": pl.Float32(), "roll": pl.Float32()}

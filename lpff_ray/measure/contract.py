@@ -29,14 +29,16 @@ from lpff_ray.measure.identity.chips import aligned_chip
 Values = Sequence[Any] | NDArray
 """One value per face."""
 
-_SHAPES: dict[str, tuple[int, ...]] = {
+_SHAPES: dict[str, tuple[int | None, ...]] = {
     "frames": (),
     "boxes": (4,),
+    "inner_boxes": (4,),
     "scores": (),
-    "keypoints": (6, 2),
+    "keypoints": (None, 2),
     "rotation": (3, 3),
     "five_points": (5, 2),
 }
+"""Of arrays with a value per face, without their first axis; None: any length."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class FaceBatch:
 
     pictures: per face the picture that it was found in, uint8 RGB [h, w, 3]: its frame, or the clip's crop of it.
     frames: int64 [n], index of the frame that the face is in, ascending.
-    boxes: float32 [n, 4], x0, y0, x1, y1, and keypoints: float32 [n, 6, 2], the detector's, in pixels of the picture.
-    scores: float32 [n], 0..1.
+    boxes: float32 [n, 4], x0, y0, x1, y1 of the whole face, in pixels of the picture, as is what follows.
+    inner_boxes: float32 [n, 4], the square from brows to chin that BlazeFace would give, at first the detector's word,
+        then, with the pose, PoseNet's: crops are made around it, so they hardly depend on the detector.
+    keypoints: float32 [n, k, 2], the detector's, in the order of its scheme. scores: float32 [n], 0..1.
     origin: x, y of the picture's corner in its frame. width, height: of the frame, pixels.
     rotation: float64 [n, 3, 3], head to camera as the face looks in its surroundings, and five_points: float64 [n, 5,
         2], eyes, nose tip, mouth corners in pixels of the picture, the subject's right first: None until the pose is
@@ -58,6 +62,7 @@ class FaceBatch:
     pictures: Sequence[NDArray[np.uint8]]
     frames: NDArray[np.int64]
     boxes: NDArray[np.float32]
+    inner_boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     keypoints: NDArray[np.float32]
     origin: tuple[float, float] = (0.0, 0.0)
@@ -69,9 +74,14 @@ class FaceBatch:
     def __post_init__(self) -> None:
         for name, shape in _SHAPES.items():
             value = getattr(self, name)
-            if value is not None and value.shape != (len(self.pictures), *shape):
-                wanted = [len(self.pictures), *shape]
-                raise ValueError(f"FaceBatch.{name} has the shape {list(value.shape)}, not {wanted}")
+            if value is None:
+                continue
+            wanted = (len(self.pictures), *shape)
+            if len(value.shape) != len(wanted) or any(
+                side not in (None, there) for side, there in zip(wanted, value.shape, strict=True)
+            ):
+                text = ", ".join("k" if side is None else str(side) for side in wanted)
+                raise ValueError(f"FaceBatch.{name} has the shape {list(value.shape)}, not [{text}]")
         for picture in self.pictures:
             if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
                 raise ValueError(
@@ -87,9 +97,15 @@ class FaceBatch:
         kept = {name: value[which] for name, value in chosen.items() if value is not None}
         return replace(self, pictures=[self.pictures[index] for index in which], **kept)
 
-    def with_pose(self, rotation: NDArray[np.float64], five_points: NDArray[np.float64]) -> FaceBatch:
-        """The same faces with their pose."""
-        return replace(self, rotation=rotation, five_points=five_points)
+    def with_pose(
+        self,
+        rotation: NDArray[np.float64],
+        five_points: NDArray[np.float64],
+        boxes: NDArray[np.float32],
+        inner_boxes: NDArray[np.float32],
+    ) -> FaceBatch:
+        """The same faces with their pose, and with boxes that know it."""
+        return replace(self, rotation=rotation, five_points=five_points, boxes=boxes, inner_boxes=inner_boxes)
 
     @cached_property
     def aligned_chips(self) -> list[NDArray[np.uint8]]:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_source import Frame
 from lpff_ray.errors import UserError
+from lpff_ray.geometry.rotation import upright_angle
 from lpff_ray.measure.columns import EMBEDDING_WIDTH, measured
 from lpff_ray.measure.contract import AnyMeasure, CropMeasure, FaceBatch, Measure, Values, checked
 from lpff_ray.measure.detection.detections import Detections
-from lpff_ray.measure.pose.fused import fused_pose, learned_pose
+from lpff_ray.measure.pose.fused import fused_pose
 from lpff_ray.measure.pose.landmarks import FaceMesh
+from lpff_ray.measure.pose.learned import learned_pose
 from lpff_ray.measure.quality.measures import Brightness, PerceptualHash
 from lpff_ray.measure.registry import DETECTORS, EMBEDDINGS, ESTIMATORS, IMAGE_QUALITY, MEASURES
 from lpff_ray.models.cards import load_cards
@@ -55,6 +57,7 @@ class FaceMeasurer:
     def __init__(self, config: MineConfig, device: str) -> None:
         """Raises UserError if a model's file is missing or wrong, or the device is absent."""
         self.focal_factor = config.focal_factor
+        self.min_face_px = config.min_face_px
         self.detector = DETECTORS.load(config.detector)(device, config.min_face_px, config.min_det_score)
         self.mesh = FaceMesh(load_cards()["facemesh"].path(), device)
         self.pose = PoseModel(device)
@@ -90,27 +93,30 @@ class FaceMeasurer:
         faces = _face_batch(detections, pictures, origin, width, height)
         if not len(faces):
             return
-        faces = self._measure_faces(faces, into)
+        faces = self._measure_faces(faces, into, self.min_face_px)
         for number, count in enumerate(np.bincount(faces.frames)):
             into.columns["frame_index"].extend([frames[number].index] * count)
             into.columns["pts_ns"].extend([frames[number].pts_ns] * count)
             into.columns["face_index"].extend(range(count))
 
-    def _measure_faces(self, faces: FaceBatch, into: Measurements) -> FaceBatch:
-        """Measure detected faces; returns those that become rows, which second detections of one face do not."""
+    def _measure_faces(self, faces: FaceBatch, into: Measurements, min_face_px: float) -> FaceBatch:
+        """Measure detected faces; returns those that become rows: large enough, and each face once."""
         with into.timed("pose"):
-            learned = learned_pose(self.pose, faces.pictures, faces.boxes)
-        once = np.flatnonzero(~second_detections(faces, learned.middle))
-        into.rejected += len(faces) - len(once)
-        faces, learned = faces.subset(once), learned.subset(once)
+            learned = learned_pose(self.pose, faces.pictures, faces.inner_boxes)
+        kept = np.flatnonzero((learned.face_px() >= min_face_px) & ~second_detections(faces, learned.middle))
+        into.rejected += len(faces) - len(kept)
+        faces, learned = faces.subset(kept), learned.subset(kept)
+        if not len(faces):
+            return faces
+        inner_boxes = learned.inner_boxes()
         with into.timed("landmarks"):
-            meshes = self.mesh(list(faces.pictures), faces.boxes, faces.keypoints)
+            meshes = self.mesh(faces.pictures, inner_boxes, upright_angle(learned.rotation))
         with into.timed("pose"):
             focal = self.focal_factor * max(faces.width, faces.height)
             estimates = {
-                name: estimate(faces.pictures, faces.boxes) for name, estimate in self.estimators.items()
+                name: estimate(faces.pictures, inner_boxes) for name, estimate in self.estimators.items()
             }
-            fused = fused_pose(faces, meshes, learned, estimates, focal)
+            fused = fused_pose(faces, meshes, learned, self.detector.scheme, estimates, focal)
             into.add(fused.columns)
         faces = fused.faces
         for measure in self.measures:
@@ -141,18 +147,19 @@ class FaceMeasurer:
         picture = np.random.default_rng(0).integers(0, 256, (CHECK_SIDE, CHECK_SIDE, 3), np.uint8)
         self.detector.detect([picture])
         low, high = CHECK_SIDE / 4, CHECK_SIDE * 3 / 4
-        points = [(0.4, 0.45), (0.6, 0.45), (0.5, 0.55), (0.5, 0.65), (0.3, 0.5), (0.7, 0.5)]
+        points = self.detector.scheme.model[:, :2] / 20 + 0.5
         face = FaceBatch(
             pictures=[picture],
             frames=np.zeros(1, np.int64),
             boxes=np.array([[low, low, high, high]], np.float32),
+            inner_boxes=np.array([[low, low, high, high]], np.float32),
             scores=np.ones(1, np.float32),
-            keypoints=np.array([points], np.float32) * CHECK_SIDE,
+            keypoints=points[None].astype(np.float32) * CHECK_SIDE,
             width=CHECK_SIDE,
             height=CHECK_SIDE,
         )
         tried = Measurements()
-        self._measure_faces(face, tried)
+        self._measure_faces(face, tried, min_face_px=0.0)
         self.finish(tried)
 
 
@@ -183,13 +190,12 @@ def _measure_crops(
 
 def _detection_columns(faces: FaceBatch) -> dict[str, Values]:
     """The columns that detection itself makes."""
-    sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
     return {
         "frame_width": [faces.width] * len(faces),
         "frame_height": [faces.height] * len(faces),
         "bbox": (faces.boxes + np.tile(faces.origin, 2)).astype(np.float32),
         "det_score": faces.scores,
-        "face_px": np.minimum(*sides.T),
+        "face_px": faces.inner_boxes[:, 2] - faces.inner_boxes[:, 0],
     }
 
 
@@ -223,6 +229,9 @@ def _face_batch(
         pictures=[pictures[number] for number in frames],
         frames=frames,
         boxes=np.concatenate([found.boxes for found in detections]),
+        inner_boxes=np.concatenate(
+            [found.boxes if found.inner_boxes is None else found.inner_boxes for found in detections]
+        ),
         scores=np.concatenate([found.scores for found in detections]),
         keypoints=np.concatenate([found.keypoints for found in detections]),
         origin=origin,

@@ -19,6 +19,7 @@ DETECTORS: Registry[Callable[[str, float, float], Detector]] = Registry(
     "detector",
     "lpff_ray.detectors",
     {
+        "centerface": "lpff_ray.measure.detection.centerface:load_centerface",
         "blazeface": "lpff_ray.measure.detection.blazeface:load_blazeface",
         "yunet": "lpff_ray.measure.detection.yunet:load_yunet",
     },

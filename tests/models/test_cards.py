@@ -40,14 +40,14 @@ BLAZEFACE = TILT.model_copy(update={{"name": "yunet", "licence": "another"}})
 
 class Tilt(Measure):
     name = "tilt"
-    columns = pl.Schema({{"tilt": pl.Float32()}})
+    columns = pl.Schema({{"slant": pl.Float32()}})
 
     def __init__(self, device):
         super().__init__(device)
         self.size = len(plugin_files(plugin("tilt"))[0].read_bytes())
 
     def measure(self, faces):
-        return {{"tilt": np.full(len(faces), self.size, np.float32)}}
+        return {{"slant": np.full(len(faces), self.size, np.float32)}}
 """
 
 
@@ -67,7 +67,7 @@ def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_embedded_models_have_cards() -> None:
-    assert list(CARDS) == ["blazeface-short", "dlib-mmod", "facemesh", "posenet", "dlib-resnet"]
+    assert list(CARDS) == ["centerface", "blazeface-short", "dlib-mmod", "facemesh", "posenet", "dlib-resnet"]
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -126,7 +126,7 @@ def test_another_packages_model_is_pulled_used_and_recorded(
     Image.fromarray(astronaut()).save(photo)
     config = MineConfig(measures=["tilt"])
     lpff_ray.mine(photo, tmp_path / "run", config, device="cpu")
-    assert lpff_ray.scan(str(tmp_path / "run")).collect()["tilt"].to_list() == [len(WEIGHTS)]
+    assert lpff_ray.scan(str(tmp_path / "run")).collect()["slant"].to_list() == [len(WEIGHTS)]
     recorded = json.loads((tmp_path / "run" / "run.json").read_text())["plugins"]
     assert [(card["name"], card["licence"]) for card in recorded] == [("tilt", "MIT")]
     assert recorded[0]["files"][0]["sha256"] == hashlib.sha256(WEIGHTS).hexdigest()

@@ -74,7 +74,9 @@ def test_copies_of_frames_in_another_clip_are_marked(copied: tuple[Path, int]) -
 def test_segments_and_workers_change_nothing(demo_clip: DemoClip, demo_run: Path, tmp_path: Path) -> None:
     config = MineConfig(every=DEMO_EVERY, segment_seconds=1)
     lpff_ray.mine(str(demo_clip.path), str(tmp_path), config, workers=2)
-    whole, divided = (deduped(out).drop("stitched_track_id", "similarity") for out in (demo_run, tmp_path))
+    # How a track is cut decides over which faces its pose is smoothed.
+    of_tracks = ("stitched_track_id", "track_azimuth", "track_elevation", "track_tilt")
+    whole, divided = (deduped(out).drop(*of_tracks, "similarity") for out in (demo_run, tmp_path))
     assert lpff_ray.scan(str(tmp_path)).select(pl.col("segment_id").n_unique()).collect().item() > 2
     assert divided.equals(whole)
 

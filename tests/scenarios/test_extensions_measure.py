@@ -75,6 +75,6 @@ def test_a_column_that_there_is_already_is_refused(
 
 
 def test_settings_name_what_there_is() -> None:
-    with pytest.raises(ValueError, match="there is no 'nose'; choose from blazeface, yunet"):
+    with pytest.raises(ValueError, match="there is no 'nose'; choose from centerface, blazeface, yunet"):
         MineConfig(detector="nose")
     assert MineConfig(measures=[]).hash() == MineConfig().hash(), "older runs are still the same runs"

@@ -8,16 +8,28 @@ from lpff_ray.errors import UserError
 from lpff_ray.tables import curated
 from lpff_ray.tables.read import scan
 
+TRACK_BIN = "track_bin"
+"""The column of `schema.DEDUPE` with the bin of a face's pose, smoothed over its track."""
 _MEASURED = ("det_score", "yaw", "pitch", "roll", "pose_spread", "sharpness", "iqa")
+_YAW, _PITCH, _ROLL = (pl.col(name).cast(pl.Float64).radians() for name in ("yaw", "pitch", "roll"))
+# `geometry.rotation.direction_from_matrix`, of the entries of the rotation that yaw, pitch and roll make.
+_DIRECTION = {
+    "azimuth": pl.arctan2(_YAW.sin(), _PITCH.cos() * _YAW.cos()),
+    "elevation": (_PITCH.sin() * _YAW.cos()).arcsin(),
+    "tilt": pl.arctan2(
+        _PITCH.cos() * _ROLL.sin() - _PITCH.sin() * _YAW.sin() * _ROLL.cos(),
+        _PITCH.cos() * _ROLL.cos() + _PITCH.sin() * _YAW.sin() * _ROLL.sin(),
+    ),
+}
 
 
 def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     """All faces of a run with what selecting needs: measurements, `area` of the box in square pixels, identity, `keep`
     (no duplicate), `rejected` by a reviewer, `bin`, `moved`.
 
-    bins: the column of measured bins. marks: review marks, one per face. `bin` is the reviewer's where there is one;
-    `moved` says that it differs from the measured one: then the angles are not to be trusted. Sorted by face_id:
-    vectorised arithmetic may differ in its last bit with a number's position in the array.
+    bins: the column of measured bins, or TRACK_BIN. marks: review marks, one per face. `bin` is the reviewer's where
+    there is one; `moved` says that it differs from the measured one: then the angles are not to be trusted. Sorted by
+    face_id: vectorised arithmetic may differ in its last bit with a number's position in the array.
 
     Raises UserError if a face has no identity, as it was mined after the last `dedupe`.
     """
@@ -25,10 +37,12 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     faces = scan(out).select(
         "face_id",
         *_MEASURED,
+        # Runs of older releases lack these columns.
+        *(pl.coalesce(name, angle.degrees()).alias(name) for name, angle in _DIRECTION.items()),
         ((box[2] - box[0]) * (box[3] - box[1])).alias("area"),
-        pl.col(bins).alias("measured_bin"),
+        pl.col("pose_bin" if bins == TRACK_BIN else bins).alias("measured_bin"),
     )
-    deduped = curated.dedupe_marks(out).lazy().select("face_id", "identity_id", "keep")
+    deduped = curated.dedupe_marks(out).lazy().select("face_id", "identity_id", "keep", TRACK_BIN)
     reviewed = marks.lazy().select("face_id", "decision", pl.col("bin").alias("reviewed_bin"))
     joined = faces.join(deduped, on="face_id", how="left").join(reviewed, on="face_id", how="left").collect()
     unknown = int(joined["identity_id"].null_count())
@@ -37,6 +51,10 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
             f"{out}: {unknown} {'face' if unknown == 1 else 'faces'} without an identity, mined since the last dedupe; "
             f"run lpff-ray dedupe {out}"
         )
+    if bins == TRACK_BIN:
+        if joined[TRACK_BIN].null_count():
+            raise UserError(f"{out}: deduped by a release without track_bin; run lpff-ray dedupe {out}")
+        joined = joined.with_columns(pl.col(TRACK_BIN).alias("measured_bin"))
     moved = pl.col("reviewed_bin").is_not_null() & (pl.col("reviewed_bin") != pl.col("measured_bin"))
     return joined.sort("face_id").with_columns(
         (pl.col("decision") == "reject").fill_null(False).alias("rejected"),

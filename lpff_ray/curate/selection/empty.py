@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from lpff_ray.curate.selection.gates import GATED, passes_gate
+from lpff_ray.curate.selection.gates import GATED, Level, passes_gate
 from lpff_ray.errors import UserError
 
 
@@ -19,7 +19,7 @@ class NothingSelected(UserError):
         self.funnel = funnel
 
 
-def explain_empty(wanted: pl.DataFrame, levels: Mapping[str, float], advice: str) -> str:
+def explain_empty(wanted: pl.DataFrame, levels: Mapping[str, Level], advice: str) -> str:
     """What took the last faces, and the flag that brings some back.
 
     wanted: the faces that would be selected if there were no gates of quality; levels: of those gates; advice: the
@@ -35,7 +35,9 @@ def explain_empty(wanted: pl.DataFrame, levels: Mapping[str, float], advice: str
         return advice
     fails = ", ".join(f"{failing[gate]} {gate} {_level_text(gate, levels[gate])}" for gate in order)
     flags = [
-        _passing_flag(gate, wanted) for gate in order if failing[gate] > len(wanted) / 2 or gate == order[0]
+        _passing_flag(gate, levels[gate], wanted)
+        for gate in order
+        if failing[gate] > len(wanted) / 2 or gate == order[0]
     ]
     return (
         f"of {len(wanted)} in the poses it asks for fail {fails}; half of them pass "
@@ -44,14 +46,18 @@ def explain_empty(wanted: pl.DataFrame, levels: Mapping[str, float], advice: str
     )
 
 
-def _level_text(gate: str, level: float) -> str:
+def _level_text(gate: str, level: Level) -> str:
     """A gate's level for a person."""
+    if isinstance(level, Mapping):
+        return "of their bins"
     side = f"{math.sqrt(level):.0f}"
     return f"{round(level, 2):.10g}" + (f" (a box of {side} x {side} px)" if gate == "min_area" else "")
 
 
-def _passing_flag(gate: str, faces: pl.DataFrame) -> str:
+def _passing_flag(gate: str, level: Level, faces: pl.DataFrame) -> str:
     """The flag that lets half of the faces pass a gate: their median in two digits, rounded so that it passes too."""
+    if isinstance(level, Mapping):
+        return f"--{gate.replace('_', '-')}-quantile 0"
     median = faces.select(pl.col(GATED[gate]).cast(pl.Float64).drop_nans().median()).item()
     flag = f"--{gate.replace('_', '-')}"
     if not median:

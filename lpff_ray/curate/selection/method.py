@@ -18,9 +18,9 @@ from lpff_ray.curate.selection.funnel import Funnel
 
 
 class Rules(BaseModel):
-    """The settings that every method has: gates of quality, bins and split. A method's own are fields of a subclass.
+    """The settings that every method has: limits of pose, gates of quality, bins and split.
 
-    A gate that is not set lets every face pass.
+    A method's own are fields of a subclass. A limit or gate that is not set lets every face pass.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,7 +39,7 @@ class Rules(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="without min_iqa: share of the faces that is left out, those of least iqa",
+        description="without min_iqa: share of the faces of every bin that is left out, those of least iqa",
     )
     min_hyperiqa: float | None = Field(
         default=None, ge=0, le=100, description="lowest iqa kept of a run mined with iqa = hyperiqa"
@@ -47,8 +47,24 @@ class Rules(BaseModel):
     max_pose_spread: float | None = Field(
         default=None, ge=0, le=180, description="largest disagreement of the pose estimators, degrees"
     )
-    bins: Literal["pose_bin", "pose_bin_strict", "pose_bin_fine"] = Field(
-        default="pose_bin", description="the column of the faces table that says a face's bin"
+    min_yaw: float | None = Field(default=None, ge=0, le=180, description="least |yaw| selected, degrees")
+    max_yaw: float | None = Field(default=None, gt=0, le=180, description="largest |yaw| selected, degrees")
+    min_azimuth: float | None = Field(
+        default=None, ge=0, le=180, description="least |azimuth| of the nose selected, degrees"
+    )
+    max_azimuth: float | None = Field(
+        default=None, gt=0, le=180, description="largest |azimuth| of the nose selected, degrees"
+    )
+    min_elevation: float | None = Field(
+        default=None, ge=-90, le=90, description="least elevation of the nose selected, degrees, > 0 up"
+    )
+    max_elevation: float | None = Field(
+        default=None, ge=-90, le=90, description="largest elevation of the nose selected, degrees, > 0 up"
+    )
+    max_tilt: float | None = Field(default=None, gt=0, le=180, description="largest |tilt| selected, degrees")
+    bins: Literal["pose_bin", "pose_bin_strict", "pose_bin_fine", "track_bin"] = Field(
+        default="pose_bin",
+        description="the column of the faces table that says a face's bin, or dedupe's, smoothed over the track",
     )
     test_share: float = Field(default=0.1, ge=0, le=1, description="share of identities that are for testing")
     seed: int = Field(default=0, description="seed of the split, and of what is drawn")
@@ -67,9 +83,9 @@ class SelectionMethod(Generic[RulesT]):
     settings that contradict each other (a model validator's error), as in "setting TOGETHER: ...".
 
     `choose` gets the faces that passed the gates, one row each, sorted by face_id: face_id, identity_id, bin (the
-    reviewer's where there is one), yaw, pitch, roll, pose_spread (degrees; `moved`: a reviewer corrected the bin, so
-    that the angles are not to be trusted), iqa, det_score, sharpness, area. It gives the rows of the chosen ones, in
-    the order of their rank, perhaps with columns
+    reviewer's where there is one), yaw, pitch, roll, azimuth, elevation, tilt, pose_spread (degrees; `moved`: a
+    reviewer corrected the bin, so that the angles are not to be trusted), iqa, det_score, sharpness, area. It gives the
+    rows of the chosen ones, in the order of their rank, perhaps with columns
 
     - reason: text, why the face was chosen; else the method's name;
     - copies (int, default 1) and weight (float, default 1): how often a training list repeats it, a sampling weight;

@@ -1,4 +1,4 @@
-"""The default face detector: finds faces in whole frames, and gives each a box, six keypoints and a confidence.
+"""The detector BlazeFace: finds faces in whole frames, and gives each a box, six keypoints and a confidence.
 
 Three steps. The first pass runs BlazeFace densely over the frame at a few scales and gives candidates. The second pass
 runs BlazeFace again on an upright crop of every candidate, which gives the box and the keypoints. Then dlib's face
@@ -13,12 +13,13 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, scale_of, warp_crop
-from lpff_ray.measure.detection.detections import Detections
+from lpff_ray.measure.detection.detections import Detections, KeypointScheme
+from lpff_ray.measure.detection.pictures import padded, reduced
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.networks.dlib_mmod import CROP
 from lpff_ray.models.runtimes import FaceVerifier, TfliteModel
@@ -32,17 +33,17 @@ SCALE_STEP = 4.0
 SMALLEST_PICTURE = 120.0
 SMALL_STEP = 2.0
 # Lowest score of a candidate, and the same in frames whose shorter side has at most SMALL_FRAME pixels: these give few
-# candidates. Evidence: docs/evidence/detection.md#candidates
+# candidates. Evidence: docs/evidence/detection.md#blazefaces-candidates
 CANDIDATE_SCORE = 0.25
 SMALL_FRAME, SMALL_FRAME_CANDIDATE_SCORE = 256, 0.15
 SAME_FACE_IOU = 0.3  # above this IoU two detections are one face (BlazeFace's own value)
 AVERAGED_SHARE = 0.7  # rows below this share of the best score are suppressed, not averaged into the box
 # Side of the second pass's crop over the candidate's box, and the lowest score of a face in it.
-# Evidence: docs/evidence/detection.md#second-pass
+# Evidence: docs/evidence/detection.md#blazefaces-second-pass
 SECOND_PASS_SIDE, SECOND_PASS_SCORE = 2.0, 0.05
 INPUT = 128  # side of BlazeFace's own input, pixels
 # det_score = sigmoid(SOFTNESS * (LOGIT_WEIGHT * BlazeFace's mean logit + VERIFIER_WEIGHT * dlib's score + BIAS)), where
-# dlib's score is clipped to VERIFIER_RANGE. Evidence: docs/evidence/detection.md#confidence
+# dlib's score is clipped to VERIFIER_RANGE. Evidence: docs/evidence/detection.md#blazefaces-confidence
 LOGIT_WEIGHT, VERIFIER_WEIGHT, BIAS = 2.03, 3.07, 2.4
 SOFTNESS = 0.3
 VERIFIER_RANGE = (-2.5, 1.5)
@@ -53,7 +54,6 @@ VERIFIER_SIDES = (65.0, 85.0)
 # Evidence: docs/evidence/detection.md#without-the-verifier
 ACCEPT_LOGIT, REJECT_LOGIT = 1.8, -1.0
 VERIFIER_OF_ACCEPTED = 0.9
-PAD_TO = 32  # dense inputs are padded to a multiple of this, so that few network shapes exist
 # Of the inputs of the dense networks that are kept: about 130 bytes a pixel in each thread.
 MOST_PIXELS = 3 << 20
 
@@ -62,7 +62,7 @@ RIGHT_EYE, LEFT_EYE, NOSE, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
 
 
 class FaceDetector:
-    """The default detector. Threads may share one."""
+    """BlazeFace. Threads may share one."""
 
     def __init__(
         self, model_path: Path, verifier_path: Path, device: str, min_face_px: float, min_score: float
@@ -72,6 +72,7 @@ class FaceDetector:
         min_face_px: shorter side of the smallest face returned, pixels. min_score: lowest `det_score` returned.
         Raises UserError if a file can not be used, or the device is absent.
         """
+        self.scheme = KeypointScheme("blazeface", head_model().keypoints)
         self.model_path = model_path
         self.verifier = FaceVerifier(verifier_path, device)
         self.device = device
@@ -92,7 +93,7 @@ class FaceDetector:
         height, width = frames[0].shape[:2]
         threshold = SMALL_FRAME_CANDIDATE_SCORE if min(height, width) <= SMALL_FRAME else CANDIDATE_SCORE
         for scale in pyramid_scales(height, width, self.min_face_px):
-            images = [_reduce(image, frame, scale) for image, frame in zip(images, frames, strict=True)]
+            images = [reduced(image, frame, scale) for image, frame in zip(images, frames, strict=True)]
             for found_here, rows in zip(found, self._dense_pass(images, threshold), strict=True):
                 rows[:, :16] /= scale
                 found_here.append(rows)
@@ -103,7 +104,8 @@ class FaceDetector:
 
     def _dense_pass(self, images: list[NDArray[np.uint8]], threshold: float) -> list[NDArray[np.float64]]:
         """Rows [k, 17] per image, in its pixels. Networks for a few input sizes are kept between calls."""
-        height, width = (-(-side // PAD_TO) * PAD_TO for side in images[0].shape[:2])
+        batch = padded(images)
+        height, width = batch.shape[1:3]
         with self._lock:
             model = self._dense.pop((height, width), None)
             if model is None:
@@ -111,9 +113,6 @@ class FaceDetector:
             self._dense[height, width] = model
             while len(self._dense) > 1 and sum(h * w for h, w in self._dense) > MOST_PIXELS:
                 self._dense.popitem(last=False)
-        batch = np.zeros((len(images), height, width, 3), np.uint8)
-        for slot, image in zip(batch, images, strict=True):
-            slot[: image.shape[0], : image.shape[1]] = image
         return self._candidates(model, batch, threshold)
 
     def _candidates(self, model: TfliteModel, batch: NDArray, threshold: float) -> list[NDArray[np.float64]]:
@@ -134,7 +133,7 @@ class FaceDetector:
 
         Gives rows [k, 17] per frame, one for each candidate: box and keypoints of the second pass, and the mean of both
         passes' scores as logits; a candidate that is not found again keeps its box and gets the score 0.
-        Evidence: docs/evidence/detection.md#second-pass
+        Evidence: docs/evidence/detection.md#blazefaces-second-pass
         """
         crops, transforms = [], []
         for frame, rows in zip(frames, candidates, strict=True):
@@ -183,7 +182,7 @@ class FaceDetector:
 
 
 def load_blazeface(device: str, min_face_px: float, min_score: float) -> FaceDetector:
-    """The default detector. Raises UserError if a model's file is missing, or the device absent."""
+    """BlazeFace. Raises UserError if a model's file is missing, or the device absent."""
     cards = load_cards()
     return FaceDetector(
         cards["blazeface-short"].path(), cards["dlib-mmod"].path(), device, min_face_px, min_score
@@ -255,23 +254,6 @@ def _inside(box: NDArray, other: NDArray) -> float:
     """Share of the area of `box` that is inside `other`."""
     sides = np.minimum(box[2:4], other[2:4]) - np.maximum(box[:2], other[:2])
     return float(np.prod(np.maximum(sides, 0)) / max(np.prod(box[2:4] - box[:2]), 1e-9))
-
-
-def _reduce(image: NDArray[np.uint8], frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    """`frame` at `scale`, without aliasing, made from `image`: the frame itself or an already reduced one.
-
-    Averaging by a whole number comes first because it is fast. Evidence: docs/evidence/speed.md#reducing-frames
-    """
-    height, width = (max(1, round(side * scale)) for side in frame.shape[:2])
-    if (height, width) == image.shape[:2]:
-        return image
-    step = min(image.shape[0] // height, image.shape[1] // width)
-    if step > 1:
-        averaged = image[: image.shape[0] // step * step, : image.shape[1] // step * step]
-        image = cv2.resize(
-            averaged, (image.shape[1] // step, image.shape[0] // step), interpolation=cv2.INTER_AREA
-        )
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _confirm(row: NDArray, found: NDArray, transform: NDArray) -> NDArray[np.float64]:

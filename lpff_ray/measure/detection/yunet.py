@@ -103,7 +103,7 @@ def as_blazeface(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     half = (BOX_SHARE * longer / 2)[:, None]
     points = rows[:, 4:14].reshape(-1, 5, 2)
     four = np.concatenate([points[:, :3], points[:, 3:].mean(1, keepdims=True)], axis=1)
-    fit = fit_keypoints(four, FOUR)
+    fit = fit_keypoints(four, head_model().keypoints[list(FOUR)])
     posed = (fit.rotation @ head_model().keypoints[4:].T).transpose(0, 2, 1)[..., :2]
     ears = posed * fit.scale[:, None, None] + fit.centre[:, None]
     out[:, :2], out[:, 2:4] = centre - half, centre + half

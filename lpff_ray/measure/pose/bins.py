@@ -15,12 +15,25 @@ from lpff_ray.types import PoseBin
 
 YAW_LIMIT = 45.0
 PITCH_LIMIT = 30.0
+PITCH_FADES = (40.0, 55.0)  # degrees of |yaw|
 FINE_STEPS = (30, 40, 50, 60, 70, 80, 90)
 PROFILE = "profile_"  # what the names of all bins begin with but frontal and confused
 
 
+def binned_pitch(yaw: NDArray, pitch: NDArray) -> NDArray[np.float64]:
+    """The pitch that bins go by [n], degrees, of yaw and pitch [n].
+
+    It is the pitch itself up to PITCH_FADES[0] degrees of yaw, and how far the nose points up or down (see
+    `geometry.rotation.direction_from_matrix`) from PITCH_FADES[1] on: there a level profile may have any pitch.
+    Evidence: docs/evidence/pose.md#bins-at-profile
+    """
+    y, p = np.radians(np.asarray(yaw, np.float64)), np.asarray(pitch, np.float64)
+    elevation = np.degrees(np.arcsin(np.clip(np.sin(np.radians(p)) * np.cos(y), -1, 1)))
+    return p + np.interp(np.abs(yaw), PITCH_FADES, (0.0, 1.0)) * (elevation - p)
+
+
 def bin_of(yaw: float, pitch: float) -> str:
-    """The bin of one estimator's angles in degrees. Positive yaw is EFHQ's `profile_left`."""
+    """EFHQ's bin of one estimator's angles in degrees. Positive yaw is EFHQ's `profile_left`."""
     if abs(yaw) < YAW_LIMIT and abs(pitch) < PITCH_LIMIT:
         return PoseBin.FRONTAL
     if abs(pitch) < PITCH_LIMIT and abs(yaw) > YAW_LIMIT:
@@ -55,7 +68,7 @@ def unanimous_bin(bins: Sequence[str]) -> str:
 def fine_bin(majority: str, angles: NDArray) -> str:
     """The majority bin in steps of ten degrees: `left_30_40` ... `down_80_90`; `frontal` and `confused` stay.
 
-    angles: yaw and pitch in degrees [votes, 2] of the estimators that voted.
+    angles: yaw and pitch (`binned_pitch`) in degrees [votes, 2] of the estimators that voted.
 
     The step is that of the mean size of their yaw (bins to the side) or pitch (up and down), 90 and more counting as
     80_90 and less than 30 as `frontal`; for `profile_extreme` the larger of the two counts. The direction is the sign

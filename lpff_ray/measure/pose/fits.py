@@ -1,4 +1,4 @@
-"""Head pose from points: fits of the head model to FaceMesh's mesh and to BlazeFace's keypoints, and their weights.
+"""Head pose from points: fits of the head model to FaceMesh's mesh and to detectors' keypoints, and their weights.
 
 `fused` combines them with the learned pose of PoseNet. Rotations here are those of the face in its own surroundings
 (weak perspective), as the labels of 300W-LP are; `geometry.camera.to_camera` turns them into the camera's frame. See
@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from lpff_ray.geometry.head_model import head_model
 from lpff_ray.geometry.rotation import angles_from_matrix, matrix_from_angles
+from lpff_ray.measure.pose.learned import LearnedPose
 
 # Weight of FaceMesh's points against PoseNet's position: the presence logit at which it is a half, its softness, and
 # the |yaw| of PoseNet, degrees, over which it falls to 0. Evidence: docs/evidence/pose.md#weight-of-facemeshs-points
@@ -58,20 +59,6 @@ class Fits:
     centre: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class LearnedPose:
-    """PoseNet's results: rotation [n, 3, 3], scale [n] in pixels per cm, and `middle` [n, 2] in pixels: the position of
-    the mean of eyes, nose tip and mouth corners, which, unlike the head's centre, hardly depends on the rotation."""
-
-    rotation: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    middle: NDArray[np.float64]
-
-    def subset(self, which: NDArray[np.int64]) -> LearnedPose:
-        """The results for some of the faces, by index."""
-        return LearnedPose(self.rotation[which], self.scale[which], self.middle[which])
-
-
 def fit_mesh(points: NDArray) -> Fits:
     """Rigid fit of the head model's mesh to FaceMesh's meshes [n, 468, 3] (Kabsch's algorithm, with scale).
 
@@ -99,13 +86,12 @@ def corrected_mesh_rotation(rotation: NDArray, presence: NDArray) -> NDArray[np.
     return matrix_from_angles(yaw + np.sign(yaw) * added, pitch, roll)
 
 
-def fit_keypoints(keypoints: NDArray, which: tuple[int, ...] = (0, 1, 2, 3, 4, 5)) -> Fits:
-    """Scaled-orthographic fit of the head model to BlazeFace's keypoints [n, 6, 2], or to `which` of them [n, k, 2].
+def fit_keypoints(keypoints: NDArray, model: NDArray) -> Fits:
+    """Scaled-orthographic fit of points of the head [k, 3] (head frame, cm) to keypoints [n, k, 2] in frame pixels.
 
     First a grid over yaw and pitch, each cell with its best roll, scale and translation in closed form; then
     Gauss-Newton from the best cell. So the fit finds the global optimum, and changes smoothly with the keypoints.
     """
-    model = head_model().keypoints[list(which)]
     mean = keypoints.mean(1)
     observed = keypoints - mean[:, None]
     rotation, scale = _best_grid_cell(observed, model)

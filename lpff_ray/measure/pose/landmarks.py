@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.transforms import apply, crop_transform, invert, scale_of, warp_crop
-from lpff_ray.measure.detection.blazeface import LEFT_EYE, RIGHT_EYE
 from lpff_ray.models.runtimes import TfliteModel
 
 INPUT = 192
-# Side of the crop over the longer side of the detector's box (mediapipe's face_landmark_front graph).
+# Side of the crop over that of BlazeFace's box (mediapipe's face_landmark_front graph).
 REGION = 1.5
 
 # The 68-point scheme of iBUG 300-W on FaceMesh's topology, in its order: jaw from the subject's right ear, brows,
@@ -49,11 +49,14 @@ class FaceMesh:
         """device: "cpu", "cuda" or "cuda:N". Raises UserError if the file can not be used, or the device is absent."""
         self.model = TfliteModel(model_path, device)
 
-    def __call__(self, frames: list[NDArray[np.uint8]], boxes: NDArray, keypoints: NDArray) -> Meshes:
-        """frames: RGB [h, w, 3], one entry per face; boxes [n, 4] and keypoints [n, 6, 2] in frame pixels."""
+    def __call__(self, frames: Sequence[NDArray[np.uint8]], boxes: NDArray, upright: NDArray) -> Meshes:
+        """frames: RGB [h, w, 3], one entry per face. boxes: [n, 4], BlazeFace's, in frame pixels.
+
+        upright: by how much each face is turned in the picture [n], radians (`geometry.rotation.upright_angle`).
+        """
         if not len(boxes):
             return Meshes(np.zeros((0, 468, 3)), np.zeros(0))
-        transforms = [region(box, points) for box, points in zip(boxes, keypoints, strict=True)]
+        transforms = [region(box, float(angle)) for box, angle in zip(boxes, upright, strict=True)]
         crops = np.stack([warp_crop(f, t, INPUT) for f, t in zip(frames, transforms, strict=True)])
         outputs = self.model(crops.astype(np.float32) / 255.0)
         raw, presence = sorted(outputs, key=lambda output: -output[0].size)
@@ -64,8 +67,7 @@ class FaceMesh:
         return Meshes(points, presence.reshape(-1).astype(np.float64))
 
 
-def region(box: NDArray, keypoints: NDArray) -> NDArray[np.float64]:
-    """Transform of the crop that FaceMesh expects: square, around the box [4], its eyes level; keypoints: [6, 2]."""
-    eyes = keypoints[LEFT_EYE] - keypoints[RIGHT_EYE]
+def region(box: NDArray, upright: float) -> NDArray[np.float64]:
+    """Transform of the crop that FaceMesh expects: square, around the box [4], the face upright."""
     side = max(box[2] - box[0], box[3] - box[1]) * REGION
-    return crop_transform((box[:2] + box[2:]) / 2, side, float(np.arctan2(eyes[1], eyes[0])), INPUT)
+    return crop_transform((box[:2] + box[2:]) / 2, side, upright, INPUT)

@@ -32,11 +32,11 @@ class ImageQuality(Measure):
         """See image_quality.quality."""
         found = [
             image_quality.quality(picture, box)
-            for picture, box in zip(faces.pictures, faces.boxes.astype(np.float64), strict=True)
+            for picture, box in zip(faces.pictures, faces.inner_boxes.astype(np.float64), strict=True)
         ]
         iqa: Values = [quality.iqa for quality in found]
         if self._scorer is not None:
-            iqa = self._scorer(faces.pictures, faces.boxes)
+            iqa = self._scorer(faces.pictures, faces.inner_boxes)
         return {"sharpness": [quality.sharpness for quality in found], "iqa": iqa}
 
 
@@ -48,7 +48,7 @@ class Brightness(Measure):
 
     def measure(self, faces: FaceBatch) -> Mapping[str, Values]:
         """See appearance.brightness."""
-        boxes = faces.boxes.astype(np.float64)
+        boxes = faces.inner_boxes.astype(np.float64)
         return {
             "brightness": [
                 appearance.brightness(picture, box)

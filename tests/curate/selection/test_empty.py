@@ -27,16 +27,16 @@ def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> N
         # Frontal faces pass every gate: what counts is what took the profiles.
         (
             "efhq",
-            {"side": 100.0},
+            {"side": 60.0},
             {},
-            "of 3 in the poses it asks for fail 3 min_area 65536 (a box of 256 x 256 px)",
+            "of 3 in the poses it asks for fail 3 min_area 6400 (a box of 80 x 80 px)",
         ),
-        ("efhq", {"side": 100.0}, {}, "half of them pass --min-area 10000"),
+        ("efhq", {"side": 60.0}, {}, "half of them pass --min-area 3600"),
         (
             "lpff",
-            {"side": 100.0, "iqa": 30.0},
+            {"side": 60.0, "iqa": 30.0},
             {"min_iqa": 50.0},
-            "3 min_iqa 50; half of them pass each of --min-area 10000 --min-iqa 30",
+            "3 min_iqa 50; half of them pass each of --min-area 3600 --min-iqa 30",
         ),
         (
             "uniform",

@@ -11,6 +11,7 @@ from command import call
 from handmade import face, handmade_run, ids
 
 import lpff_ray
+from lpff_ray.curate.selection.empty import explain_empty
 from lpff_ray.curate.selection.gates import GATED, passes_gate, passing_faces
 from lpff_ray.errors import UserError
 
@@ -20,7 +21,7 @@ def test_the_gates_of_quality_are_those_of_the_rules(tmp_path: Path) -> None:
         tmp_path,
         [
             face("good", "a", 50),
-            face("small", "b", 50, side=255.9),
+            face("small", "b", 50, side=79.9),
             face("unsure", "c", 50, det_score=0.89),
             face("poor", "d", 50, iqa=49.0),
             face("unmeasured", "e", 50, iqa=None),
@@ -38,10 +39,10 @@ def test_the_gates_of_quality_are_those_of_the_rules(tmp_path: Path) -> None:
 
 def test_a_share_of_iqa_is_of_the_faces_that_pass_the_other_gates(tmp_path: Path) -> None:
     good = [face(f"g{i}", "a", 50 + i, iqa=50.0 + i) for i in range(8)]
-    small = [face(f"s{i}", "a", 50, iqa=5.0, side=100) for i in range(50)]
+    small = [face(f"s{i}", "a", 50, iqa=5.0, side=70) for i in range(50)]
     out = handmade_run(tmp_path / "ours", good + small)
     done = lpff_ray.select(out, "s", "efhq")
-    assert done.rules["found"]["min_iqa"] == 52.0
+    assert done.rules["found"]["min_iqa"] == {"profile_left": 52.0}
     assert set(ids(done)) == {f"g{i}" for i in range(2, 8)}
     # EFHQ's own threshold, where its own measure is in the table.
     out = handmade_run(
@@ -53,6 +54,42 @@ def test_a_share_of_iqa_is_of_the_faces_that_pass_the_other_gates(tmp_path: Path
     done = lpff_ray.select(out, "s", "efhq")
     assert ids(done) == ["high"]
     assert done.rules["found"]["min_iqa"] == 42
+
+
+def test_a_share_of_iqa_is_of_every_bin_by_itself(tmp_path: Path) -> None:
+    """Of a run of mostly frontal faces, all 21 profiles were below the quantile of all faces."""
+    frontal = [face(f"f{i}", "a", 0, iqa=80.0 + i) for i in range(12)]
+    profiles = [face(f"p{i}", "a", 60, iqa=30.0 + i) for i in range(4)]
+    out = handmade_run(tmp_path, frontal + profiles)
+    done = lpff_ray.select(out, "s", "efhq")
+    assert set(ids(done)) == {"p1", "p2", "p3"}
+    assert done.rules["found"]["min_iqa"] == {"frontal": 83.0, "profile_left": 31.0}
+    why = explain_empty(pl.DataFrame({"bin": ["left"], "iqa": [3.0]}), {"min_iqa": {"left": 5.0}}, "")
+    assert "fail 1 min_iqa of their bins; half of them pass --min-iqa-quantile 0" in why
+
+
+@pytest.mark.parametrize(
+    ("limits", "left"),
+    [
+        ({"min_yaw": 50}, {"left", "right"}),
+        ({"max_yaw": 50}, {"up", "front"}),
+        ({"min_azimuth": 60.5}, {"right"}),
+        ({"max_azimuth": 30}, {"up", "front"}),
+        ({"min_elevation": 10}, {"up"}),
+        ({"max_elevation": 10, "max_tilt": 5}, {"left", "front"}),
+    ],
+)
+def test_limits_of_pose(tmp_path: Path, limits: dict[str, float], left: set[str]) -> None:
+    """Sides alike, up and down not; a run of an older release has no column for direction."""
+    faces = [
+        face("front", "a", 0),
+        face("left", "b", 60),
+        face("right", "c", -70, roll=20),
+        face("up", "d", 0, pitch=40),
+    ]
+    out = handmade_run(tmp_path, faces)
+    settings = {"min_iqa": 0, "with_frontal": True, **limits}
+    assert set(ids(lpff_ray.select(out, "s", "efhq", settings))) == left
 
 
 @pytest.mark.parametrize("unmeasured", [float("nan"), None])
@@ -67,7 +104,7 @@ def test_faces_without_iqa_are_left_out_and_do_not_move_the_quantile(tmp_path: P
     bad = [face(f"n{i}", "a", 50, iqa=float("nan")) for i in range(6)]
     done = lpff_ray.select(handmade_run(tmp_path, good + bad), "s", "efhq", {"min_iqa_quantile": 0.5})
     assert set(done.table["face_id"]) <= {"g0", "g1", "g2", "g3"}
-    assert done.rules["found"]["min_iqa"] in (51.0, 52.0)
+    assert done.rules["found"]["min_iqa"]["profile_left"] in (51.0, 52.0)
     with pytest.raises(UserError, match=r"10 min_iqa 60; half of them pass --min-iqa 51"):
         lpff_ray.select(handmade_run(tmp_path / "all", good + bad), "s", "efhq", {"min_iqa": 60})
 

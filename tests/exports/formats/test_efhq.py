@@ -104,7 +104,7 @@ def test_merged_parquet_and_csv_hold_the_same(tables: Path) -> None:
 
 def test_columns_json_says_who_stands_for_whom(tables: Path) -> None:
     told = json.loads((tables / "columns.json").read_text())
-    assert told["estimators"] == {"synergy": "posenet", "poseanh": "facemesh", "mhp": "blazeface"}
+    assert told["estimators"] == {"synergy": "posenet", "poseanh": "facemesh", "mhp": "centerface"}
     columns = pl.read_parquet_schema(tables / "merged.parquet")
     assert list(columns) == told["efhq"] + told["added"]
 

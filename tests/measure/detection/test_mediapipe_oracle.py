@@ -14,7 +14,7 @@ import pytest
 from skimage.data import astronaut
 
 from lpff_ray.geometry.transforms import iou
-from lpff_ray.measure.detection.blazeface import FaceDetector
+from lpff_ray.measure.detection.blazeface import LEFT_EYE, RIGHT_EYE, FaceDetector
 from lpff_ray.measure.detection.detections import Detections
 from lpff_ray.measure.pose.landmarks import FaceMesh
 from lpff_ray.models.cards import load_cards
@@ -61,7 +61,9 @@ def compare(photo: np.ndarray, solutions: Any, detector: FaceDetector) -> tuple[
         points = theirs.process(photo).multi_face_landmarks[0].landmark
     mesh = np.array([[p.x * width, p.y * height, p.z * width] for p in points])
     net = FaceMesh(load_cards()["facemesh"].path(), "cpu")
-    own = net([photo], ours.boxes[chosen : chosen + 1], ours.keypoints[chosen : chosen + 1]).points[0]
+    right, left = ours.keypoints[chosen, [RIGHT_EYE, LEFT_EYE]]
+    upright = np.array([np.arctan2(*(left - right)[::-1])])
+    own = net([photo], ours.boxes[chosen : chosen + 1], upright).points[0]
     return (
         float(iou(corners, ours.boxes[chosen : chosen + 1].astype(float))[0]),
         float(np.linalg.norm(keypoints - ours.keypoints[chosen], axis=1).max()) / side,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lpff_ray.measure.pose.bins import bin_of, fine_bin, majority_bin, unanimous_bin
+from lpff_ray.measure.pose.bins import bin_of, binned_pitch, fine_bin, majority_bin, unanimous_bin
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,18 @@ from lpff_ray.measure.pose.bins import bin_of, fine_bin, majority_bin, unanimous
 )
 def test_bin_of(yaw: float, pitch: float, expected: str) -> None:
     assert bin_of(yaw, pitch) == expected
+
+
+def test_the_pitch_of_bins_is_the_elevation_at_profile_and_changes_smoothly_to_it() -> None:
+    yaw = np.linspace(-100, 100, 2001)
+    for pitch in (-70.0, -20.0, 0.0, 45.0):
+        binned = binned_pitch(yaw, np.full_like(yaw, pitch))
+        near, far = np.abs(yaw) <= 40, np.abs(yaw) >= 55
+        assert np.array_equal(binned[near], np.full(near.sum(), pitch))
+        assert np.sin(np.radians(binned[far])) == pytest.approx(
+            np.sin(np.radians(pitch)) * np.cos(np.radians(yaw[far])), abs=1e-9
+        )
+        assert np.abs(np.diff(binned)).max() < 0.5, "a tenth of a degree of yaw"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ def test_both_fits_recover_an_exact_head(yaw: float, pitch: float, roll: float) 
     rotation = matrix_from_angles(np.array(yaw), np.array(pitch), np.array(roll))
     model = head_model()
     mesh = pose.fit_mesh(posed(model.mesh, rotation, 11.0, (300, 200))[None])
-    keypoints = pose.fit_keypoints(posed(model.keypoints, rotation, 11.0, (300, 200))[None, :, :2])
+    keypoints = pose.fit_keypoints(
+        posed(model.keypoints, rotation, 11.0, (300, 200))[None, :, :2], model.keypoints
+    )
     for fit in (mesh, keypoints):
         assert geodesic_degrees(fit.rotation[0], rotation) < 0.2
         assert fit.scale[0] == pytest.approx(11.0, rel=5e-3)
@@ -40,7 +42,7 @@ def test_keypoint_fit_is_continuous_under_a_turning_head() -> None:
     noise = np.random.default_rng(0).normal(0, 0.15, (len(model), 2))  # no exact head, as in real faces
     points = np.array([posed(model, rotation, 10.0, (0, 0))[:, :2] for rotation in rotations]) + noise
     steps = geodesic_degrees(
-        *(pose.fit_keypoints(points).rotation[part] for part in (slice(1, None), slice(-1)))
+        *(pose.fit_keypoints(points, model).rotation[part] for part in (slice(1, None), slice(-1)))
     )
     assert steps.max() < 3.0
 

@@ -12,13 +12,16 @@ from scipy.spatial.transform import Rotation
 
 import lpff_ray
 from lpff_ray.geometry.head_model import five_points, head_model
-from lpff_ray.geometry.rotation import matrix_from_angles
+from lpff_ray.geometry.rotation import angles_from_matrix, matrix_from_angles, matrix_from_direction
 from lpff_ray.measure.contract import FaceBatch
+from lpff_ray.measure.detection.detections import KeypointScheme
 from lpff_ray.measure.measurer import second_detections
 from lpff_ray.measure.pose import fits
 from lpff_ray.measure.pose.fused import fused_pose, voted_bins
 from lpff_ray.measure.pose.landmarks import SCHEME_68, Meshes
+from lpff_ray.measure.pose.learned import LearnedPose
 
+SCHEME = KeypointScheme("blazeface", head_model().keypoints, sees_profiles=False)
 MIDDLE, SCALE = np.array([500.0, 400.0]), 30.0  # pixels, and pixels per cm
 
 
@@ -31,6 +34,7 @@ def batch(
         pictures=[np.zeros((800, 1000, 3), np.uint8)] * count,
         frames=np.array(frames or [0] * count),
         boxes=np.array(boxes, "f"),
+        inner_boxes=np.array(boxes, "f"),
         scores=np.array(scores, "f"),
         keypoints=np.zeros((count, 6, 2), "f") if keypoints is None else keypoints,
         width=1000,
@@ -47,14 +51,14 @@ def points_of(angles: tuple[float, float, float], wrong_by: float, presence: flo
     """Landmarks and keypoints of a face that PoseNet sees as it is, and FaceMesh turned `wrong_by` degrees too little;
     and the head model's landmarks and keypoints in the true pose."""
     rotation = matrix_from_angles(*(np.array([angle]) for angle in angles))
-    learned = fits.LearnedPose(rotation, np.array([SCALE]), MIDDLE[None])
+    learned = LearnedPose(rotation, np.array([SCALE]), MIDDLE[None])
     truth = fits.posed_mesh(fits.positioned(rotation, learned), np.zeros(1))
     turn = Rotation.from_euler("y", -np.sign(angles[0]) * wrong_by, degrees=True).as_matrix()
     mistaken = (truth - truth.mean(1)) @ turn.T + truth.mean(1)
     keypoints = SCALE * (head_model().keypoints @ rotation[0].T)[None, :, :2] + MIDDLE
     faces = batch([[400, 300, 600, 500]], [1.0], keypoints.astype("f"))
     meshes = Meshes(mistaken, np.array([presence]))
-    fused = fused_pose(faces, meshes, learned, {}, 1000.0)
+    fused = fused_pose(faces, meshes, learned, SCHEME, {}, 1000.0)
     assert fused.faces.five_points is not None
     return (
         fused.columns["landmarks"][0],
@@ -134,8 +138,40 @@ def test_estimators_that_need_both_eyes_do_not_outvote_posenet_at_profile() -> N
         "blazeface": np.array([[4.0, 5.0, 0.0], [-50.0, 0.0, 0.0], [-50.0, 5.0, 0.0], [4.0, 5.0, 0.0]]),
         "fsanet": np.array([[-70.0, 0.0, 0.0], [10.0, 0.0, 0.0], [-80.0, 0.0, 0.0], [-3.0, 0.0, 0.0]]),
     }
-    columns = voted_bins(votes, turned_away=np.array([True, False, True, True]))
+    turned_away = np.array([True, False, True, True])
+    columns = voted_bins(votes, turned_away, {"facemesh", "blazeface"})
     assert columns["pose_bin"] == ["profile_right", "confused", "profile_right", "confused"]
-    assert columns["pose_bin_strict"] == ["profile_right", "confused", "confused", "confused"]
+    assert columns["pose_bin_strict"] == ["profile_right", "confused", "profile_right", "confused"]
     assert columns["pose_bin_fine"] == ["right_70_80", "confused", "right_80_90", "confused"]
     assert [vote["estimator"] for vote in columns["pose_votes"][0]] == list(votes), "all of them are kept"
+    counted = voted_bins(votes, turned_away, {"facemesh"})
+    assert counted["pose_bin_strict"][0] == "confused", (
+        "keypoints that are right at profile have a vote there"
+    )
+
+
+def test_level_profiles_are_in_the_bin_of_their_side_whatever_euler_angles_say() -> None:
+    """The rows of one almost still profile: its pitch and roll fell from 20 to -64 while it turned by 3 degrees."""
+    level = matrix_from_direction(np.array([76.0, 80.0, 84.0, 88.0]), np.full(4, -8.0), np.full(4, -2.0))
+    angles = angles_from_matrix(level)
+    assert angles[:, 1].min() < -70 < -35 < angles[:, 1].max(), "Euler angles lock"
+    columns = voted_bins({"posenet": angles, "fsanet": angles}, np.ones(4, bool), ())
+    assert columns["pose_bin"] == ["profile_left"] * 4
+    assert columns["pose_bin_fine"] == ["left_70_80", "left_70_80", "left_80_90", "left_80_90"]
+
+
+@pytest.mark.data
+def test_boxes_hold_the_face_from_brows_to_chin_and_the_nose(shared_data: Path) -> None:
+    """In 11 of 18 faces past 75 degrees the nose lay outside of the box."""
+    for name in ("face_recognition_short_hamilton_clip.mp4", "3ddfa_obama.mp4"):
+        with av.open(str(shared_data / "videos" / name)) as container:
+            frames = [
+                frame.to_ndarray(format="rgb24")
+                for number, frame in enumerate(container.decode(video=0))
+                if number % 40 == 0
+            ][:6]
+        found = lpff_ray.analyze(frames)
+        box, points = found["bbox"].to_numpy(), found["landmarks"].to_numpy()[..., :2]
+        assert len(box)
+        assert (points.min(1) >= box[:, :2]).all()
+        assert (points.max(1) <= box[:, 2:]).all()
