@@ -51,6 +51,8 @@ SOFTNESS = 0.5
 # face_px, which PoseNet measures later, over the box's longer side: the median, and the most.
 # Evidence: docs/evidence/detection.md#inner-boxes
 SIZE_SHARE, MOST_SIZE_SHARE = 0.86, 1.05
+# The same of a candidate's box, whose size is less sure: 1.35 times the median.
+LARGEST_SIZE_SHARE = 1.16
 # BlazeFace's box against CenterFace's: its side over CenterFace's longer one, and how much lower its centre is, in such
 # sides. Evidence: docs/evidence/detection.md#inner-boxes
 INNER_SHARE, INNER_DROP = 0.79, 0.095
@@ -127,10 +129,16 @@ class CenterFaceDetector:
     def _second_pass(
         self, frames: list[NDArray[np.uint8]], candidates: list[NDArray]
     ) -> list[NDArray[np.float64]]:
-        """Rows [k, 15] per frame, one for each candidate; det_score is 0 where there is no face again."""
+        """Rows [k, 15] per frame, one for each candidate; det_score is 0 where there is no face again.
+
+        Candidates that are far too small are not looked at: in a crowd they are most of the work.
+        """
         frame_of = np.repeat(np.arange(len(frames)), [len(rows) for rows in candidates])
         rows = np.concatenate(candidates)
-        found = self._look(frames, frame_of, rows, SECOND_PASS_INPUT)
+        large = np.flatnonzero(LARGEST_SIZE_SHARE * longer_side(rows) >= self.min_face_px)
+        found = rows.copy()
+        found[:, 14] = 0.0
+        found[large] = self._look(frames, frame_of[large], rows[large], SECOND_PASS_INPUT)
         score = found[:, 14]
         logits = _logit(score)
         doubtful = np.flatnonzero((score > DOUBTFUL[0]) & (score < DOUBTFUL[1]))
