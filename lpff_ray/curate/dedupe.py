@@ -35,7 +35,7 @@ from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device
 from lpff_ray.tables import curated, read, schema
-from lpff_ray.tables.run_folder import open_run_folder
+from lpff_ray.tables.run_folder import open_run_folder, read_plan
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def dedupe(
             settings,
             embedding,
             before,
-            stated=read.videos(out).select("video_id", "identity"),
+            stated=read_plan(folder),
             device=local_device,
             map_tasks=search_on(pool),
         )
@@ -145,8 +145,8 @@ def dedupe_faces(
     """Identities and duplicates of faces (a table with `faces.COLUMNS`, its rows in any order), as tables.
 
     config: a resolved one. embedding: the run's setting. before: the marks of the last `dedupe`, whose ids identities
-    keep: nothing else depends on it. stated: video_id and identity of videos whose person a manifest names: one name is
-    one person, two names are two. Nothing at all depends on the order of rows or on the borders of segments.
+    keep: nothing else depends on it. stated: the plan, whose `identity` says who a manifest names: one name
+    is one person, two names are two. Nothing at all depends on the order of rows or on the borders of segments.
     """
     faces = face_arrays(table)
     if not len(faces.ids):

@@ -65,6 +65,13 @@ def iou(box: NDArray, boxes: NDArray) -> NDArray[np.float64]:
     return common / np.maximum(np.prod(box[2:4] - box[:2]) + areas - common, 1e-9)
 
 
+def share_inside(boxes: NDArray, box: NDArray) -> NDArray[np.float64]:
+    """Share of the area of each of boxes [n, 4] that is inside one box [4]; x0, y0, x1, y1."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
+    common = np.prod(np.maximum(high - low, 0), axis=1)
+    return common / np.maximum(np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1), 1e-9)
+
+
 def warp_crop(frame: NDArray[np.uint8], matrix: NDArray, size: int) -> NDArray[np.uint8]:
     """Warp `frame` [h, w, 3] by `matrix` (frame to crop) into a crop [size, size, 3]; outside the frame it is black.
 

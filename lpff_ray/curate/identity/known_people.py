@@ -13,11 +13,12 @@ from lpff_ray.curate.identity.tracks import Tracks
 def known_people(faces: Faces, tracks: Tracks, stated: pl.DataFrame) -> NDArray[np.int64]:
     """Who each track is, int64 [tracks]: a number for each stated identity, -1 where none is known.
 
-    stated: video_id, identity. An identity is of the track that shows most of a face in its video (by the sum of the
-    boxes' sides): whoever else passes through the picture is not meant.
+    stated: with video_id and identity, as the plan. An identity is of the track that shows most of a face in its video
+    (by the sum of the boxes' sides): whoever else passes through the picture is not meant.
     """
     people = np.full(len(tracks.names), -1)
-    stated = stated.filter(pl.col("identity").fill_null("") != "").unique("video_id", keep="first")
+    named = pl.col("identity").fill_null("") != ""
+    stated = stated.select("video_id", "identity").filter(named).unique("video_id", keep="first")
     if stated.is_empty():
         return people
     sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(1)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lpff_ray.geometry.head_model import head_model
-from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, scale_of, warp_crop
+from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, scale_of, share_inside, warp_crop
 from lpff_ray.measure.detection.detections import Detections, KeypointScheme
 from lpff_ray.measure.detection.pictures import padded, reduced
 from lpff_ray.models.cards import load_cards
@@ -244,16 +244,10 @@ def weighted_nms(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         agreeing = rows[same & (rows[:, 16] >= AVERAGED_SHARE * rows[0, 16])]
         face = np.average(agreeing, axis=0, weights=agreeing[:, 16] + 1e-9)  # unconfirmed candidates score 0
         face[16] = rows[0, 16]
-        if not any(_inside(face, other) > 0.8 for other in merged):
+        if not any(share_inside(face[None], other)[0] > 0.8 for other in merged):
             merged.append(face)
         rows = rows[~same]
     return np.array(merged).reshape(-1, 17)
-
-
-def _inside(box: NDArray, other: NDArray) -> float:
-    """Share of the area of `box` that is inside `other`."""
-    sides = np.minimum(box[2:4], other[2:4]) - np.maximum(box[:2], other[:2])
-    return float(np.prod(np.maximum(sides, 0)) / max(np.prod(box[2:4] - box[:2]), 1e-9))
 
 
 def _confirm(row: NDArray, found: NDArray, transform: NDArray) -> NDArray[np.float64]:

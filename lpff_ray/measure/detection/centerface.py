@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, warp_crop
+from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, share_inside, warp_crop
 from lpff_ray.measure.detection.detections import Detections, KeypointScheme
+from lpff_ray.measure.detection.inner_boxes import inner_boxes, longer_side
 from lpff_ray.measure.detection.pictures import padded, reduced
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.fully_convolutional import FullyConvolutional
@@ -53,9 +54,6 @@ SOFTNESS = 0.5
 SIZE_SHARE, MOST_SIZE_SHARE = 0.86, 1.05
 # The same of a candidate's box, whose size is less sure: 1.35 times the median.
 LARGEST_SIZE_SHARE = 1.16
-# BlazeFace's box against CenterFace's: its side over CenterFace's longer one, and how much lower its centre is, in such
-# sides. Evidence: docs/evidence/detection.md#inner-boxes
-INNER_SHARE, INNER_DROP = 0.79, 0.095
 SCHEME = KeypointScheme(
     estimator="centerface",
     model=np.array(
@@ -249,10 +247,7 @@ def non_maximum_suppression(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     while len(rows):
         best, rows = rows[0], rows[1:]
         kept.append(best)
-        low, high = np.maximum(best[:2], rows[:, :2]), np.minimum(best[2:4], rows[:, 2:4])
-        common = np.prod(np.maximum(high - low, 0), axis=1)
-        inside = common / np.maximum(np.prod(rows[:, 2:4] - rows[:, :2], axis=1), 1e-9)
-        rows = rows[(iou(best, rows) <= SAME_FACE_IOU) & (inside <= PART_OF_FACE)]
+        rows = rows[(iou(best, rows) <= SAME_FACE_IOU) & (share_inside(rows, best) <= PART_OF_FACE)]
     return np.array(kept).reshape(-1, 15)
 
 
@@ -261,19 +256,6 @@ def mean_row(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     best = rows[np.argmax(rows[:, 14])]
     alike = rows[(rows[:, 14] >= AVERAGED[0] * best[14]) & (iou(best, rows) > AVERAGED[1])]
     return np.append(np.average(alike[:, :14], axis=0, weights=alike[:, 14]), best[14])
-
-
-def inner_boxes(boxes: NDArray) -> NDArray[np.float32]:
-    """The squares [n, 4] that BlazeFace would put around the faces in CenterFace's boxes [n, 4]."""
-    centres, longer = (boxes[:, :2] + boxes[:, 2:]) / 2, longer_side(boxes)
-    centres[:, 1] += INNER_DROP * longer
-    half = (INNER_SHARE * longer / 2)[:, None]
-    return np.concatenate([centres - half, centres + half], 1).astype(np.float32)
-
-
-def longer_side(rows: NDArray) -> NDArray[np.float64]:
-    """Longer sides [n] of boxes [n, 4 and more], pixels."""
-    return (rows[:, 2:4] - rows[:, :2]).max(1)
 
 
 def _logit(probability: NDArray) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lpff_ray.geometry.head_model import head_model
 from lpff_ray.measure.detection.blazeface import FaceDetector, weighted_nms
+from lpff_ray.measure.detection.inner_boxes import inner_boxes
 from lpff_ray.measure.pose.fits import fit_keypoints
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.optional.yunet import SIDE, YuNet
@@ -23,9 +24,6 @@ from lpff_ray.models.store import plugin, plugin_files
 SMALLEST_INPUT_FACE = 12.0  # input pixels; YuNet was trained on faces from 10 pixels up
 TILE_OVERLAP = 0.25  # of a tile's side, so that a face of up to 160 input pixels is whole in one of them
 CANDIDATE_SCORE = 0.3
-# BlazeFace's box against YuNet's: its side over YuNet's longer one, and how much lower its centre is, in such sides.
-# Evidence: docs/evidence/detection.md#yunets-boxes
-BOX_SHARE, BOX_DROP = 0.79, 0.095
 FOUR = (0, 1, 2, 3)  # the keypoints that YuNet's points give: eyes, nose tip, mouth
 
 
@@ -98,15 +96,12 @@ def as_blazeface(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.empty((len(rows), 17))
     if not len(rows):
         return out
-    centre, longer = (rows[:, :2] + rows[:, 2:4]) / 2, (rows[:, 2:4] - rows[:, :2]).max(1)
-    centre[:, 1] += BOX_DROP * longer
-    half = (BOX_SHARE * longer / 2)[:, None]
     points = rows[:, 4:14].reshape(-1, 5, 2)
     four = np.concatenate([points[:, :3], points[:, 3:].mean(1, keepdims=True)], axis=1)
     fit = fit_keypoints(four, head_model().keypoints[list(FOUR)])
     posed = (fit.rotation @ head_model().keypoints[4:].T).transpose(0, 2, 1)[..., :2]
     ears = posed * fit.scale[:, None, None] + fit.centre[:, None]
-    out[:, :2], out[:, 2:4] = centre - half, centre + half
+    out[:, :4] = inner_boxes(rows[:, :4])
     out[:, 4:16] = np.concatenate([four, ears], axis=1).reshape(-1, 12)
     out[:, 16] = rows[:, 14]
     return out

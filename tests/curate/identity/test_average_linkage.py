@@ -126,8 +126,8 @@ def test_known_people_are_one_cluster_each_and_never_joined() -> None:
     people[alike[1]] = 3
     free = average_linkage(vectors, np.zeros(60), NOBODY, 0.9)
     assert free[alike[0]] == free[alike[1]] != free[unlike]
-    told = average_linkage(vectors, np.zeros(60), NOBODY, 0.9, people=people)
-    assert told[alike[0]] == told[unlike] != told[alike[1]]
+    named = average_linkage(vectors, np.zeros(60), NOBODY, 0.9, people=people)
+    assert named[alike[0]] == named[unlike] != named[alike[1]]
     nobody = average_linkage(vectors, np.zeros(60), NOBODY, 0.9, people=np.full(60, -1))
     assert np.array_equal(free, nobody)
 

@@ -25,10 +25,10 @@ from lpff_ray.measure.detection.centerface import (
     CenterFaceDetector,
     decode,
     first_passes,
-    inner_boxes,
     load_centerface,
     non_maximum_suppression,
 )
+from lpff_ray.measure.detection.inner_boxes import inner_boxes
 
 FACE = np.array([180.0, 60.0, 269.0, 178.0])  # the portrait's face, hair to chin, in its 512 pixels
 RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_MOUTH, LEFT_MOUTH = range(5)
