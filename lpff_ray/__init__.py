@@ -4,10 +4,10 @@ import lpff_ray
 lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
-The work: `mine`, `dedupe`, `select`, `export`, `evaluate`, `compact`; of pictures in memory: `analyze`. How far it is:
-`status`. The tables: `scan` (the faces), `videos`, `segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`,
-`video_duplicates`, `selection`, `selection_rules`. Each is imported when it is first used, so that reading a table
-needs no decoder and no model.
+The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
+`evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
+`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Each is
+imported when it is first used, so that reading a table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lpff_ray.curate.dedupe import DedupeSummary, dedupe
     from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
+    from lpff_ray.exports.evaluation.people import evaluate_identity
     from lpff_ray.exports.evaluation.verification import evaluate
     from lpff_ray.exports.job import ExportSummary, export
     from lpff_ray.run.analyze import Analyzer, analyze
@@ -53,6 +54,7 @@ __all__ = [
     "dedupe",
     "dedupe_marks",
     "evaluate",
+    "evaluate_identity",
     "export",
     "failure_causes",
     "failures",
@@ -75,6 +77,7 @@ _MODULES = {
     "lpff_ray.curate.dedupe": ("DedupeSummary", "dedupe"),
     "lpff_ray.curate.select": ("SelectSummary", "select"),
     "lpff_ray.errors": ("UserError",),
+    "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
     "lpff_ray.exports.job": ("ExportSummary", "export"),
     "lpff_ray.run.analyze": ("Analyzer", "analyze"),
     "lpff_ray.run.mine": ("MineSummary", "mine"),

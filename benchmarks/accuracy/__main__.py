@@ -9,7 +9,7 @@ from typing import Annotated
 import cv2
 import typer
 
-from benchmarks.accuracy import detection, identities, identity, pose, quality
+from benchmarks.accuracy import detection, identities, identity, pose, quality, turned
 
 HEAD = """# Accuracy
 
@@ -19,6 +19,7 @@ Made by `python -m benchmarks.accuracy --data ../shared/data --out docs/`; every
 PARTS = {
     "detection": "Detection",
     "pose": "Pose",
+    "turned": "Faces turned in the picture plane",
     "quality": "Image quality",
     "identity": "Identity",
     "identities": "Identities",
@@ -41,6 +42,7 @@ def main(
     evaluate: dict[str, Callable[[], str]] = {
         "detection": lambda: detection.evaluate(data),
         "pose": lambda: pose.evaluate(data, out / "pose_error.png"),
+        "turned": lambda: turned.evaluate(data),
         "quality": lambda: quality.evaluate(data),
         "identity": lambda: identity.evaluate(data),
         "identities": lambda: identities.evaluate(data),

@@ -34,14 +34,21 @@ class DedupeConfig(BaseModel):
         default=None,
         gt=0,
         lt=1.4,
-        description="mean distance between the tracks of one person (dlib-resnet: 0.25, ArcFace: 1.05)",
+        description="mean distance between the faces of two tracks of one person (dlib-resnet: 0.31, ArcFace: 1.05)",
+    )
+    video_distance: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1.4,
+        description="the same of two tracks of one video, which are more likely one person's (dlib-resnet: 0.34, "
+        "ArcFace: 1.1)",
     )
     unclear_cost: float | None = Field(
         default=None,
         ge=0,
         lt=2,
-        description="taken off the squared distance allowed, for each track without a clear face "
-        "(dlib-resnet: 0.02, ArcFace: 0.2)",
+        description="taken off the squared distance allowed between two tracks without a clear face "
+        "(dlib-resnet: 0.08, ArcFace: 0.4)",
     )
     duplicate_distance: float | None = Field(
         default=None,
@@ -73,10 +80,15 @@ class DedupeConfig(BaseModel):
     clip_faces: int = Field(default=5, ge=2, description="fewest faces that make two clips near-duplicates")
 
     def resolved(self, embedding: str) -> DedupeConfig:
-        """With every distance filled in for a run's `embedding` setting."""
+        """With every distance filled in for a run's `embedding` setting.
+
+        `video_distance` is as far from `identity_distance` as it is by default.
+        """
         distances = distances_of(embedding)
+        moved = 0.0 if self.identity_distance is None else self.identity_distance - distances.identity
         defaults = {
             "identity_distance": distances.identity,
+            "video_distance": min(max(distances.video + moved, 0.0), 1.4),
             "unclear_cost": distances.unclear,
             "duplicate_distance": distances.duplicate,
         }

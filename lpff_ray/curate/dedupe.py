@@ -23,7 +23,7 @@ from lpff_ray.curate.dedupe_tables import (
 from lpff_ray.curate.duplicates.clips import repeated_clips
 from lpff_ray.curate.duplicates.faces import keepers
 from lpff_ray.curate.faces import CLEAR, COLUMNS, NEEDED, face_arrays
-from lpff_ray.curate.identity.average_linkage import average_linkage
+from lpff_ray.curate.identity.average_linkage import Groups, average_linkage
 from lpff_ray.curate.identity.known_people import known_people
 from lpff_ray.curate.identity.names import identity_names
 from lpff_ray.curate.identity.tracks import whole_tracks
@@ -160,12 +160,14 @@ def dedupe_faces(
         phase.advance()
         assert config.identity_distance is not None
         assert config.unclear_cost is not None
-        costs = config.unclear_cost * (1 - np.minimum(tracks.clarity.astype(np.float64) / CLEAR, 1))
+        assert config.video_distance is not None
         person = average_linkage(
             tracks.embedding,
-            costs,
+            1 - np.minimum(tracks.clarity / CLEAR, 1).astype(np.float64),
             tracks.apart,
             config.identity_distance,
+            unclear_cost=config.unclear_cost,
+            groups=Groups(tracks.video, config.video_distance),
             people=None if stated is None else known_people(faces, tracks, stated),
             device=device,
             map_tasks=map_tasks,

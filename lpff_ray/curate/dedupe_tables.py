@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.curate.duplicates.clips import ClipPair
-from lpff_ray.curate.faces import Faces
+from lpff_ray.curate.faces import Faces, unit_length
 from lpff_ray.curate.identity.average_linkage import cluster_spreads
 from lpff_ray.curate.identity.tracks import Tracks
 from lpff_ray.curate.track_pose import bins_of, smoothed_rotations
@@ -81,7 +81,7 @@ def identity_rows(faces: Faces, tracks: Tracks, person: NDArray[np.int64], names
     """
     order = np.argsort(person, kind="stable")
     bounds = np.searchsorted(person[order], np.arange(1, len(names)))
-    spread = cluster_spreads(tracks.embedding, np.split(order, bounds))
+    spread = cluster_spreads(unit_length(tracks.embedding), np.split(order, bounds))
     rows = pl.DataFrame(
         {
             "person": person[tracks.of_face],

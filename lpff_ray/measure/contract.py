@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lpff_ray.geometry.quarter_turns import turned_boxes, turned_points, turned_rotations
 from lpff_ray.measure.identity.chips import aligned_chip
 
 Values = Sequence[Any] | NDArray
@@ -31,6 +32,7 @@ Values = Sequence[Any] | NDArray
 
 _SHAPES: dict[str, tuple[int | None, ...]] = {
     "frames": (),
+    "turns": (),
     "boxes": (4,),
     "inner_boxes": (4,),
     "scores": (),
@@ -45,13 +47,15 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
 class FaceBatch:
     """Faces found in some frames of one size, and what has been measured of them so far: n faces of any of the frames.
 
-    pictures: per face the picture that it was found in, uint8 RGB [h, w, 3]: its frame, or the clip's crop of it.
+    pictures: per face the picture that it was found in, uint8 RGB [h, w, 3]: its frame, or the clip's crop of it,
+        turned so that the face is upright, within about 45 degrees.
     frames: int64 [n], index of the frame that the face is in, ascending.
+    turns: int64 [n], the quarter turns anticlockwise between frame and picture (`geometry.quarter_turns`), mostly 0.
     boxes: float32 [n, 4], x0, y0, x1, y1 of the whole face, in pixels of the picture, as is what follows.
     inner_boxes: float32 [n, 4], the square from brows to chin that BlazeFace would give, at first the detector's word,
         then, with the pose, PoseNet's: crops are made around it, so they hardly depend on the detector.
     keypoints: float32 [n, k, 2], the detector's, in the order of its scheme. scores: float32 [n], 0..1.
-    origin: x, y of the picture's corner in its frame. width, height: of the frame, pixels.
+    origin: x, y in the frame of the corner of the picture before it was turned. width, height: of the frame, pixels.
     rotation: float64 [n, 3, 3], head to camera as the face looks in its surroundings, and five_points: float64 [n, 5,
         2], eyes, nose tip, mouth corners in pixels of the picture, the subject's right first: None until the pose is
         known.
@@ -61,6 +65,7 @@ class FaceBatch:
 
     pictures: Sequence[NDArray[np.uint8]]
     frames: NDArray[np.int64]
+    turns: NDArray[np.int64]
     boxes: NDArray[np.float32]
     inner_boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -106,6 +111,21 @@ class FaceBatch:
     ) -> FaceBatch:
         """The same faces with their pose, and with boxes that know it."""
         return replace(self, rotation=rotation, five_points=five_points, boxes=boxes, inner_boxes=inner_boxes)
+
+    def points_in_frame(self, points: NDArray) -> NDArray[np.float64]:
+        """Points [n, k, 2] of the pictures, in pixels of the frame."""
+        return turned_points(points, -self.turns, self._picture_sizes()) + np.asarray(self.origin)
+
+    def boxes_in_frame(self, boxes: NDArray) -> NDArray[np.float64]:
+        """Boxes [n, 4] of the pictures, in pixels of the frame."""
+        return turned_boxes(boxes, -self.turns, self._picture_sizes()) + np.tile(self.origin, 2)
+
+    def rotations_in_frame(self, rotations: NDArray) -> NDArray[np.float64]:
+        """Head rotations [n, 3, 3] as seen in the pictures, as seen in the frame."""
+        return turned_rotations(rotations, -self.turns)
+
+    def _picture_sizes(self) -> NDArray[np.int64]:
+        return np.array([picture.shape[1::-1] for picture in self.pictures], np.int64).reshape(-1, 2)
 
     @cached_property
     def aligned_chips(self) -> list[NDArray[np.uint8]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_source import Frame
 from lpff_ray.errors import UserError
+from lpff_ray.geometry.quarter_turns import turned_boxes, turned_points
 from lpff_ray.geometry.rotation import upright_angle
 from lpff_ray.measure.columns import EMBEDDING_WIDTH, measured
 from lpff_ray.measure.contract import AnyMeasure, CropMeasure, FaceBatch, Measure, Values, checked
@@ -151,6 +152,7 @@ class FaceMeasurer:
         face = FaceBatch(
             pictures=[picture],
             frames=np.zeros(1, np.int64),
+            turns=np.zeros(1, np.int64),
             boxes=np.array([[low, low, high, high]], np.float32),
             inner_boxes=np.array([[low, low, high, high]], np.float32),
             scores=np.ones(1, np.float32),
@@ -193,7 +195,7 @@ def _detection_columns(faces: FaceBatch) -> dict[str, Values]:
     return {
         "frame_width": [faces.width] * len(faces),
         "frame_height": [faces.height] * len(faces),
-        "bbox": (faces.boxes + np.tile(faces.origin, 2)).astype(np.float32),
+        "bbox": faces.boxes_in_frame(faces.boxes).astype(np.float32),
         "det_score": faces.scores,
         "face_px": faces.inner_boxes[:, 2] - faces.inner_boxes[:, 0],
     }
@@ -209,9 +211,11 @@ def second_detections(faces: FaceBatch, middles: NDArray) -> NDArray[np.bool_]:
     """
     twice = np.zeros(len(faces), bool)
     order = np.argsort(-faces.scores, kind="stable")
+    in_frame = faces.boxes_in_frame(faces.boxes)
+    middles = faces.points_in_frame(middles[:, None])[:, 0]
     for rank, face in enumerate(order):
         better = order[:rank]
-        boxes = faces.boxes[better[(faces.frames[better] == faces.frames[face]) & ~twice[better]]]
+        boxes = in_frame[better[(faces.frames[better] == faces.frames[face]) & ~twice[better]]]
         twice[face] = ((middles[face] > boxes[:, :2]) & (middles[face] < boxes[:, 2:])).all(1).any()
     return twice
 
@@ -223,18 +227,32 @@ def _face_batch(
     width: int,
     height: int,
 ) -> FaceBatch:
-    """The faces of all frames as one batch."""
+    """The faces of all frames as one batch, in pictures turned so that they are upright."""
     frames = np.repeat(np.arange(len(detections)), [len(found.boxes) for found in detections])
+    turns = np.concatenate([_turns(found) for found in detections])
+    sizes = np.array(pictures[0].shape[1::-1])
+    upright = {
+        (frame, turn): np.ascontiguousarray(np.rot90(pictures[frame], turn))
+        for frame, turn in set(zip(frames.tolist(), turns.tolist(), strict=True))
+    }
+    boxes = np.concatenate([found.boxes for found in detections])
+    inner_boxes = np.concatenate(
+        [found.boxes if found.inner_boxes is None else found.inner_boxes for found in detections]
+    )
+    keypoints = np.concatenate([found.keypoints for found in detections])
     return FaceBatch(
-        pictures=[pictures[number] for number in frames],
+        pictures=[upright[key] for key in zip(frames.tolist(), turns.tolist(), strict=True)],
         frames=frames,
-        boxes=np.concatenate([found.boxes for found in detections]),
-        inner_boxes=np.concatenate(
-            [found.boxes if found.inner_boxes is None else found.inner_boxes for found in detections]
-        ),
+        turns=turns,
+        boxes=turned_boxes(boxes, turns, sizes).astype(np.float32),
+        inner_boxes=turned_boxes(inner_boxes, turns, sizes).astype(np.float32),
         scores=np.concatenate([found.scores for found in detections]),
-        keypoints=np.concatenate([found.keypoints for found in detections]),
+        keypoints=turned_points(keypoints, turns, sizes).astype(np.float32),
         origin=origin,
         width=width,
         height=height,
     )
+
+
+def _turns(found: Detections) -> NDArray[np.int64]:
+    return np.zeros(len(found.boxes), np.int64) if found.turns is None else found.turns

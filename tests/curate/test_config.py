@@ -16,7 +16,11 @@ def test_distances_fit_the_embedding_unless_they_are_given() -> None:
     assert (resolved.identity_distance, resolved.duplicate_distance, resolved.unclear_cost) == (
         0.3,
         0.2,
-        0.02,
+        0.08,
+    )
+    assert resolved.video_distance == pytest.approx(0.33)
+    assert (
+        DedupeConfig(identity_distance=0.3, video_distance=0.3).resolved("dlib-resnet").video_distance == 0.3
     )
     assert DedupeConfig().resolved("arcface-r50").identity_distance == 1.05
 

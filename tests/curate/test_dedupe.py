@@ -136,7 +136,7 @@ def test_dedupe_writes_tables_and_says_what_it_found(tmp_path: Path) -> None:
     assert lpff_ray.video_duplicates(str(out)).select("video_id", "duplicate_of").rows() == [("b", "a")]
     record = json.loads((out / "tables" / "dedupe.json").read_text())
     assert record["settings"]["duplicate_bits"] == 20
-    assert record["settings"]["identity_distance"] == 0.25
+    assert record["settings"]["identity_distance"] == 0.31
     assert (record["embedding"], record["schema_version"]) == (DLIB, schema.SCHEMA_VERSION)
     again = call("dedupe", out, "--duplicate-bits", "20")
     assert "2 identities, 2 of them known before" in again.stdout

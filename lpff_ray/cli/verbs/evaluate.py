@@ -1,4 +1,4 @@
-"""`lpff-ray evaluate verification`."""
+"""`lpff-ray evaluate verification` and `lpff-ray evaluate identity`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lpff_ray.cli.verb import Verb, VerbGroup
 
 @click.group(cls=VerbGroup)
 def evaluate() -> None:
-    """Measure an embedding on an exported benchmark."""
+    """Measure an embedding: on an exported benchmark, or on photos of people whose names are known."""
 
 
 @evaluate.command(cls=Verb)
@@ -37,6 +37,39 @@ def verification(dest: str, embedding: str, device: str, as_json: bool) -> None:
     """
     evaluation = lpff_ray.evaluate(dest, embedding, device)
     report(as_json, {"dest": dest, **evaluation}, _shown(dest, evaluation))
+
+
+@evaluate.command(cls=Verb)
+@argument("folder", metavar="FOLDER", about="A local folder that holds a folder of photos for each person.")
+@option("--embedding", default="dlib-resnet", metavar="NAME", help="As of mine.", show_default=True)
+@device
+@as_json
+def identity(folder: str, embedding: str, device: str, as_json: bool) -> None:
+    """What dedupe's identity_distance should be for an embedding, measured on labelled photos."""
+    found = lpff_ray.evaluate_identity(folder, embedding, device)
+    report(as_json, {"folder": folder, **found}, _shown_identity(found))
+
+
+def _shown_identity(found: dict[str, Any]) -> Iterator[Shown]:
+    yield (
+        f"{found['embedding']}: {found['people']} people, {found['photos'] - found['without_a_face']} of "
+        f"{found['photos']} photos with a face, {found['same_pairs']} pairs of one person and "
+        f"{found['different_pairs']} of two, AUC {found['auc']:.4f}"
+    )
+    table = Table("distance", "identities", "pairs of one person joined", "of two people joined")
+    for step in found["steps"]:
+        table.add_row(
+            f"{step['distance']:.3f}",
+            str(step["identities"]),
+            f"{step['same']:.1%}",
+            f"{step['different']:.3%}",
+        )
+    yield table
+    yield (
+        f"1 in {1 / found['false_accepts_measured']:,.0f} pairs of two people is nearer than "
+        f"{found['identity_distance']:.3f}; for dedupe --config, if that is rare enough for your collection:"
+    )
+    yield f"[dedupe]\nidentity_distance = {found['identity_distance']:.3f}"
 
 
 def _shown(dest: str, evaluation: dict[str, Any]) -> Iterator[Shown]:

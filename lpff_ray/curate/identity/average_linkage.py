@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +21,25 @@ from lpff_ray.curate.neighbours.search import MapTasks, pairs_within
 _PAIRS = 2_000_000
 _SAMPLE = 64
 _CHUNK = 1 << 16
+_GROUP_ROWS = 1024  # of a group that are compared with the others at once
 
 
 @dataclass
 class _Clusters:
-    """Rows [n] of float32 sums [n, d], sizes and costs that stand for a cluster each, and what may not join: pairs, and
-    clusters of different people. people: int64 [n], who a cluster is known to be, -1 if that is not known."""
+    """Rows [n] of float32 sums [n, d], sizes and sums of unclearness that stand for a cluster each, and what may not
+    join: pairs, and clusters of different people. people: int64 [n], who a cluster is known to be, -1 if that is not
+    known. unclear_cost: as for `average_linkage`."""
 
     sums: NDArray[np.float32]
     sizes: NDArray[np.int64]
-    costs: NDArray[np.float64]
+    unclear: NDArray[np.float64]
     apart: NDArray[np.int64]
     people: NDArray[np.int64]
+    unclear_cost: float
 
     def add(self, into: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
         """Add rows `gone` to rows `into`, each of which may be named often."""
-        for column in (self.sums, self.sizes, self.costs):
+        for column in (self.sums, self.sizes, self.unclear):
             np.add.at(column, into, column[gone])
         np.maximum.at(self.people, into, self.people[gone])
 
@@ -45,36 +49,51 @@ class _Clusters:
         return (a >= 0) & (b >= 0) & (a != b)
 
     def squared(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Mean over all pairs of members of |a - b|^2 + cost of a + cost of b, [m], for pairs of clusters.
+        """Mean over all pairs of members of 2 - 2 a.b + cost of both, [m], for pairs of clusters.
 
-        For vectors of unit length, the mean of |a - b|^2 = 2 - 2 a.b needs the clusters' sums only.
+        It needs the clusters' sums only. For vectors of unit length 2 - 2 a.b is |a - b|^2; for means of such vectors
+        it is the mean of that over the pairs of vectors behind them.
         """
         products = np.empty(len(first))
         for start in range(0, len(first), _CHUNK):
             part = slice(start, start + _CHUNK)
             products[part] = np.einsum("ij,ij->i", self.sums[first[part]], self.sums[second[part]])
-        sizes = self.sizes[first] * self.sizes[second]
-        mean_costs = self.costs / self.sizes
-        return 2 - 2 * products / sizes + mean_costs[first] + mean_costs[second]
+        costs = self.unclear_cost * self.unclear[first] * self.unclear[second]
+        return (costs - 2 * products) / (self.sizes[first] * self.sizes[second]) + 2
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows that are more likely to be one person, as tracks of one video are: of: int64 [n], each row's group.
+
+    radius: as `average_linkage`'s, between clusters of one group; they are joined first.
+    """
+
+    of: NDArray[np.int64]
+    radius: float
 
 
 def average_linkage(
     vectors: NDArray[np.float32],
-    costs: NDArray[np.float64],
+    unclear: NDArray[np.float64],
     apart: NDArray[np.int64],
     radius: float,
     *,
+    unclear_cost: float = 0.0,
+    groups: Groups | None = None,
     people: NDArray[np.int64] | None = None,
     device: str = "cpu",
     map_tasks: MapTasks | None = None,
 ) -> NDArray[np.int64]:
-    """Cluster rows of float32 [n, d] of unit length; returns for every row the first row of its cluster, int64 [n].
+    """Cluster rows of float32 [n, d]; returns for every row the first row of its cluster, int64 [n].
 
-    costs: float64 [n] >= 0, added to the squared distance of every pair that a row is in. apart: int64 [k, 2], rows
-    that never share a cluster. radius: largest root of the mean of |a - b|^2 + cost of a + cost of b over the pairs
-    between two clusters that are joined, below the square root of 2. people: int64 [n], who a row is known to be, -1 if
-    that is not known: rows of one person are one cluster from the start, those of two never share one. device,
-    map_tasks: see `neighbours.pairs_within`.
+    vectors: of unit length, or means of such. unclear: float64 [n], 0..1, how little a row says who it is: the vectors
+    of unclear faces are alike whoever they are, but no nearer to those of clear ones. unclear_cost: >= 0, added to the
+    squared distance of two rows for each 1 of the product of their unclearness. apart: int64 [k, 2], rows that never
+    share a cluster. radius: largest root of the mean of 2 - 2 a.b + cost of both over the pairs between two clusters
+    that are joined, below the square root of 2. people: int64 [n], who a row is known to be, -1 if that is not known:
+    rows of one person are one cluster from the start, those of two never share one. device, map_tasks: see
+    `neighbours.pairs_within`.
 
     Unweighted average linkage (UPGMA, Sokal and Michener 1958) on squared distances, best pair first; of equal ones
     that of the lower rows. Its update is reducible, so all pairs of clusters that are each other's nearest can be
@@ -83,23 +102,62 @@ def average_linkage(
     label = np.arange(len(vectors))
     known = np.full(len(vectors), -1) if people is None else people
     state = _Clusters(
-        vectors.astype(np.float32), np.ones(len(vectors), np.int64), costs.copy(), apart, known.copy()
+        sums=vectors.astype(np.float32),
+        sizes=np.ones(len(vectors), np.int64),
+        unclear=np.asarray(unclear, np.float64).copy(),
+        apart=apart,
+        people=known.copy(),
+        unclear_cost=unclear_cost,
     )
     named = np.flatnonzero(known >= 0)
     _, first_of, person = np.unique(known[named], return_index=True, return_inverse=True)
     label[named] = named[first_of][person]
     gone = named[label[named] != named]
     state.add(label[gone], gone)
+    if groups is not None:
+        first, second = _pairs_in_groups(vectors, groups)
+        _join(state, label, *_between_clusters(label, first, second), groups.radius**2)
     level = 0.0
     while level < radius:
         heads = np.unique(label)
-        means = state.sums[heads] / np.linalg.norm(state.sums[heads], axis=1, keepdims=True)
+        lengths = np.maximum(np.linalg.norm(state.sums[heads], axis=1), 1e-12)
+        means = state.sums[heads] / lengths[:, None]
         higher = _reach(means, radius)
         level = higher if higher > level else radius
-        # Means scaled to unit length are never farther apart than their clusters: no pair is missed.
-        near = pairs_within(means, level, device=device, map_tasks=map_tasks)
+        # Scaled to unit length means are nearer to each other than their clusters, by their lengths: no pair is missed.
+        longest = min(1.0, float((lengths / state.sizes[heads]).max(initial=0.0)) + 1e-6)
+        nearer = np.sqrt(max(0.0, 2 - (2 - level**2) / longest**2))
+        near = pairs_within(means, float(nearer), device=device, map_tasks=map_tasks)
         _join(state, label, heads[near.first], heads[near.second], level**2)
     return label
+
+
+def _pairs_in_groups(
+    vectors: NDArray[np.float32], groups: Groups
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of rows of one group within its radius, int64 [m] each, first < second."""
+    order = np.argsort(groups.of, kind="stable")
+    bounds = np.flatnonzero(np.diff(groups.of[order], prepend=-1, append=-1))
+    least = 1 - groups.radius**2 / 2
+    found = [np.empty((2, 0), np.int64)]
+    for start, end in pairwise(bounds):
+        for row in range(start, end - 1, _GROUP_ROWS) if end - start > 1 else ():
+            some = order[row : min(row + _GROUP_ROWS, end)]
+            others = order[row:end]
+            i, j = np.nonzero(vectors[some] @ vectors[others].T >= least)
+            found.append(np.stack([some[i], others[j]])[:, i < j])
+    first, second = np.concatenate(found, axis=1)
+    return first, second
+
+
+def _between_clusters(
+    label: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs of clusters that pairs of rows are in, sorted, each once, first < second."""
+    rows = len(label)
+    pairs = np.column_stack([label[first], label[second]])
+    keys = np.unique(_keys(pairs[pairs[:, 0] != pairs[:, 1]], rows))
+    return keys // rows, keys % rows
 
 
 def _reach(vectors: NDArray[np.float32], radius: float) -> float:

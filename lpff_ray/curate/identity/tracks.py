@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lpff_ray.curate.faces import Faces, first_seen_numbers, renumbered, unit_length
+from lpff_ray.curate.faces import Faces, first_seen_numbers, renumbered
 from lpff_ray.curate.identity.stitch import stitch_tracks
 
 
@@ -16,12 +16,14 @@ from lpff_ray.curate.identity.stitch import stitch_tracks
 class Tracks:
     """Stitched tracks, numbered in the order of their first faces. t tracks.
 
-    of_face: int64 [n], each face's track. names: [t], the track_id of its first piece. pieces: track_ids that went in.
-    embedding: float32 [t, d], unit length. clarity: float32 [t], of its clearest face.
+    of_face: int64 [n], each face's track. video: int64 [t], the number of its video. names: [t], the track_id of its
+    first piece. pieces: track_ids that went in. embedding: float32 [t, d], the mean of its faces', each weighted by its
+    clarity: of length 1 for one face, shorter the more the faces differ. clarity: float32 [t], of its clearest face.
     apart: int64 [k, 2], tracks that were seen in one frame: two people.
     """
 
     of_face: NDArray[np.int64]
+    video: NDArray[np.int64]
     names: pl.Series
     pieces: int
     embedding: NDArray[np.float32]
@@ -33,8 +35,10 @@ def whole_tracks(faces: Faces, stitch: float) -> Tracks:
     """Stitch the pieces of tracks, embed each track, and record who was seen together.
 
     stitch: see `measure.identity.embeddings.Distances`.
-    A track's embedding is the mean of its faces', each weighted by its clarity: quality times the square of the cosine
-    between the direction of the face and the camera. Profiles say little about who it is.
+    Clarity weights the faces of a track, as small, blurred and turned ones say little about who it is. The mean is not
+    scaled to unit length: so 2 - 2 a.b is the mean squared distance between the faces of two tracks, which means the
+    same for single photos and for long tracks. Between means of unit length, distances shrink as more faces average
+    their noise away.
     """
     piece = first_seen_numbers(faces.ids["track_id"])
     whole = stitch_tracks(faces, piece, stitch)
@@ -45,6 +49,7 @@ def whole_tracks(faces: Faces, stitch: float) -> Tracks:
     np.maximum.at(clarity, of_face, faces.clarity)
     return Tracks(
         of_face=of_face,
+        video=faces.video[first],
         names=faces.ids["track_id"].gather(first),
         pieces=len(whole),
         embedding=_means(faces, of_face, count),
@@ -54,13 +59,14 @@ def whole_tracks(faces: Faces, stitch: float) -> Tracks:
 
 
 def _means(faces: Faces, of_face: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-    """Embeddings of tracks, float32 [count, d]."""
-    weights = np.maximum(faces.clarity, 1e-3)[:, None]
+    """Weighted means of the embeddings of tracks, float32 [count, d]."""
+    weights = np.maximum(faces.clarity, 1e-3)
     order = np.argsort(of_face, kind="stable")
     starts = np.searchsorted(of_face[order], np.arange(count))
     if not count:
         return np.empty((0, faces.embedding.shape[1]), np.float32)
-    return unit_length(np.add.reduceat((faces.embedding * weights)[order], starts, axis=0))
+    sums = np.add.reduceat((faces.embedding * weights[:, None])[order], starts, axis=0)
+    return np.asarray(sums / np.bincount(of_face, weights, count)[:, None], np.float32)
 
 
 def _together(faces: Faces, of_face: NDArray[np.int64], count: int) -> NDArray[np.int64]:

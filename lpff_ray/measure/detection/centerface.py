@@ -17,14 +17,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, share_inside, warp_crop
+from lpff_ray.geometry.transforms import apply, crop_transform, invert, iou, warp_crop
+from lpff_ray.measure.detection.centerface_rows import (
+    SAME_FACE_IOU,
+    decode,
+    is_upright,
+    mean_row,
+    non_maximum_suppression,
+)
 from lpff_ray.measure.detection.detections import Detections, KeypointScheme
 from lpff_ray.measure.detection.inner_boxes import inner_boxes, longer_side
 from lpff_ray.measure.detection.pictures import padded, reduced
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.fully_convolutional import FullyConvolutional
 
-STRIDE = 4  # input pixels per cell of the outputs
 # The first pass sees a face of REFERENCE_FACE pixels (face_px) at SMALLEST_INPUT_FACE pixels, a small frame at
 # SMALLEST_PICTURE pixels (shorter side), and the whole frame again, COARSER times as small, while it is larger than
 # LARGEST_INPUT_FACE. Evidence: docs/evidence/detection.md#sizes-in-the-first-pass
@@ -33,18 +39,15 @@ SMALLEST_PICTURE = 160.0
 LARGEST_INPUT_FACE, COARSER = 400.0, 4.0
 # Lowest score of a candidate, and of a face in the second pass. Evidence: docs/evidence/detection.md#candidates
 CANDIDATE_SCORE, SECOND_PASS_SCORE = 0.1, 0.03
-SAME_FACE_IOU = 0.3  # above this IoU two detections are one face (CenterFace's own value)
-PART_OF_FACE = (
-    0.8  # a box with more of its area than this inside one with a better score is a part of that face
-)
 # The second pass's crop: its side over the candidate's longer one, and pixels. A doubtful face, whose score is between
 # the two, is looked at again, in crops of so many pixels, mirrored or not.
 # Evidence: docs/evidence/detection.md#second-pass
 SECOND_PASS_SIDE, SECOND_PASS_INPUT = 2.0, 128
 DOUBTFUL, DOUBTFUL_LOOKS = (0.1, 0.65), ((128, True), (192, False), (192, True))
-# Cells with this share of the best one's score, and this IoU with its box, are averaged: it steadies boxes by 40%.
-# Evidence: docs/evidence/detection.md#steady-boxes
-AVERAGED = (0.3, 0.5)
+# A face is looked at turned by quarters too if it scores less than UPRIGHT, or if its own points say that it leans by
+# more than 45 degrees. It is turned if it then scores TURNED and more, TURNED_GAIN more than as it is, or just more if
+# its points say so in both looks. Evidence: docs/evidence/detection.md#turned-faces
+UPRIGHT, TURNED, TURNED_GAIN = 0.8, 0.6, 0.15
 # det_score = sigmoid(SOFTNESS * (WEIGHT * mean logit of a face's looks + BIAS)).
 # Evidence: docs/evidence/detection.md#confidence
 WEIGHT, BIAS = 4.5, 4.8
@@ -97,7 +100,7 @@ class CenterFaceDetector:
         return [self._accepted(rows) for rows in self.find(frames)] if frames else []
 
     def find(self, frames: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
-        """Rows [k, 15] per frame: box, five points, det_score; of any score."""
+        """Rows [k, 16] per frame: box, five points, det_score, quarter turns to be upright; of any score."""
         height, width = frames[0].shape[:2]
         found: list[list[NDArray]] = [[] for _ in frames]
         limits: list[list[NDArray]] = [[] for _ in frames]
@@ -127,27 +130,50 @@ class CenterFaceDetector:
     def _second_pass(
         self, frames: list[NDArray[np.uint8]], candidates: list[NDArray]
     ) -> list[NDArray[np.float64]]:
-        """Rows [k, 15] per frame, one for each candidate; det_score is 0 where there is no face again.
+        """Rows [k, 16] per frame, one for each candidate; the last column: its quarter turns to be upright.
+
+        det_score is 0 where there is no face again.
 
         Candidates that are far too small are not looked at: in a crowd they are most of the work.
         """
         frame_of = np.repeat(np.arange(len(frames)), [len(rows) for rows in candidates])
         rows = np.concatenate(candidates)
         large = np.flatnonzero(LARGEST_SIZE_SHARE * longer_side(rows) >= self.min_face_px)
-        found = rows.copy()
+        found, turns = rows.copy(), np.zeros(len(rows), np.int64)
         found[:, 14] = 0.0
-        found[large] = self._look(frames, frame_of[large], rows[large], SECOND_PASS_INPUT)
+        found[large], turns[large] = self._upright(frames, frame_of[large], rows[large])
         score = found[:, 14]
         logits = _logit(score)
         doubtful = np.flatnonzero((score > DOUBTFUL[0]) & (score < DOUBTFUL[1]))
         looks = [logits[doubtful]]
         for size, mirrored in DOUBTFUL_LOOKS:
-            again = self._look(frames, frame_of[doubtful], rows[doubtful], size, mirrored)
+            again = self._look(frames, frame_of[doubtful], rows[doubtful], size, turns[doubtful], mirrored)
             looks.append(_logit(again[:, 14]))
         logits[doubtful] = np.mean(looks, axis=0)
         confidence = 1 / (1 + np.exp(-SOFTNESS * (WEIGHT * logits + BIAS)))
         found[:, 14] = np.where(score > 0, confidence, 0)
-        return np.split(found, np.cumsum([len(rows) for rows in candidates])[:-1])
+        return np.split(np.column_stack([found, turns]), np.cumsum([len(rows) for rows in candidates])[:-1])
+
+    def _upright(
+        self, frames: list[NDArray[np.uint8]], frame_of: NDArray, rows: NDArray
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The faces of the second pass [k, 15], as `_look` gives them, and their quarter turns to be upright [k].
+
+        CenterFace also finds a face that lies on its side or stands on its head, but scores it lower, its points wrong.
+        """
+        turns = np.zeros(len(rows), np.int64)
+        found = self._look(frames, frame_of, rows, SECOND_PASS_INPUT, turns)
+        leaning = ~is_upright(found, turns)
+        unsure = np.flatnonzero((found[:, 14] < UPRIGHT) | leaning)
+        gain = np.where(leaning[unsure], 0.0, TURNED_GAIN)
+        limits = np.maximum(found[unsure, 14] + gain, TURNED)
+        for turn in (1, 2, 3):
+            turned = np.full(len(unsure), turn)
+            again = self._look(frames, frame_of[unsure], rows[unsure], SECOND_PASS_INPUT, turned)
+            better = (again[:, 14] >= limits) & is_upright(again, turned)
+            limits[better] = again[better, 14]
+            found[unsure[better]], turns[unsure[better]] = again[better], turn
+        return found, turns
 
     def _look(
         self,
@@ -155,11 +181,13 @@ class CenterFaceDetector:
         frame_of: NDArray,
         rows: NDArray,
         size: int,
+        turns: NDArray[np.int64],
         mirrored: bool = False,
     ) -> NDArray[np.float64]:
         """For each row [15] the face in the middle of its crop of `size` pixels; the row with score 0 if there is none.
 
-        frame_of: index of each row's frame. mirrored: of faces seen in the mirror only the score is right.
+        frame_of: index of each row's frame. turns: quarter turns anticlockwise by which each crop is turned. mirrored:
+        of faces seen in the mirror only the score is right.
         """
         found = rows.copy()
         found[:, 14] = 0.0
@@ -167,8 +195,8 @@ class CenterFaceDetector:
             return found
         middle, sides = (rows[:, :2] + rows[:, 2:4]) / 2, longer_side(rows)
         transforms = [
-            crop_transform(centre, side * SECOND_PASS_SIDE, 0.0, size)
-            for centre, side in zip(middle, sides, strict=True)
+            crop_transform(centre, side * SECOND_PASS_SIDE, turn * np.pi / 2, size)
+            for centre, side, turn in zip(middle, sides, turns, strict=True)
         ]
         crops = np.stack(
             [warp_crop(frames[f], one, size) for f, one in zip(frame_of, transforms, strict=True)]
@@ -180,20 +208,23 @@ class CenterFaceDetector:
             there = there[iou(expected, there) > SAME_FACE_IOU]
             if len(there):
                 best = mean_row(there)
-                found[number, :14] = apply(invert(transforms[number]), best[:14].reshape(7, 2)).reshape(-1)
-                found[number, 14] = best[14]
+                points = apply(invert(transforms[number]), best[:14].reshape(7, 2))
+                points[:2] = points[:2].min(0), points[:2].max(0)  # of a turned box other corners are first
+                found[number, :14], found[number, 14] = points.reshape(-1), best[14]
         return found
 
     def _accepted(self, rows: NDArray[np.float64]) -> Detections:
         large = MOST_SIZE_SHARE * longer_side(rows) >= self.min_face_px
         kept = large & (rows[:, 14] >= self.min_score)
         ordered = rows[kept][np.lexsort((rows[kept, 1], rows[kept, 0]))].astype(np.float32)
+        turns = ordered[:, 15].astype(np.int64)
         return Detections(
             boxes=ordered[:, :4],
-            inner_boxes=inner_boxes(ordered[:, :4]),
+            inner_boxes=inner_boxes(ordered[:, :4], turns),
             scores=ordered[:, 14],
             keypoints=ordered[:, 4:14].reshape(-1, 5, 2),
             rejected=int((~kept).sum()),
+            turns=turns,
         )
 
 
@@ -218,44 +249,6 @@ def first_passes(height: int, width: int, min_face_px: float) -> list[Pass]:
     while shorter * passes[-1].scale > LARGEST_INPUT_FACE:
         passes.append(Pass(passes[-1].scale / COARSER))
     return passes
-
-
-def decode(
-    heat: NDArray, size: NDArray, offset: NDArray, points: NDArray, threshold: float
-) -> NDArray[np.float64]:
-    """Raw outputs of one picture, [1, h, w], [2, h, w], [2, h, w] and [10, h, w] -> rows [k, 15] from `threshold` on.
-
-    A row is box, five points (eyes, nose tip, mouth corners; the subject's right first) in input pixels, and score.
-    """
-    y, x = np.nonzero(heat[0] >= threshold)
-    rows = np.empty((len(y), 15))
-    height, width = np.exp(size[:, y, x].astype(np.float64)) * STRIDE
-    centre_y, centre_x = (np.stack([y, x]) + offset[:, y, x] + 0.5) * STRIDE
-    left, top = centre_x - width / 2, centre_y - height / 2
-    rows[:, :4] = np.stack([left, top, left + width, top + height], 1)
-    shares = points[:, y, x].reshape(5, 2, -1)  # of the box, y first
-    rows[:, 4:14:2] = (shares[:, 1] * width + left).T
-    rows[:, 5:14:2] = (shares[:, 0] * height + top).T
-    rows[:, 14] = heat[0, y, x]
-    return rows
-
-
-def non_maximum_suppression(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The best row [15] of each face out of rows [k, 15], best first."""
-    rows = rows[np.argsort(-rows[:, 14], kind="stable")]
-    kept: list[NDArray] = []
-    while len(rows):
-        best, rows = rows[0], rows[1:]
-        kept.append(best)
-        rows = rows[(iou(best, rows) <= SAME_FACE_IOU) & (share_inside(rows, best) <= PART_OF_FACE)]
-    return np.array(kept).reshape(-1, 15)
-
-
-def mean_row(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The best row [15] of rows [k, 15] with the mean box and points, weighted by score, of those like it."""
-    best = rows[np.argmax(rows[:, 14])]
-    alike = rows[(rows[:, 14] >= AVERAGED[0] * best[14]) & (iou(best, rows) > AVERAGED[1])]
-    return np.append(np.average(alike[:, :14], axis=0, weights=alike[:, 14]), best[14])
 
 
 def _logit(probability: NDArray) -> NDArray[np.float64]:

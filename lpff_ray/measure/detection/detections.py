@@ -39,6 +39,8 @@ class Detections:
     rejected: how many faces were found but are too small or score too low
     inner_boxes: float32 [n, 4], about the square from brows to chin, from ear to ear: PoseNet's first crop is made
         around it. None: the boxes are such squares
+    turns: int64 [n], quarter turns anticlockwise (as `numpy.rot90`) after which a face is upright. None: no detector's
+        word on that, all count as upright
     """
 
     boxes: NDArray[np.float32]
@@ -46,6 +48,7 @@ class Detections:
     keypoints: NDArray[np.float32]
     rejected: int = 0
     inner_boxes: NDArray[np.float32] | None = None
+    turns: NDArray[np.int64] | None = None
 
 
 class Detector(Protocol):

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 BOX_SHARE, BOX_DROP = 0.79, 0.095
 
 
-def inner_boxes(boxes: NDArray) -> NDArray:
-    """The squares [n, 4] that BlazeFace would put around the faces in boxes [n, 4] as WIDER FACE's; of their dtype."""
+def inner_boxes(boxes: NDArray, turns: NDArray | None = None) -> NDArray:
+    """The squares [n, 4] that BlazeFace would put around the faces in boxes [n, 4] as WIDER FACE's; of their dtype.
+
+    turns: quarter turns anticlockwise after which each face is upright [n]; None: all are.
+    """
     centres, longer = (boxes[:, :2] + boxes[:, 2:]) / 2, longer_side(boxes)
-    centres[:, 1] += BOX_DROP * longer
+    angle = np.zeros(len(boxes)) if turns is None else np.asarray(turns) * np.pi / 2
+    chinwards = np.stack([-np.sin(angle), np.cos(angle)], 1)
+    centres = (centres + BOX_DROP * longer[:, None] * chinwards).astype(boxes.dtype)
     half = (BOX_SHARE * longer / 2)[:, None]
     return np.concatenate([centres - half, centres + half], 1)
 

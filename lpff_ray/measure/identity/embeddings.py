@@ -28,12 +28,14 @@ class Likeness:
 class Distances:
     """What Euclidean distances between embeddings mean to curation: thresholds, different for every network.
 
-    identity: at most between two tracks of one person. duplicate: at most between two faces that are nearly the same
-    picture. stitch: at most between the faces on either side of a segment's border. unclear: cost of an unclear track
+    identity: at most between two tracks of one person, as the root of the mean square over pairs of their faces; video:
+    the same between tracks of one video. duplicate: at most between two faces that are nearly the same picture. stitch:
+    at most between the faces on either side of a segment's border. unclear: cost of two unclear tracks
     (`DedupeConfig.unclear_cost`).
     """
 
     identity: float
+    video: float
     duplicate: float
     stitch: float
     unclear: float
@@ -74,7 +76,7 @@ DLIB = Embedding(
     name="dlib-resnet",
     width=EMBEDDING_WIDTH,
     likeness=Likeness(enough=0.96, slope=8.0),
-    distances=Distances(identity=0.25, duplicate=0.2, stitch=0.3, unclear=0.02),
+    distances=Distances(identity=0.31, video=0.34, duplicate=0.2, stitch=0.3, unclear=0.08),
     load=_load_dlib,
 )
 
@@ -85,7 +87,7 @@ def _arcface(name: str) -> Embedding:
         name=name,
         width=512,
         likeness=Likeness(enough=0.6, slope=1.0),
-        distances=Distances(identity=1.05, duplicate=0.6, stitch=0.9, unclear=0.2),
+        distances=Distances(identity=1.05, video=1.1, duplicate=0.6, stitch=0.9, unclear=0.4),
         load=_load_arcface(name),
     )
 

@@ -52,7 +52,6 @@ def fused_pose(
     name: they vote on the bins and are kept in `pose_votes`, but do not change the pose. focal: of the frame's camera,
     pixels.
     """
-    origin = np.asarray(faces.origin, np.float64)
     mesh_fit = fits.fit_mesh(meshes.points)
     keypoint_fit = fits.fit_keypoints(faces.keypoints.astype(np.float64), scheme.model)
     rotations = {
@@ -61,24 +60,34 @@ def fused_pose(
         scheme.estimator: keypoint_fit.rotation,
         **optional_rotations,
     }
-    votes = {name: angles_from_matrix(estimated) for name, estimated in rotations.items()}
-    share = fits.rotation_weight(votes["posenet"][:, 0], meshes.presence)
-    weight = fits.points_weight(votes["posenet"][:, 0], meshes.presence)
+    upright_yaw = angles_from_matrix(learned.rotation)[:, 0]
+    share = fits.rotation_weight(upright_yaw, meshes.presence)
+    weight = fits.points_weight(upright_yaw, meshes.presence)
     rotation = blend(learned.rotation, rotations[FACE_MESH], share)
     model_fit = fits.positioned(rotation, learned)
     scale = model_fit.scale ** (1 - weight) * np.maximum(mesh_fit.scale, 1e-6) ** weight
-    centre = model_fit.centre + (mesh_fit.centre - model_fit.centre) * weight[:, None] + origin
-    rotvec, translation = to_camera(rotation, scale, centre, faces.width, faces.height, focal)
-    angles = angles_from_matrix(rotation).astype(np.float32)
-    direction = direction_from_matrix(rotation).astype(np.float32)
+    centre = model_fit.centre + (mesh_fit.centre - model_fit.centre) * weight[:, None]
     modelled = fits.posed_mesh(model_fit, meshes.points[..., 2].mean(1))
     points = modelled + (meshes.points - modelled) * weight[:, None, None]
     five = five_points(points)[..., :2]
-    turned_away = np.abs(votes["posenet"][:, 0]) >= fits.POINTS_FADE[1]
+    boxes = grown_to_landmarks(faces.boxes, points[:, SCHEME_68, :2])
+    posed = faces.with_pose(rotation, five, boxes, learned.inner_boxes().astype(np.float32))
+
+    landmarks = points[:, SCHEME_68].copy()
+    landmarks[..., :2] = faces.points_in_frame(landmarks[..., :2])
+    in_frame = faces.rotations_in_frame(rotation)
+    middle = faces.points_in_frame(centre[:, None])[:, 0]
+    rotvec, translation = to_camera(in_frame, scale, middle, faces.width, faces.height, focal)
+    angles = angles_from_matrix(in_frame).astype(np.float32)
+    direction = direction_from_matrix(in_frame).astype(np.float32)
+    votes = {
+        name: angles_from_matrix(faces.rotations_in_frame(estimated)) for name, estimated in rotations.items()
+    }
+    turned_away = np.abs(upright_yaw) >= fits.POINTS_FADE[1]
     needs_both_eyes = {FACE_MESH} if scheme.sees_profiles else {FACE_MESH, scheme.estimator}
     columns: dict[str, Values] = {
-        "keypoints": (five + origin).astype(np.float32),
-        "landmarks": (points[:, SCHEME_68] + np.append(origin, 0.0)).astype(np.float32),
+        "keypoints": faces.points_in_frame(five).astype(np.float32),
+        "landmarks": landmarks.astype(np.float32),
         "rotvec": rotvec.astype(np.float32),
         "translation": translation.astype(np.float32),
         "yaw": angles[:, 0],
@@ -90,10 +99,7 @@ def fused_pose(
         "pose_spread": spread(list(rotations.values())),
         **voted_bins(votes, turned_away, needs_both_eyes),
     }
-    boxes = grown_to_landmarks(faces.boxes, points[:, SCHEME_68, :2])
-    return FusedPose(
-        columns, faces.with_pose(rotation, five, boxes, learned.inner_boxes().astype(np.float32))
-    )
+    return FusedPose(columns, posed)
 
 
 def grown_to_landmarks(boxes: NDArray, landmarks: NDArray) -> NDArray[np.float32]:

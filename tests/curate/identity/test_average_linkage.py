@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from lpff_ray.curate.identity import average_linkage as module
-from lpff_ray.curate.identity.average_linkage import average_linkage, cluster_spreads
+from lpff_ray.curate.identity.average_linkage import Groups, average_linkage, cluster_spreads
 
 NOBODY = np.empty((0, 2), np.int64)
 
@@ -29,11 +29,11 @@ def same(label: np.ndarray) -> np.ndarray:
     return label[:, None] == label[None]
 
 
-def by_hand(vectors: np.ndarray, costs: np.ndarray, apart: np.ndarray, radius: float) -> np.ndarray:
+def by_hand(
+    vectors: np.ndarray, unclear: np.ndarray, cost: float, apart: np.ndarray, radius: float
+) -> np.ndarray:
     """Average linkage as its definition says, one pair at a time."""
-    squared = (
-        ((vectors[:, None] - vectors[None]).astype(np.float64) ** 2).sum(2) + costs[:, None] + costs[None]
-    )
+    squared = 2 - 2 * vectors.astype(np.float64) @ vectors.T + cost * unclear[:, None] * unclear[None]
     forbidden = {frozenset(pair) for pair in apart.tolist()}
     clusters = [[row] for row in range(len(vectors))]
     while True:
@@ -66,11 +66,12 @@ def test_is_average_linkage_with_costs_and_people_apart(
 ) -> None:
     vectors = crowd(seed, rows, people, noise)
     draw = np.random.default_rng(seed)
-    costs = draw.uniform(0, 0.1, rows)
+    unclear = draw.uniform(0, 1, rows)
+    vectors *= draw.uniform(0.8, 1, (rows, 1)).astype(np.float32)  # as means of several faces are
     apart = draw.integers(0, rows, (rows // 2, 2))
     apart = apart[apart[:, 0] != apart[:, 1]]
-    label = average_linkage(vectors, costs, apart, radius)
-    assert (same(label) == same(by_hand(vectors, costs, apart, radius))).all()
+    label = average_linkage(vectors, unclear, apart, radius, unclear_cost=0.3)
+    assert (same(label) == same(by_hand(vectors, unclear, 0.3, apart, radius))).all()
 
 
 @pytest.mark.parametrize("pairs", [300, 1_000_000])
@@ -94,10 +95,39 @@ def test_no_chain_pulls_two_ends_together() -> None:
     assert max(widths) < 1.2, "every neighbour is within 0.1, but the ends are 2.9 apart"
 
 
-def test_an_unclear_track_must_be_nearer() -> None:
+def test_two_unclear_tracks_must_be_nearer() -> None:
     vectors = np.float32([[1, 0], [np.cos(0.2), np.sin(0.2)]])
-    assert len(np.unique(average_linkage(vectors, np.zeros(2), NOBODY, 0.25))) == 1
-    assert len(np.unique(average_linkage(vectors, np.array([0.02, 0.02]), NOBODY, 0.25))) == 2
+    for unclear, identities in (([0, 0], 1), ([1, 0], 1), ([0, 1], 1), ([1, 1], 2)):
+        label = average_linkage(vectors, np.float64(unclear), NOBODY, 0.25, unclear_cost=0.04)
+        assert len(np.unique(label)) == identities, unclear
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(2, 40))
+def test_rows_of_a_group_are_joined_first_and_within_its_own_radius(
+    seed: int, groups: int, rows: int
+) -> None:
+    vectors = crowd(seed, rows, 4, 0.4)
+    draw = np.random.default_rng(seed)
+    of, unclear = draw.integers(0, groups, rows), draw.uniform(0, 1, rows)
+    apart = draw.integers(0, rows, (rows // 4, 2))
+    apart = apart[apart[:, 0] != apart[:, 1]]
+    label = average_linkage(vectors, unclear, apart, 1e-3, unclear_cost=0.2, groups=Groups(of, 0.8))
+    for group in np.unique(of):
+        members = np.flatnonzero(of == group)
+        inside = np.isin(apart, members).all(1)
+        alone = by_hand(vectors[members], unclear[members], 0.2, np.searchsorted(members, apart[inside]), 0.8)
+        assert (same(label[members]) == same(alone)).all()
+    across = of[:, None] != of[None]
+    assert not (same(label) & across).any()
+
+
+def test_a_large_group_is_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = crowd(2, 90, 6, 0.3)
+    groups = Groups(np.zeros(90, np.int64), 0.8)
+    at_once = average_linkage(vectors, np.zeros(90), NOBODY, 1e-3, groups=groups)
+    monkeypatch.setattr(module, "_GROUP_ROWS", 7)
+    assert np.array_equal(average_linkage(vectors, np.zeros(90), NOBODY, 1e-3, groups=groups), at_once)
 
 
 def test_equal_vectors_seen_together_stay_apart() -> None:

@@ -23,11 +23,10 @@ from lpff_ray.measure.detection.centerface import (
     SMALLEST_INPUT_FACE,
     SMALLEST_PICTURE,
     CenterFaceDetector,
-    decode,
     first_passes,
     load_centerface,
-    non_maximum_suppression,
 )
+from lpff_ray.measure.detection.centerface_rows import decode, non_maximum_suppression
 from lpff_ray.measure.detection.inner_boxes import inner_boxes
 
 FACE = np.array([180.0, 60.0, 269.0, 178.0])  # the portrait's face, hair to chin, in its 512 pixels

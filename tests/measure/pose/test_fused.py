@@ -33,6 +33,7 @@ def batch(
     return FaceBatch(
         pictures=[np.zeros((800, 1000, 3), np.uint8)] * count,
         frames=np.array(frames or [0] * count),
+        turns=np.zeros(count, np.int64),
         boxes=np.array(boxes, "f"),
         inner_boxes=np.array(boxes, "f"),
         scores=np.array(scores, "f"),
