@@ -12,6 +12,8 @@ from av.buffer import Buffer
 Matrix = tuple[int, int, int, int]
 IDENTITY: Matrix = (1, 0, 0, 1)
 SQUARE = Fraction(1)
+# The matrix by degrees anticlockwise, where nothing is mirrored.
+QUARTER_TURNS: dict[int, Matrix] = {90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
 
 # Encoders that keep a frame's shape while they round its sides to even numbers state pixels like 640:639, which nobody
 # sees: resampling for them would only cost sharpness. Standards go from 8:9 (Rec. 601) to 32:11 (ITU-T H.264, table
@@ -26,7 +28,12 @@ def display_matrix(picture: av.VideoFrame) -> Matrix:
     The container's nine 32-bit fixed-point numbers are a, b, u, c, d, v, x, y, w (ISO 14496-12, section
     8.2.2). Identity if there is none, or if it does not turn by a multiple of 90 degrees.
     """
-    data = picture.side_data.get("DISPLAYMATRIX")
+    try:
+        data = picture.side_data.get("DISPLAYMATRIX")
+    except (
+        ValueError
+    ):  # it carries data of a kind that PyAV has no name for, besides: FFmpeg tells the turn alone
+        return QUARTER_TURNS.get(round(picture.rotation) % 360, IDENTITY)
     if data is None:
         return IDENTITY
     assert isinstance(data, Buffer)

@@ -69,11 +69,15 @@ def span_ns(segment: Segment) -> tuple[int, int] | None:
 
 
 def seconds_of(segment: Segment) -> float:
-    """Seconds of video in a segment: 0 for a photo, 30 where it is not known."""
+    """Seconds of video in a segment, without long gaps between frames: 0 for a photo, 30 where it is not known."""
     if segment.video.kind == MediaKind.PHOTO:
         return 0.0
     span = span_ns(segment)
-    return (span[1] - span[0]) / NS if span else 30.0
+    if span is None:
+        return 30.0
+    start, end = span
+    without = sum(max(0, min(after, end) - max(before, start)) for before, after in segment.video.gaps_ns)
+    return (end - start - without) / NS
 
 
 def middle_ns(segment: Segment) -> int | None:
