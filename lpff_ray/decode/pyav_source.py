@@ -24,7 +24,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from lpff_ray.decode import damage
 from lpff_ray.decode.container import codec_name, number_of, open_video, set_number, video_stream
-from lpff_ray.decode.display import SQUARE, display_matrix, pixel_aspect, shown_size, turn
+from lpff_ray.decode.display import SQUARE, deinterlaced, display_matrix, pixel_aspect, shown_size, turn
 from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
 from lpff_ray.decode.frame_table import numbered, read_frame_table
 from lpff_ray.errors import segment_error
@@ -278,6 +278,10 @@ class PyavSource(FrameSource):
         if picture.colorspace not in MATRICES:
             picture.colorspace = UNSPECIFIED
         matrix = display_matrix(picture)
+        try:
+            picture = deinterlaced(picture)
+        except av.FFmpegError as error:
+            raise segment_error(Stage.DECODE, error, self.name) from None
         scaled: dict[str, Any] = {}
         if self._aspect != SQUARE:
             size = shown_size(picture.width, picture.height, self._aspect, matrix)
