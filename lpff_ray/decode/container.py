@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import av
@@ -63,6 +64,20 @@ def is_fragmented(file: str | BinaryIO) -> bool:
 def codec_name(stream: av.VideoStream) -> str:
     """FFmpeg's name of the format ("av1"), not of the decoder that happens to read it ("libdav1d")."""
     return stream.codec_context.codec.canonical_name
+
+
+def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+    """The packets of a stream in the order of the file, from where the container stands; the last one is the end mark.
+
+    Raises av.FFmpegError or OSError where reading fails.
+    """
+    try:
+        for packet in container.demux(stream):
+            if packet.stream_index == stream.index:
+                yield packet
+    except IndexError:
+        # MPEG-TS may begin another stream on the way: PyAV stumbles over it at the end, when all packets were read.
+        return
 
 
 def set_number(packet: av.Packet, number: int) -> None:

@@ -25,6 +25,7 @@ from lpff_ray.decode.container import (
     is_encrypted,
     number_of,
     open_video,
+    packets_of,
     set_number,
     video_stream,
 )
@@ -192,7 +193,7 @@ def _heard(
     container: av.container.InputContainer, stream: av.VideoStream, reported: list[tuple[int, str, str]]
 ) -> Iterator[av.Packet]:
     """Numbered packets; what FFmpeg reports while they are read is added to `reported`."""
-    packets = numbered(container.demux(stream))
+    packets = numbered(packets_of(container, stream))
     while True:
         with damage.reports() as heard:
             packet = next(packets, None)
@@ -243,7 +244,7 @@ def presentation_order(file: str | BinaryIO, packets: Packets) -> npt.NDArray[np
         stream.codec_context.options = {"skip_loop_filter": "all", "skip_idct": "all"}
         sent = -1
         try:
-            for packet in numbered(container.demux(stream)):
+            for packet in numbered(packets_of(container, stream)):
                 sent += 1
                 try:
                     pictures = stream.codec_context.decode(packet)

@@ -89,7 +89,7 @@ def timeline(
     fps = steps * NS / moving_ns if steps > 0 and moving_ns > 0 else rate
     return {
         "fps": fps,
-        "duration_s": span_ns / NS + 1 / fps,
+        "duration_s": (span_ns + min(NS / fps, LONGEST_GAP_NS)) / NS,
         "frames_expected": len(pts_ns),
         "first_pts_ns": int(pts_ns[0]),
         "keyframe_pts_ns": tuple(pts_ns[is_keyframe].tolist()),

@@ -21,13 +21,14 @@ from lpff_ray.decode.container import (
     is_encrypted,
     is_fragmented,
     open_video,
+    packets_of,
     video_stream,
     video_streams,
 )
 from lpff_ray.decode.display import IDENTITY, display_matrix, pixel_aspect, shown_size
 from lpff_ray.decode.frame_source import NS
 from lpff_ray.decode.frame_table import ENCRYPTED, presentation_order, read_packets
-from lpff_ray.decode.frame_times import jump, nanoseconds, plausible, timeline
+from lpff_ray.decode.frame_times import believable_rate, jump, nanoseconds, plausible, timeline
 from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, turned_size
 from lpff_ray.types import MediaKind
 
@@ -157,7 +158,7 @@ def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:
             container_name, others = container.format.name.split(",")[0], _other_streams(container)
         with _reopened(opened) as container:
             stream = _stream(container)
-            width, height = _shown_size(stream, container.demux(stream))
+            width, height = _shown_size(stream, packets_of(container, stream))
             codec = codec_name(stream)
         order = None
         if packets.doubt and len(packets) * width * height <= MOST_PIXELS_DECODED:
@@ -214,13 +215,13 @@ def _from_index(container: av.container.InputContainer, stream: av.VideoStream) 
     The first packet tells how far its presentation is behind its decoding; with closed GOPs and a steady
     frame rate that holds for every keyframe. Entries that an edit list hides are discarded.
     """
-    entries = [entry for entry in stream.index_entries if not entry.is_discard]
+    entries = [entry for entry in stream.index_entries if entry.size and not entry.is_discard]
     if not entries:
         raise Unreadable("no video stream with frames in it")
     cut_off = sum(entry.pos + entry.size > container.size for entry in entries)
     time_base = stream.time_base
     assert time_base is not None
-    packets = container.demux(stream)
+    packets = packets_of(container, stream)
     first = next(packets)
     if is_encrypted(first) or first.pts is None or first.dts is None:
         return None
@@ -231,12 +232,16 @@ def _from_index(container: av.container.InputContainer, stream: av.VideoStream) 
     if times is None or (np.diff(times) <= 0).any() or not plausible(times):
         return None
     frames = timeline(
-        times, np.array([entry.is_keyframe for entry in entries], bool), float(stream.average_rate or 25)
+        times,
+        np.array([entry.is_keyframe for entry in entries], bool),
+        float(believable_rate(stream.average_rate)),
     )
-    if (
-        stream.start_time is not None
-    ):  # exact where the delay of the first packet is not that of the frame shown first
-        frames["first_pts_ns"] = round(stream.start_time * time_base * NS)
+    # Exact where the delay of the first packet is not that of the frame shown first.
+    if stream.start_time is not None:
+        start_ns = round(stream.start_time * time_base * NS)
+        if abs(start_ns - frames["first_pts_ns"]) > NS:
+            return None
+        frames["first_pts_ns"] = start_ns
     codec, others = codec_name(stream), _other_streams(container)
     stream.codec_context.thread_count = 1
     width, height = _shown_size(stream, chain([first], packets))

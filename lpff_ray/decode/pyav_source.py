@@ -23,7 +23,7 @@ import numpy.typing as npt
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from lpff_ray.decode import damage
-from lpff_ray.decode.container import codec_name, number_of, open_video, set_number, video_stream
+from lpff_ray.decode.container import codec_name, number_of, open_video, packets_of, set_number, video_stream
 from lpff_ray.decode.display import SQUARE, deinterlaced, display_matrix, pixel_aspect, shown_size, turn
 from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
 from lpff_ray.decode.frame_table import numbered, read_frame_table
@@ -173,7 +173,7 @@ class PyavSource(FrameSource):
         container, stream = self._opened if self._opened is not None and self._at_start else self._open()
         self._at_start = False
         first = int(self.table.decode_order[start]) if start > 0 else 0
-        packets = numbered(container.demux(stream))
+        packets = numbered(packets_of(container, stream))
         return stream, dropwhile(lambda packet: (number_of(packet) or 0) < first, packets)
 
     def _seek(self, start: int) -> tuple[av.VideoStream, Iterator[av.Packet]]:
@@ -183,7 +183,7 @@ class PyavSource(FrameSource):
             # A seek may land too late where the index knows only decoding times: check, and go back further.
             for target in (start, self.table.keyframe_at_or_before(start - 1)):
                 container.seek(int(self.table.ticks[target]), stream=stream)
-                packets = self._timed(container.demux(stream))
+                packets = self._timed(packets_of(container, stream))
                 first = next((packet for packet in packets if packet.is_keyframe), None)
                 landed = self._index(first) if first is not None else None
                 if first is not None and landed is not None and landed <= start:
@@ -191,7 +191,7 @@ class PyavSource(FrameSource):
         if not self._at_start:
             container, stream = self._open()
         self._at_start = False
-        return stream, self._timed(container.demux(stream))
+        return stream, self._timed(packets_of(container, stream))
 
     def _decode(self, start: int, wanted: frozenset[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Sound frames in presentation order, from keyframe `start` on; those not wanted may be missing."""
