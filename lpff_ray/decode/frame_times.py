@@ -116,7 +116,14 @@ def nanoseconds(ticks: npt.NDArray[Any], time_base: Fraction) -> npt.NDArray[np.
     """Ticks of `time_base` seconds as int64 nanoseconds, rounded; None if differences of them would overflow."""
     if np.abs(ticks.astype(np.float64)).max() * float(time_base) * NS > 3 * LONGEST_SPAN_NS:
         return None
-    return np.array([round(int(tick) * time_base * NS) for tick in ticks], np.int64)
+    over, under = (time_base * NS).as_integer_ratio()
+    if over * under > np.iinfo(np.int64).max // 2:
+        return np.array([round(int(tick) * time_base * NS) for tick in ticks], np.int64)
+    # The same in whole numbers, which is much faster: seconds and the like first, so that nothing overflows.
+    whole, rest = np.divmod(ticks.astype(np.int64), under)
+    floor, remainder = np.divmod(rest * over, under)
+    floor += whole * over
+    return floor + ((2 * remainder > under) | ((2 * remainder == under) & (floor % 2 == 1)))
 
 
 def plausible(times: npt.NDArray[np.int64]) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpff_ray.decode.frame_times import NO_TIME, believable_rate, frame_times, jump, timeline
+from lpff_ray.decode.frame_times import NO_TIME, believable_rate, frame_times, jump, nanoseconds, timeline
 
 NS = 1_000_000_000
 MS = Fraction(1, 1000)
@@ -92,6 +92,16 @@ def test_times_ascend_whatever_the_file_says(pts: list[int | None], seed: object
     times, _ = made(pts, order=order)
     assert len(times) == len(pts)
     assert all(later > earlier for earlier, later in pairwise(times))
+
+
+@given(
+    ticks=st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=20),
+    time_base=st.fractions(Fraction(1, 2**31 - 1), Fraction(1), max_denominator=2**31 - 1),
+)
+def test_nanoseconds_are_rounded_as_fractions_are(ticks: list[int], time_base: Fraction) -> None:
+    found = nanoseconds(np.array(ticks, np.int64), time_base)
+    if found is not None:
+        assert found.tolist() == [round(tick * time_base * NS) for tick in ticks]
 
 
 def test_what_a_plan_knows_of_frames_with_a_gap() -> None:
