@@ -73,6 +73,7 @@ class MediaInfo:
         GOPs and for B-frames at a variable frame rate, where they may be off by a few frames: good to cut
         at, not to recognise a frame by.
     gaps_ns: where no frame begins for long: times of the frame before and the frame after.
+    is_counted: whether all of it has to be decoded to tell its frames; see `frame_table`.
     reason: what is amiss with a file that can be mined all the same, "" if nothing is.
     """
 
@@ -87,6 +88,7 @@ class MediaInfo:
     first_pts_ns: int
     keyframe_pts_ns: tuple[int, ...]
     gaps_ns: tuple[tuple[int, int], ...] = ()
+    is_counted: bool = False
     reason: str = ""
 
 
@@ -179,6 +181,7 @@ def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:
         width=width,
         height=height,
         **timeline(table.pts_ns, table.is_keyframe, float(packets.rate)),
+        is_counted=bool(packets.doubt),
         reason="; ".join(part for part in (table.note, jump(table.pts_ns), others) if part),
     )
 

@@ -123,6 +123,7 @@ def test_the_plan_knows_its_frames(odd: tuple[Video, int, str]) -> None:
     assert reason in video.reason
     assert bool(reason) == bool(video.reason)
     assert len(segments(video, 30)) <= 2, "as many as have frames"
+    assert video.is_counted == any(word in reason for word in ("backwards", "repeated"))
 
 
 @pytest.mark.parametrize("every", [1, 5])
