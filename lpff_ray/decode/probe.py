@@ -144,11 +144,13 @@ def _probe_photo(opened: str | BinaryIO, name: str) -> MediaInfo:
 
 
 def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:
+    # Before FFmpeg reads the same file object, and expects to find it where it left it.
+    in_fragments = head[4:8] in (b"ftyp", b"styp", b"moov") and is_fragmented(opened)
     try:
-        with open_video(opened) as container:
+        with _reopened(opened) as container:
             stream = _stream(container)
             is_mov = "mov" in container.format.name.split(",")
-            if is_mov and len(stream.index_entries) and not is_fragmented(opened):
+            if is_mov and len(stream.index_entries) and not in_fragments:
                 info = _from_index(container, stream)
                 if info is not None:
                     return info

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import CLIPS, HIDDEN, paint, truncate
+from clips import CLIPS, HIDDEN, paint, truncate, write_clip
 from PIL import Image
 
 from lpff_ray.decode.frame_table import read_frame_table
@@ -145,3 +145,25 @@ def test_a_second_video_is_told(clips: Path, tmp_path: Path) -> None:
     info = probe(str(path), path.name)
     assert info.frames_expected == 60
     assert info.reason == "it holds 2 videos: only the one that players show is looked at"
+
+
+@pytest.mark.parametrize(
+    "movflags", ["frag_keyframe", "frag_keyframe+empty_moov", "faststart", "frag_keyframe+global_sidx"]
+)
+def test_fragments_are_counted_in_files_and_file_objects(tmp_path: Path, movflags: str) -> None:
+    path = write_clip(
+        tmp_path / "a.mp4", 60, b_frames=2, size=(160, 120), noise=20, muxer_options={"movflags": movflags}
+    )
+    table = read_frame_table(str(path))
+    with path.open("rb") as file:
+        for opened in (str(path), file):
+            info = probe(opened, path.name)
+            assert info.frames_expected == len(table) == 60
+            assert list(info.keyframe_pts_ns) == table.pts_ns[table.is_keyframe].tolist()
+            assert info.first_pts_ns == table.pts_ns[0]
+
+
+@pytest.mark.parametrize("name", ["mpeg4_b.avi", "plain.mp4", "untimed.h264", "late.ts"])
+def test_a_file_object_is_as_good_as_a_path(clips: Path, name: str) -> None:
+    with (clips / name).open("rb") as file:
+        assert probe(file, name) == probe(str(clips / name), name)
