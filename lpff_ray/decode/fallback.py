@@ -1,8 +1,8 @@
 """A file decoded once, or twice: the one policy for a decoder that delivers less than was asked for.
 
-A decoder whose shortfall is not final (decord: it does not say which frames it failed to deliver) is followed by a pass
-of the last resort (PyAV), whose result is used. Mining starts over with the second pass, so that a segment's rows
-come from one decoder; an export asks it only for what is missing.
+A decoder whose shortfall is not final (decord) is followed by a pass of the last resort (PyAV), whose result is used.
+Mining starts over with the second pass, so that a segment's rows come from one decoder; an export asks it only for what
+is missing.
 """
 
 from __future__ import annotations
@@ -40,6 +40,12 @@ class DecodingPass(Timed):
         return self.source.name
 
     @property
+    def remarks(self) -> str:
+        """What is to be known of the frames that came and did not come; "" if nothing is."""
+        lost = f"{len(self.missing)} of {self.wanted} frames are damaged: {_ranges(self.missing)}"
+        return "; ".join(part for part in (self.note, self.table.note, lost if self.missing else "") if part)
+
+    @property
     def table(self) -> FrameTable:
         """The file's frames."""
         return self.source.table
@@ -65,6 +71,18 @@ class DecodingPass(Timed):
                 yield frame
         finally:
             self.missing = list(waiting)
+
+
+def _ranges(indices: Sequence[int], most: int = 5) -> str:
+    """Ascending numbers in a few words: "3-7, 9"; "..." for what is beyond the first `most` ranges."""
+    found: list[list[int]] = []
+    for index in indices:
+        if found and index == found[-1][1] + 1:
+            found[-1][1] = index
+        else:
+            found.append([index, index])
+    words = [str(first) if first == last else f"{first}-{last}" for first, last in found[:most]]
+    return ", ".join(words + ["..."] * (len(found) > most))
 
 
 def passes(path: str, kind: str, decoder: str = AUTO, fallback: bool = True) -> Iterator[DecodingPass]:

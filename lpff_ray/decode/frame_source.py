@@ -29,13 +29,17 @@ AnySource = TypeVar("AnySource", bound="FrameSource")
 class FrameTable:
     """Every frame of a video that is meant to be seen, in presentation order; row i is frame_index i.
 
-    pts_ns: int64 [n], strictly ascending presentation times in nanoseconds.
+    pts_ns: int64 [n], strictly ascending presentation times in nanoseconds; see `note`.
     is_keyframe: bool [n].
     decode_order: int64 [n], position of the frame's packet among the stream's packets.
-    ticks: int64 [n], presentation times in the stream's own `time_base` (seconds per tick).
+    ticks: int64 [n], presentation times of the packets in the stream's own `time_base` (seconds per tick); of use only
+        if `timed`.
     irregular: why frames can not be told apart by position or time alone, "" for a plain table: packets that an
         edit list discards, missing or repeated times, packets marked corrupt, a demuxer that gave up.
-    timed: False if packets of the stream lack presentation times, and frames can only be counted from the start.
+    timed: False if the presentation times of packets do not tell frames and their order, for which the decoder was
+        asked then: packets can only be counted from the start.
+    damaged: positions of packets that the demuxer found damaged.
+    note: what is to be known of `pts_ns`: why they were repaired, "" if they are the container's.
     """
 
     pts_ns: npt.NDArray[np.int64]
@@ -45,6 +49,8 @@ class FrameTable:
     time_base: Fraction
     irregular: str = ""
     timed: bool = True
+    damaged: frozenset[int] = frozenset()
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.pts_ns)

@@ -1,4 +1,8 @@
-"""What a file is and how long, found from its header without decoding more than one frame."""
+"""What a file is and how long, found from its header and its packets.
+
+One frame is decoded for its size. All of a video is decoded only where its packets do not tell how many frames it has
+(see `frame_table`), and only if that is quick.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,21 @@ from typing import BinaryIO, Literal
 
 import av
 import av.container
+import numpy as np
 
-from lpff_ray.decode.container import codec_name, open_video, video_stream
+from lpff_ray.decode.container import (
+    codec_name,
+    is_encrypted,
+    is_fragmented,
+    open_video,
+    packets_of,
+    video_stream,
+    video_streams,
+)
 from lpff_ray.decode.display import IDENTITY, display_matrix, pixel_aspect, shown_size
-from lpff_ray.decode.frame_source import NS, FrameTable
-from lpff_ray.decode.frame_table import demux_table
+from lpff_ray.decode.frame_source import NS
+from lpff_ray.decode.frame_table import ENCRYPTED, presentation_order, read_packets
+from lpff_ray.decode.frame_times import believable_rate, jump, nanoseconds, plausible, timeline
 from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, turned_size
 from lpff_ray.types import MediaKind
 
@@ -39,6 +53,7 @@ MAGIC = {
     b"\0\0\x01\xb3": MediaKind.VIDEO,  # MPEG video
 }
 PACKETS_TO_TRY = 100  # until one frame could be decoded
+MOST_PIXELS_DECODED = 1_000_000_000  # of all frames together: about three seconds
 
 
 class Unreadable(Exception):
@@ -50,13 +65,15 @@ class MediaInfo:
     """What a probe says of a file.
 
     container, codec: FFmpeg's names ("mov", "h264"), for photos Pillow's format.
-    width, height: pixels as shown: after rotation metadata, and square. fps: frames per second on average.
-    duration_s: seconds.
+    width, height: pixels as shown: after rotation metadata, and square. fps: frames per second, but for gaps.
+    duration_s: seconds from the first frame to the end of the last one, by the times of frames that are there.
     frames_expected: frames to be shown, as the index says or as counted where there is no index.
     first_pts_ns: presentation time of the first frame, nanoseconds.
     keyframe_pts_ns: ascending times of keyframes. From an mp4's index they are exact but for open
         GOPs and for B-frames at a variable frame rate, where they may be off by a few frames: good to cut
         at, not to recognise a frame by.
+    gaps_ns: where no frame begins for long: times of the frame before and the frame after.
+    is_counted: whether all of it has to be decoded to tell its frames; see `frame_table`.
     reason: what is amiss with a file that can be mined all the same, "" if nothing is.
     """
 
@@ -70,6 +87,8 @@ class MediaInfo:
     frames_expected: int
     first_pts_ns: int
     keyframe_pts_ns: tuple[int, ...]
+    gaps_ns: tuple[tuple[int, int], ...] = ()
+    is_counted: bool = False
     reason: str = ""
 
 
@@ -125,28 +144,64 @@ def _probe_photo(opened: str | BinaryIO, name: str) -> MediaInfo:
 
 
 def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:
+    # Before FFmpeg reads the same file object, and expects to find it where it left it.
+    in_fragments = head[4:8] in (b"ftyp", b"styp", b"moov") and is_fragmented(opened)
     try:
-        with open_video(opened) as container:
+        with _reopened(opened) as container:
             stream = _stream(container)
-            if "mov" in container.format.name.split(",") and len(stream.index_entries):
-                return _from_index(container, stream)
-            table = demux_table(container, stream)
-            if not len(table):
-                raise Unreadable("no video stream with frames in it")
-            container_name, duration = container.format.name.split(",")[0], container.duration
-        if not isinstance(opened, str):
-            opened.seek(0)
-        with open_video(opened) as container:
+            is_mov = "mov" in container.format.name.split(",")
+            if is_mov and len(stream.index_entries) and not in_fragments:
+                info = _from_index(container, stream)
+                if info is not None:
+                    return info
+        with _reopened(opened) as container:
             stream = _stream(container)
-            width, height = _shown_size(stream, container.demux(stream))
+            packets = read_packets(container, stream)
+            if packets.irregular == ENCRYPTED:
+                raise Unreadable(ENCRYPTED)
+            container_name, others = container.format.name.split(",")[0], _other_streams(container)
+        with _reopened(opened) as container:
+            stream = _stream(container)
+            width, height = _shown_size(stream, packets_of(container, stream))
             codec = codec_name(stream)
+        order = None
+        if packets.doubt and len(packets) * width * height <= MOST_PIXELS_DECODED:
+            order = presentation_order(_rewound(opened), packets)
     except av.FFmpegError as error:
         if head[4:8] == b"ftyp":
             raise Unreadable(
                 "its index (moov) is missing or damaged: the file was cut off, fetch it again"
             ) from None
         raise Unreadable(f"not a video, or damaged at its start ({error.strerror}): fetch it again") from None
-    return _from_table(table, container_name, codec, width, height, duration)
+    table = packets.table(order)
+    if not len(table):
+        raise Unreadable("no video stream with frames in it")
+    return MediaInfo(
+        kind=MediaKind.VIDEO,
+        container=container_name,
+        codec=codec,
+        width=width,
+        height=height,
+        **timeline(table.pts_ns, table.is_keyframe, float(packets.rate)),
+        is_counted=bool(packets.doubt),
+        reason="; ".join(part for part in (table.note, jump(table.pts_ns), others) if part),
+    )
+
+
+def _rewound(opened: str | BinaryIO) -> str | BinaryIO:
+    if not isinstance(opened, str):
+        opened.seek(0)
+    return opened
+
+
+def _reopened(opened: str | BinaryIO) -> av.container.InputContainer:
+    return open_video(_rewound(opened))
+
+
+def _other_streams(container: av.container.InputContainer) -> str:
+    """A note if there is more than one video in the file."""
+    streams = len(video_streams(container))
+    return f"it holds {streams} videos: only the one that players show is looked at" if streams > 1 else ""
 
 
 def _stream(container: av.container.InputContainer) -> av.VideoStream:
@@ -159,61 +214,51 @@ def _stream(container: av.container.InputContainer) -> av.VideoStream:
     return stream
 
 
-def _from_index(container: av.container.InputContainer, stream: av.VideoStream) -> MediaInfo:
-    """Read an mp4's sample table, whose times are decoding times.
+def _from_index(container: av.container.InputContainer, stream: av.VideoStream) -> MediaInfo | None:
+    """Read an mp4's sample table, whose times are decoding times. None if they do not tell what frames there are.
 
     The first packet tells how far its presentation is behind its decoding; with closed GOPs and a steady
     frame rate that holds for every keyframe. Entries that an edit list hides are discarded.
     """
-    entries = [entry for entry in stream.index_entries if not entry.is_discard]
+    entries = [entry for entry in stream.index_entries if entry.size and not entry.is_discard]
     if not entries:
         raise Unreadable("no video stream with frames in it")
     cut_off = sum(entry.pos + entry.size > container.size for entry in entries)
     time_base = stream.time_base
     assert time_base is not None
-    packets = container.demux(stream)
+    packets = packets_of(container, stream)
     first = next(packets)
-    delay = first.pts - first.dts if first.pts is not None and first.dts is not None else 0
-    times = (round((entry.timestamp + delay) * time_base * NS) for entry in entries if entry.is_keyframe)
-    start = stream.start_time if stream.start_time is not None else entries[0].timestamp + delay
-    duration = float(stream.duration * time_base) if stream.duration else (container.duration or 0) / 1e6
-    rate = stream.average_rate
-    codec = codec_name(stream)
+    if is_encrypted(first) or first.pts is None or first.dts is None:
+        return None
+    if stream.codec_context.has_b_frames and first.pts == first.dts:
+        return None
+    delay = first.pts - first.dts
+    times = nanoseconds(np.array([entry.timestamp + delay for entry in entries], np.int64), time_base)
+    if times is None or (np.diff(times) <= 0).any() or not plausible(times):
+        return None
+    frames = timeline(
+        times,
+        np.array([entry.is_keyframe for entry in entries], bool),
+        float(believable_rate(stream.average_rate)),
+    )
+    # Exact where the delay of the first packet is not that of the frame shown first.
+    if stream.start_time is not None:
+        start_ns = round(stream.start_time * time_base * NS)
+        if abs(start_ns - frames["first_pts_ns"]) > NS:
+            return None
+        frames["first_pts_ns"] = start_ns
+    codec, others = codec_name(stream), _other_streams(container)
     stream.codec_context.thread_count = 1
     width, height = _shown_size(stream, chain([first], packets))
+    lost = f"the file was cut off: {cut_off} of its {len(entries)} frames are not in it; fetch it again"
     return MediaInfo(
         kind=MediaKind.VIDEO,
         container=container.format.name.split(",")[0],
         codec=codec,
         width=width,
         height=height,
-        fps=float(rate) if rate else len(entries) / duration if duration else 0.0,
-        duration_s=duration,
-        frames_expected=len(entries),
-        first_pts_ns=round(start * time_base * NS),
-        keyframe_pts_ns=tuple(sorted(times)),
-        reason=f"the file was cut off: {cut_off} of its {len(entries)} frames are not in it; fetch it again"
-        if cut_off
-        else "",
-    )
-
-
-def _from_table(
-    table: FrameTable, container: str, codec: str, width: int, height: int, duration: int | None
-) -> MediaInfo:
-    span = (int(table.pts_ns[-1]) - int(table.pts_ns[0])) / NS
-    fps = (len(table) - 1) / span if span else 0.0
-    return MediaInfo(
-        kind=MediaKind.VIDEO,
-        container=container,
-        codec=codec,
-        width=width,
-        height=height,
-        fps=fps,
-        duration_s=span + 1 / fps if fps else (duration or 0) / 1e6,
-        frames_expected=len(table),
-        first_pts_ns=int(table.pts_ns[0]),
-        keyframe_pts_ns=tuple(int(time) for time in table.pts_ns[table.is_keyframe]),
+        **frames,
+        reason="; ".join(part for part in (lost if cut_off else "", others) if part),
     )
 
 

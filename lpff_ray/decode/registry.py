@@ -5,18 +5,18 @@ To add a decoder: a class that derives from `FrameSource`, and one line, in `DEC
     [project.entry-points."lpff_ray.decoders"]
     mydecoder = "mypackage.decoder:MyDecoder"
 
-It is used where it is asked for by name (`--decoder mydecoder`). Only those in `ORDER` are used with `--decoder auto`.
+It is used where it is asked for by name (`--decoder mydecoder`).
 """
 
 from __future__ import annotations
 
 from lpff_ray.decode.frame_source import FrameSource
-from lpff_ray.errors import SegmentError, segment_error
+from lpff_ray.errors import segment_error
 from lpff_ray.registry import Registry
 from lpff_ray.types import MediaKind, Stage
 
 AUTO = "auto"
-"""Asks for the first decoder of ORDER that can be relied on for the file."""
+"""Asks for the first decoder of ORDER."""
 
 DECODERS: Registry[type[FrameSource]] = Registry(
     "decoder",
@@ -29,12 +29,12 @@ DECODERS: Registry[type[FrameSource]] = Registry(
 )
 
 ORDER: dict[MediaKind, tuple[str, ...]] = {
-    MediaKind.VIDEO: ("decord", "pyav"),
+    MediaKind.VIDEO: ("pyav", "decord"),
     MediaKind.PHOTO: ("photo",),
 }
-"""Decoders by kind of media, in the order in which they are tried. The last one is the last resort: if decoders
-deliver different numbers of frames, its result is used. Why decord comes first, and only where its `objection` finds
-nothing: docs/evidence/decoding.md#decord."""
+"""Decoders by kind of media, in the order in which they are tried on a segment that fails. The first one reads every
+file, tells of damage, and has the last word where decoders deliver different numbers of frames. Why that is PyAV, and
+where decord may read: docs/evidence/decoding.md#decord."""
 
 
 class _VideoDecoders(Registry[type[FrameSource]]):
@@ -48,16 +48,16 @@ VIDEO_DECODERS = _VideoDecoders(DECODERS.kind, DECODERS.group, {})
 
 
 def last_resort(kind: str = MediaKind.VIDEO) -> str:
-    """The decoder tried last for this kind of media, whose result is used where others deliver fewer frames."""
-    return ORDER[MediaKind(kind)][-1]
+    """The decoder of this kind of media that has the last word, where others deliver fewer frames or fail."""
+    return ORDER[MediaKind(kind)][0]
 
 
 def alternative_to(name: str, kind: str = MediaKind.VIDEO) -> str:
-    """The decoder to try after `name` has failed: the last resort, and after that the one before it.
+    """The decoder to try after `name` has failed: the last resort, and after that the next one.
 
     A kind of media with a single decoder has no other: then it is that one again.
     """
-    others = [other for other in reversed(ORDER[MediaKind(kind)]) if other != name]
+    others = [other for other in ORDER[MediaKind(kind)] if other != name]
     return others[0] if others else name
 
 
@@ -65,9 +65,8 @@ def open_source(path: str, kind: str, decoder: str = AUTO, threads: int = 1) -> 
     """Open a local video or photo.
 
     kind: a MediaKind. threads: decoding threads.
-    decoder: a name in DECODERS, or "auto": the first of ORDER that can be relied on and opens the file. The choice
-        rests on the file alone, so that it is the same for every segment. A decoder that does not read this kind of
-        media leaves it to those of ORDER: a run with `--decoder pyav` reads its photos all the same.
+    decoder: a name in DECODERS, or "auto": the first of ORDER. A decoder that does not read this kind of media leaves
+        it to that one: a run with `--decoder pyav` reads its photos all the same.
     Raises SegmentError (stage "open") if the file can not be opened with what was asked for; UserError for a decoder
     that is unknown or can not be imported.
     """
@@ -76,13 +75,7 @@ def open_source(path: str, kind: str, decoder: str = AUTO, threads: int = 1) -> 
         chosen = DECODERS.load(decoder)
         if kind in chosen.kinds:
             return _open(chosen, path, threads)
-    *first, last = ORDER[kind]
-    for name in first:
-        try:
-            return _open(DECODERS.load(name), path, threads)
-        except SegmentError:  # the next one may read it
-            continue
-    return _open(DECODERS.load(last), path, threads)
+    return _open(DECODERS.load(last_resort(kind)), path, threads)
 
 
 def _open(decoder: type[FrameSource], path: str, threads: int) -> FrameSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 
 from lpff_ray.decode.frame_source import NS
 from lpff_ray.plan.video import Video
@@ -46,9 +47,10 @@ def segments(video: Video, segment_seconds: float) -> list[Segment]:
     """Split a video into segments of about `segment_seconds`, in order; none unless it is planned.
 
     The k-th border is the first keyframe at or after k * segment_seconds of the clip, if one comes within
-    half a segment, and that time itself otherwise. A rest of less than half a segment stays with the stretch
-    before it. The first segment is open to the left unless the clip has a start, the last to the right unless
-    it has an end, so that frames outside of the announced duration are not lost. A photo, and a video whose
+    half a segment, and that time itself otherwise. Where that time has no frame (`Video.gaps_ns`), it is the next
+    frame's, so that every segment has frames, however far a clock has jumped. A rest of less than half a segment stays
+    with the stretch before it. The first segment is open to the left unless the clip has a start, the last to the right
+    unless it has an end, so that frames outside of the announced duration are not lost. A photo, and a video whose
     length nothing tells, is one segment.
     """
     if not video.is_planned:
@@ -61,13 +63,18 @@ def segments(video: Video, segment_seconds: float) -> list[Segment]:
     begin = first if start_ns is None else start_ns
     length = round(segment_seconds * NS)
     borders: list[int | None] = [start_ns]
-    for nominal in range(begin + length, stop, length):
+    nominal = begin + length
+    while nominal < stop:
         after = bisect_left(keyframes, nominal)
         near = after < len(keyframes) and keyframes[after] - nominal <= length // 2
-        border = keyframes[after] if near else nominal
-        if stop - border < length // 2:
+        gap = bisect_left(video.gaps_ns, nominal, key=itemgetter(1))
+        in_gap = gap < len(video.gaps_ns) and video.gaps_ns[gap][0] < nominal
+        border = video.gaps_ns[gap][1] if in_gap else keyframes[after] if near else nominal
+        if stop - border < length // 2 and not in_gap:
             break
-        borders.append(border)
+        if border < stop:
+            borders.append(border)
+        nominal += ((border - nominal) // length + 1) * length
     borders.append(end_ns)
     return [
         Segment(f"{video.video_id}-{index:05d}", video, index, left, right)

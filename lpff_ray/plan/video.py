@@ -26,6 +26,8 @@ class Video:
     crop: the same in whole pixels of a frame of width x height; None, too, where the frame's size is unknown
     first_pts_ns: presentation time of the first frame, the t = 0 of the sampling grid of an unclipped video
     keyframe_pts_ns: ascending presentation times of keyframes by the container's index (may be empty)
+    gaps_ns: (time of the frame before, of the frame after) of each long stretch without a frame, ascending
+    is_counted: whether all of it has to be decoded, once in each process, before its frames are known
     frames_expected: frames that the container announces; 0 if unknown
     status: a "duplicate" has the same bytes as `duplicate_of`
     """
@@ -51,6 +53,8 @@ class Video:
     frames_expected: int = 0
     first_pts_ns: int = 0
     keyframe_pts_ns: tuple[int, ...] = ()
+    gaps_ns: tuple[tuple[int, int], ...] = ()
+    is_counted: bool = False
     duplicate_of: str = ""
 
     @property

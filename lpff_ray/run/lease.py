@@ -22,11 +22,13 @@ class Lease(Generic[Item]):
     """One attempt at one item.
 
     attempt: 1 for the first. decoder: "" leaves the choice to the worker's configuration; else a decoder's name.
+    cause: why the first attempt failed, without its traceback, which is in the failure log.
     """
 
     item: Item
     attempt: int = 1
     decoder: str = ""
+    cause: Failure | None = None
 
 
 class Worker(Protocol):
@@ -83,7 +85,7 @@ class Completed(Generic[Item]):
 
 @dataclass(frozen=True)
 class GivenUp(Generic[Item]):
-    """An item whose last attempt failed."""
+    """An item whose last attempt failed. failure: of the first one, which later ones may hide."""
 
     lease: Lease[Item]
     failure: Failure

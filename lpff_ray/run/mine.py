@@ -24,7 +24,7 @@ from lpff_ray.plan.video import Video
 from lpff_ray.run.executors import AUTO, work_pool
 from lpff_ray.run.lease import GivenUp, Worker
 from lpff_ray.run.policy import Policy, PoolReport
-from lpff_ray.run.retry import next_leases, not_done, seconds_of
+from lpff_ray.run.retry import counting_s, next_leases, not_done, seconds_of
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.uri import absolute
 from lpff_ray.tables.read import quarantine
@@ -195,6 +195,7 @@ POLICY: Policy[Segment] = Policy(
     name_of=name_of,
     retry=next_leases,
     seconds_of=seconds_of,
+    extra_s=counting_s,
     counts=counts,
 )
 """How a pool treats segments."""

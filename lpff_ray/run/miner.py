@@ -98,7 +98,7 @@ class SegmentMiner:
     def _decode(self, decoding: DecodingPass, segment: Segment, outcome: _Outcome) -> None:
         """Measure a segment as one decoder delivers it; the results of an earlier decoder are discarded."""
         outcome.restart()
-        outcome.decoder, outcome.note = decoding.decoder, decoding.note
+        outcome.decoder = decoding.decoder
         taken = outcome.taken
         outcome.wanted = wanted_indices(decoding.table.pts_ns, segment, self.config.every, self.config.fps)
         for frames in _batches(decoding.frames(outcome.wanted.tolist())):
@@ -108,6 +108,7 @@ class SegmentMiner:
             height, width = frames[0].rgb.shape[:2]
             self.measurer.measure(frames, taken, segment.video.crop_in(width, height))
         self.measurer.finish(taken)
+        outcome.note = decoding.remarks
         for stage, seconds in decoding.seconds.items():
             taken.seconds[stage] += seconds
 

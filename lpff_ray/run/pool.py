@@ -260,7 +260,8 @@ class _Job(Generic[Item]):
         self, lease: Lease[Item], failure: Failure, retries: deque[Lease[Item]]
     ) -> Iterator[GivenUp[Item]]:
         """The item is the cause: its next retry step joins the queue `retries`, or it is given up."""
-        leases = self.policy.retry(lease, failure)
+        cause = lease.cause or replace(failure, traceback="")
+        leases = [replace(retry, cause=cause) for retry in self.policy.retry(lease, failure)]
         name = self.policy.name_of(lease.item)
         log.info("%s, attempt %d: %s: %s", name, lease.attempt, failure.kind, failure.message)
         if leases:
@@ -270,7 +271,7 @@ class _Job(Generic[Item]):
         else:
             self.report.given_up += 1
             self.listener.given_up(lease, failure)
-            yield GivenUp(lease, failure)
+            yield GivenUp(lease, lease.cause or failure)
 
     def may_retry_free(self, lease: Lease[Item]) -> bool:
         """Whether the item may be tried again at no cost, since the machine was the cause."""

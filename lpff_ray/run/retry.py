@@ -30,6 +30,10 @@ LAST_ATTEMPT = 4
 """Attempts at any one stretch of video, its halves included, at most."""
 
 
+COUNTED_PIXELS_PER_S = 10_000_000
+"""Pixels decoded in a second without being shown, on a busy machine: a tenth of what one core was seen to do."""
+
+
 def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]:
     """The leases that replace `lease`, which failed: one, two (halves), or none (quarantine).
 
@@ -69,11 +73,23 @@ def span_ns(segment: Segment) -> tuple[int, int] | None:
 
 
 def seconds_of(segment: Segment) -> float:
-    """Seconds of video in a segment: 0 for a photo, 30 where it is not known."""
+    """Seconds of video in a segment, without long gaps between frames: 0 for a photo, 30 where it is not known."""
     if segment.video.kind == MediaKind.PHOTO:
         return 0.0
     span = span_ns(segment)
-    return (span[1] - span[0]) / NS if span else 30.0
+    if span is None:
+        return 30.0
+    start, end = span
+    without = sum(max(0, min(after, end) - max(before, start)) for before, after in segment.video.gaps_ns)
+    return (end - start - without) / NS
+
+
+def counting_s(segment: Segment) -> float:
+    """Seconds that a segment may take in addition, since all of its video may have to be decoded for its frames."""
+    video = segment.video
+    return (
+        video.frames_expected * video.width * video.height / COUNTED_PIXELS_PER_S if video.is_counted else 0.0
+    )
 
 
 def middle_ns(segment: Segment) -> int | None:

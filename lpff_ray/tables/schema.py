@@ -87,8 +87,8 @@ QUARANTINE = pl.Schema(
         "log": pl.String(),
     }
 )
-"""One row per segment that could not be mined. log: the file below the run's folder that holds the tracebacks, null if
-there is none."""
+"""One row per segment that could not be mined. stage, kind, message, decoder: of its first attempt. log: the file below
+the run's folder that holds the tracebacks, null if there is none."""
 
 PLAN = pl.Schema(
     {

@@ -120,7 +120,7 @@ def _problems(listed: pl.DataFrame, given_up: pl.DataFrame) -> tuple[Problem, ..
                 "uri",
                 pl.when(missing > 0)
                 .then(pl.format("{} of {} frames missing", missing, mined + missing))
-                .otherwise(pl.lit("incomplete"))
+                .otherwise(pl.lit("note"))
                 .alias("what"),
                 pl.when(pl.col("reason") == "").then(pl.lit(DAMAGED)).otherwise("reason").alias("why"),
             ),

@@ -1,7 +1,8 @@
-"""Oblong pixels are made square, as players do it, and everybody says the same size."""
+"""Pictures as players show them: oblong pixels made square, fields of two moments made one, turns found."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import av
 import av.filter
 import numpy as np
 import pytest
-from clips import write_clip
+from clips import portrait, write_clip
 
 from lpff_ray.decode import open_source
-from lpff_ray.decode.display import IDENTITY, pixel_aspect, shown_size
+from lpff_ray.decode.container import open_video
+from lpff_ray.decode.display import IDENTITY, deinterlaced, display_matrix, pixel_aspect, shown_size
 from lpff_ray.decode.probe import probe
 from lpff_ray.errors import SegmentError
 
@@ -126,3 +128,74 @@ def test_sizes_are_those_of_ffplay() -> None:
     assert shown_size(720, 576, Fraction(64, 45), QUARTER) == (404, 720)  # 405
     assert shown_size(61, 47, Fraction(1), IDENTITY) == (61, 47), "square ones stay as they are"
     assert shown_size(61, 47, Fraction(1), QUARTER) == (47, 61)
+
+
+def write_interlaced(path: Path, picture_of: Callable[[int, int, int], np.ndarray]) -> Path:
+    """Ten pictures marked as two fields each, the upper one first."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.codec_context.options = {"preset": "veryfast", "crf": "10", "x264-params": "tff=1"}
+        stream.codec_context.thread_count = 1
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(picture_of(index, 320, 240), format="rgb24")
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode())
+    return path
+
+
+def woven(index: int, width: int, height: int) -> np.ndarray:
+    """A portrait that moves by 6 pixels from field to field."""
+    picture = portrait(6 * index, width, height)
+    picture[1::2] = portrait(6 * index + 3, width, height)[1::2]
+    return picture
+
+
+def test_fields_of_two_moments_become_one(tmp_path: Path) -> None:
+    with open_source(str(write_interlaced(tmp_path / "woven.mp4", woven)), "video") as source:
+        frames = {frame.index: frame.rgb for frame in source.frames(range(10))}
+        alone = {frame.index: frame.rgb for index in (3, 7) for frame in source.frames([index])}
+    for index, rgb in frames.items():
+        off = [
+            np.abs(rgb.astype(int) - other).mean()
+            for other in (
+                woven(index, 320, 240),
+                portrait(6 * index, 320, 240),
+                portrait(6 * index + 3, 320, 240),
+            )
+        ]
+        assert min(off[1:]) < 6 < off[0], "one of the two moments, and not their mixture"
+    assert all(np.array_equal(rgb, frames[index]) for index, rgb in alone.items())
+
+
+def test_fields_of_one_moment_stay_together(tmp_path: Path) -> None:
+    path = write_interlaced(tmp_path / "film.mp4", portrait)
+    with open_video(str(path)) as container:
+        for picture in container.decode(video=0):
+            assert picture.interlaced_frame
+            assert deinterlaced(picture) is picture
+
+
+def test_decord_is_not_given_fields(tmp_path: Path) -> None:
+    pytest.importorskip("decord")
+    with pytest.raises(SegmentError, match="interlaced"):
+        open_source(str(write_interlaced(tmp_path / "film.mp4", portrait)), "video", "decord")
+
+
+def test_a_turn_beside_data_without_a_name(tmp_path: Path) -> None:
+    """PyAV gives no side data at all where it has no name for one kind: FFmpeg itself still tells the turn."""
+
+    class Picture:
+        def __init__(self, rotation: int) -> None:
+            self.rotation = rotation
+
+        @property
+        def side_data(self) -> dict[str, object]:
+            raise ValueError("31 is not a valid Type")
+
+    for degrees in (0, 90, 180, 270):
+        path = write_clip(tmp_path / f"{degrees}.mp4", 1, rotation=degrees)
+        with open_video(str(path)) as container:
+            picture = next(container.decode(video=0))
+            unnamed = Picture(picture.rotation)
+            assert display_matrix(unnamed) == display_matrix(picture)  # type: ignore[arg-type]

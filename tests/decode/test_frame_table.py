@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import read_index, write_clip
 
 from lpff_ray.decode import open_source
+from lpff_ray.decode.container import open_video, packets_of
 from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.decode.probe import probe
 
@@ -76,3 +78,30 @@ def test_no_times_at_all_are_counted_from_zero(tmp_path: Path) -> None:
     steps = np.diff(table.pts_ns)
     assert steps.min() > 0
     assert np.ptp(steps) <= 1e9 / 90_000 + 1, "even up to the rounding of a tick"
+
+
+def test_a_stream_that_begins_on_the_way_ends_nothing(tmp_path: Path) -> None:
+    """PyAV stumbles over a stream that MPEG-TS names only after its first part."""
+    first = write_clip(tmp_path / "a.ts", 60)
+    sound = tmp_path / "sound.ts"
+    # Streams and programme of other numbers, and newer tables, of which the head of the joined file knows nothing.
+    options = {
+        "mpegts_start_pid": "512",
+        "mpegts_pmt_start_pid": "4352",
+        "mpegts_service_id": "2",
+        "tables_version": "2",
+    }
+    with av.open(str(sound), "w", options=options) as container:
+        stream = container.add_stream("aac", rate=16_000, layout="mono")
+        for block in range(300):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, block * 1024
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    path = tmp_path / "joined.ts"
+    path.write_bytes(first.read_bytes() * 30 + sound.read_bytes())
+    with open_video(str(path)) as container:
+        stream = container.streams.video[0]
+        list(packets_of(container, stream))
+        assert len(container.streams) == 1, "PyAV knows nothing of the sound"
+    assert len(read_frame_table(str(path))) == 60 * 30

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from clips import CLIPS, HIDDEN, paint, truncate
+from clips import CLIPS, HIDDEN, paint, truncate, write_clip
 from PIL import Image
 
 from lpff_ray.decode.frame_table import read_frame_table
 from lpff_ray.decode.probe import Unreadable, looks_like_media, probe
+from lpff_ray.plan.segment import segments
+from lpff_ray.plan.video import Video
+from lpff_ray.types import MediaKind, VideoStatus
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -100,3 +105,65 @@ def test_probe_is_exact_on_real_clips(shared_data: Path) -> None:
         assert info.frames_expected == len(table), path.name
         assert info.first_pts_ns == table.pts_ns[0], path.name
         assert list(info.keyframe_pts_ns) == table.pts_ns[table.is_keyframe].tolist(), path.name
+
+
+@pytest.mark.parametrize("name", ["plain.mp4", "b_frames.mp4", "mpeg4_b.avi", "uneven.mkv", "late.ts"])
+def test_no_number_of_a_header_is_believed_blindly(clips: Path, tmp_path: Path, name: str) -> None:
+    """Whatever a flipped header says, a video is no longer than its frames, and takes no more memory."""
+    rng = random.Random(name)
+    sound = (clips / name).read_bytes()
+    path = tmp_path / name
+    for _ in range(60):
+        data = bytearray(sound)
+        for _ in range(3):
+            # The header of most, and the index at the end of an mp4.
+            at = rng.choice([rng.randrange(1500), -1 - rng.randrange(1500)])
+            data[at] = rng.choice([0, 127, 128, 255, data[at] ^ 1 << rng.randrange(8)])
+        path.write_bytes(data)
+        try:
+            info = probe(str(path), name)
+        except Unreadable:
+            continue
+        fields = {key: value for key, value in vars(info).items() if key != "kind"}
+        video = Video("v", "v", MediaKind.VIDEO, 1, VideoStatus.PLANNED, **fields)
+        assert 0 < len(segments(video, 30)) <= info.frames_expected
+        assert info.frames_expected <= 60
+
+
+def test_a_second_video_is_told(clips: Path, tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(clips / "plain.mp4")) as source, av.open(str(path), "w") as written:
+        stream = source.streams.video[0]
+        copies = [written.add_stream_from_template(stream) for _ in range(2)]
+        for packet in source.demux(stream):
+            times = packet.pts, packet.dts
+            for copy in copies if packet.size else ():
+                packet.stream = copy
+                packet.pts, packet.dts = times
+                packet.time_base = stream.time_base
+                written.mux(packet)
+    info = probe(str(path), path.name)
+    assert info.frames_expected == 60
+    assert info.reason == "it holds 2 videos: only the one that players show is looked at"
+
+
+@pytest.mark.parametrize(
+    "movflags", ["frag_keyframe", "frag_keyframe+empty_moov", "faststart", "frag_keyframe+global_sidx"]
+)
+def test_fragments_are_counted_in_files_and_file_objects(tmp_path: Path, movflags: str) -> None:
+    path = write_clip(
+        tmp_path / "a.mp4", 60, b_frames=2, size=(160, 120), noise=20, muxer_options={"movflags": movflags}
+    )
+    table = read_frame_table(str(path))
+    with path.open("rb") as file:
+        for opened in (str(path), file):
+            info = probe(opened, path.name)
+            assert info.frames_expected == len(table) == 60
+            assert list(info.keyframe_pts_ns) == table.pts_ns[table.is_keyframe].tolist()
+            assert info.first_pts_ns == table.pts_ns[0]
+
+
+@pytest.mark.parametrize("name", ["mpeg4_b.avi", "plain.mp4", "untimed.h264", "late.ts"])
+def test_a_file_object_is_as_good_as_a_path(clips: Path, name: str) -> None:
+    with (clips / name).open("rb") as file:
+        assert probe(file, name) == probe(str(clips / name), name)

@@ -18,6 +18,18 @@ def _borders(video: Video, seconds: float) -> list[float]:
     return [((cut.start_ns or 0) - video.first_pts_ns) / NS for cut in segments(video, seconds)[1:]]
 
 
+def test_no_segment_is_without_frames() -> None:
+    """A clock that was set while recording makes one border, not thousands."""
+    days = 3 * 86_400 * NS
+    video = _video(duration_s=days / NS + 1.2, gaps_ns=((360_000_000, days),), keyframe_pts_ns=(0, days))
+    assert _borders(video, 30) == [days / NS]
+    pauses = tuple((second * NS, (second + 40) * NS) for second in range(0, 1000, 40))  # a frame every 40 s
+    borders = _borders(_video(duration_s=1000.0, gaps_ns=pauses), 30)
+    assert borders == [float(second) for second in range(40, 1000, 40)]
+    video = _video(duration_s=200.0, gaps_ns=((20 * NS, 100 * NS),), first_pts_ns=0)
+    assert _borders(video, 30) == [100, 120, 150, 180]
+
+
 def test_borders_snap_to_the_keyframe_behind() -> None:
     keyframes = tuple(round(second * NS) for second in (0, 7, 14, 21, 28, 47, 65))
     video = _video(duration_s=70.0, keyframe_pts_ns=keyframes)

@@ -49,6 +49,12 @@ def test_a_failure_that_the_worker_tells_goes_through_the_retry_steps(work: Work
     assert found.report.retries == 2
 
 
+def test_an_item_is_given_up_with_its_first_cause(work: Work, tmp_path: Path) -> None:
+    found = work([segment("odd", "fails-anew")])
+    assert sorted(found.given_up) == [("odd-00000a", "Attempt1", 4), ("odd-00000b", "Attempt1", 4)]
+    assert all(f"Attempt{number}" in failures(tmp_path) for number in (1, 2, 3, 4)), "the log has them all"
+
+
 def test_a_broken_worker_is_replaced_and_no_segment_pays(work: Work) -> None:
     found = work([segment("b", "breaks-first"), *(segment(f"v{i}", "sleep:0.1") for i in range(6))])
     assert found.done() == {"b", *(f"v{i}" for i in range(6))}

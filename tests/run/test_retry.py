@@ -13,7 +13,7 @@ from lpff_ray.errors import Failure
 from lpff_ray.plan.segment import Segment
 from lpff_ray.plan.video import Video
 from lpff_ray.run.lease import Lease
-from lpff_ray.run.retry import LAST_ATTEMPT, middle_ns, next_leases, not_done, span_ns
+from lpff_ray.run.retry import LAST_ATTEMPT, counting_s, middle_ns, next_leases, not_done, seconds_of, span_ns
 
 VIDEO = Video("v", "v.mp4", "video", 1, "planned", duration_s=30.0)
 SEGMENT = Segment("v-00000", VIDEO, 0, 0, 20 * NS)
@@ -43,6 +43,18 @@ def test_whole_ladder() -> None:
 
 def test_decoder_unknown_because_the_process_died() -> None:
     assert [decoder for _, _, decoder in climb(SEGMENT, "process")] == ["", "", "pyav", "pyav", "pyav"]
+
+
+def test_a_video_whose_frames_are_counted_gets_time_for_it() -> None:
+    fields = {"frames_expected": 1000, "width": 1000, "height": 100}
+    for is_counted, seconds in ((True, 10), (False, 0)):
+        video = replace(VIDEO, **fields, is_counted=is_counted)
+        assert counting_s(Segment("s", video, 0, None, None)) == seconds
+
+
+def test_time_without_frames_is_no_work() -> None:
+    jumped = replace(VIDEO, duration_s=1e6, gaps_ns=((5 * NS, 999_990 * NS),))
+    assert seconds_of(Segment("s", jumped, 0, None, None)) == 15
 
 
 def test_other_decoder_of_pyav_is_decord() -> None:

@@ -19,8 +19,8 @@ class OddWorker:
     """Writes a line to `out/log` as each lease begins: segment_id attempt decoder pid; and a file when it is done.
 
     uri: "ok", "sleep:SECONDS", "hang" and "hang-first" (on attempt 1), both holding the GIL, "exit", "exit-first",
-    "segfault", "raise" and "raise-first", "decord-fails", "user-error", "breaks" (breaks the worker for good), and
-    "breaks-first" (only where `out/broken` is not there yet).
+    "segfault", "raise" and "raise-first", "decord-fails", "fails-anew", "user-error", "breaks" (breaks the worker for
+    good), and "breaks-first" (only where `out/broken` is not there yet).
     """
 
     def __init__(self, out: str, device: str) -> None:
@@ -57,6 +57,8 @@ class OddWorker:
             raise UserError("/mnt/full: no space left on device")
         elif deed == "decord-fails" and lease.decoder != "pyav":
             raise SegmentError(Failure("decode", "DECORDError", "bad packet", "decord"))
+        elif deed == "fails-anew":  # each attempt otherwise
+            raise SegmentError(Failure("decode", f"Attempt{lease.attempt}", "no", lease.decoder or "pyav"))
         (self._out / f"{segment.segment_id}.done").touch()
         return SegmentResult(faces=2, frames_looked_at=10)
 
