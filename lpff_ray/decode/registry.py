@@ -25,12 +25,14 @@ DECODERS: Registry[type[FrameSource]] = Registry(
         "decord": "lpff_ray.decode.decord_source:DecordSource",
         "pyav": "lpff_ray.decode.pyav_source:PyavSource",
         "photo": "lpff_ray.decode.photo:PhotoSource",
+        "animation": "lpff_ray.decode.pictures.animation:AnimationSource",
     },
 )
 
 ORDER: dict[MediaKind, tuple[str, ...]] = {
     MediaKind.VIDEO: ("decord", "pyav"),
     MediaKind.PHOTO: ("photo",),
+    MediaKind.ANIMATION: ("animation",),
 }
 """Decoders by kind of media, in the order in which they are tried. The last one is the last resort: if decoders
 deliver different numbers of frames, its result is used. Why decord comes first, and only where its `objection` finds
@@ -38,10 +40,11 @@ nothing: docs/evidence/decoding.md#decord."""
 
 
 class _VideoDecoders(Registry[type[FrameSource]]):
-    """What `--decoder` takes: "auto", and every decoder that is not for photos alone."""
+    """What `--decoder` takes: "auto", and every decoder that is not for pictures alone."""
 
     def names(self) -> list[str]:
-        return [AUTO, *(name for name in DECODERS if name not in ORDER[MediaKind.PHOTO])]
+        pictures = ORDER[MediaKind.PHOTO] + ORDER[MediaKind.ANIMATION]
+        return [AUTO, *(name for name in DECODERS if name not in pictures)]
 
 
 VIDEO_DECODERS = _VideoDecoders(DECODERS.kind, DECODERS.group, {})

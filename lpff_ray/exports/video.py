@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import polars as pl
 
@@ -13,7 +14,7 @@ from lpff_ray.decode import Frame, passes
 from lpff_ray.decode.registry import AUTO
 from lpff_ray.errors import SegmentError, segment_error
 from lpff_ray.monitoring.timing import Timed
-from lpff_ray.plan.content import content_id, content_of
+from lpff_ray.plan.content import content_id, content_of, whole_id
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.local_copy import local_copy
 from lpff_ray.storage.opening import opened
@@ -25,7 +26,8 @@ from lpff_ray.types import Stage, VideoStatus
 class VideoFile:
     """A video, photo or clip of a run as its plan knows it: what an export needs to find its frames again.
 
-    uris: where its bytes were seen, the latest first. kind: a MediaKind.
+    uris: where its bytes were seen, the latest first. kind: a MediaKind. size_bytes: of the file, 0 if that
+    is not known.
     start_s, end_s: the clip's span in seconds from the first frame, None for an end that is open.
     Frames come whole even where a clip has a crop: all coordinates of the faces table are of the whole frame.
     """
@@ -33,6 +35,7 @@ class VideoFile:
     video_id: str
     uris: tuple[str, ...]
     kind: str
+    size_bytes: int = 0
     start_s: float | None = None
     end_s: float | None = None
 
@@ -82,18 +85,27 @@ def opened_video(video: VideoFile, decoder: str = AUTO) -> Iterator[OpenedVideo]
 
 
 def _uri_of_bytes(video: VideoFile) -> str:
-    content = content_of(video.video_id)
     complaint = ""
     for uri in video.uris:
         try:
             with opened(uri) as (file, size):
-                if content_id(file, size) == content:
+                if _has_content(file, size, video):
                     return uri
             found = "another file than the one that was mined lies there"
         except OSError as error:
             found = explain(error, uri)
         complaint = complaint or found
     raise segment_error(Stage.OPEN, complaint, "", "Missing")
+
+
+def _has_content(file: BinaryIO, size: int, video: VideoFile) -> bool:
+    """Whether an opened file holds the bytes that were mined, whichever kind of id they got."""
+    if video.size_bytes and size != video.size_bytes:
+        return False
+    content = content_of(video.video_id)
+    if content in (content_id(file, size), content_id(file, size, scheme=1)):
+        return True
+    return whole_id(file, size) == content
 
 
 def video_files_of(run: str) -> dict[str, VideoFile]:
@@ -114,6 +126,7 @@ def video_files_of(run: str) -> dict[str, VideoFile]:
                 video_id=row["video_id"],
                 uris=(row["uri"],),
                 kind=row["kind"],
+                size_bytes=row["size_bytes"],
                 start_s=row["start_s"],
                 end_s=row["end_s"],
             )

@@ -38,9 +38,12 @@ def log_name(kind: str, ending: str) -> str:
 
 
 @contextmanager
-def kept_in(folder: Folder) -> Iterator[None]:
-    """While entered, what is logged at INFO or above is kept in a file of `folder`'s logs, bounded."""
-    handler = _Kept(LogFile(folder, log_name("run", "log")))
+def kept_in(folder: Folder, kind: str = "run") -> Iterator[None]:
+    """While entered, what is logged at INFO or above is kept in a file of `folder`'s logs, bounded.
+
+    kind: what the file's name begins with. The file is made with its first line.
+    """
+    handler = _Kept(LogFile(folder, log_name(kind, "log")))
     handler.setFormatter(logging.Formatter(FORMAT))
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]

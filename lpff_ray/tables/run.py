@@ -13,6 +13,7 @@ from lpff_ray.errors import Failure, UserError
 from lpff_ray.measure.registry import EMBEDDINGS, MEASURES
 from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
+from lpff_ray.plan.content import SCHEME, content_of
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
@@ -27,7 +28,7 @@ from lpff_ray.tables.run_folder import (
     read_plan,
     schema_of,
 )
-from lpff_ray.types import SegmentStatus
+from lpff_ray.types import SegmentStatus, VideoStatus
 
 
 class Run:
@@ -62,6 +63,19 @@ class Run:
             self._found = self._description
         self.folder.sweep(parts.PARTS)
         return self
+
+    @property
+    def content_scheme(self) -> int:
+        """How the ids of content in this folder are made, see `plan.content.content_id`."""
+        return SCHEME if self._found is None else int(self._found.get("content_scheme", 1))
+
+    def earlier_contents(self) -> dict[str, str]:
+        """The content ids of the files that were planned before, by uri."""
+        plan = read_plan(self.folder)
+        if plan is None:
+            return {}
+        known = plan.filter(pl.col("status").is_in([str(VideoStatus.PLANNED), str(VideoStatus.DUPLICATE)]))
+        return {uri: content_of(video_id) for uri, video_id in known.select("uri", "video_id").iter_rows()}
 
     def _holds_rows(self) -> bool:
         return bool(self.folder.names(parts.PARTS, ".parquet") or compacted(self.folder)["segment_ids"])
@@ -169,6 +183,7 @@ def _description(config: MineConfig) -> dict[str, Any]:
         "schema_minor": schema.SCHEMA_MINOR,
         "config": config.as_dict(),
         "config_hash": config.hash(),
+        "content_scheme": SCHEME,
         "embedding_width": EMBEDDINGS.load(config.embedding).width,
         "measured_columns": extra_columns,
         "camera": {
