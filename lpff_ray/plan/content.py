@@ -14,6 +14,7 @@ from lpff_ray.decode.probe import MediaInfo, Unreadable, probe
 from lpff_ray.errors import UserError
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened, read_spans
+from lpff_ray.storage.redaction import redacted
 from lpff_ray.storage.uri import file_name
 from lpff_ray.types import MediaKind, VideoStatus
 
@@ -52,7 +53,7 @@ def inspect(uri: str, scheme: int = SCHEME) -> FileContent:
     Whatever reading it raises ends here, as a reason, with the traceback in the log. Only UserErrors go on: they are
     about this machine (no room for a copy), not about the file.
     """
-    identity, size = hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()[:16], 0
+    identity, size = hashlib.sha256(redacted(uri).encode("utf-8", "surrogatepass")).hexdigest()[:16], 0
     if uri != uri.encode("utf-8", "replace").decode():
         return FileContent(
             identity, size, VideoStatus.UNREADABLE, "the file name is not UTF-8: rename the file"

@@ -12,6 +12,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.plan.content import FileContent, whole_id
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened
+from lpff_ray.storage.redaction import redacted
 from lpff_ray.types import VideoStatus
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,8 @@ def told_apart(
     file. Such files get the id that counts every byte, but for one that an earlier plan knows by the shared id: its
     rows are there under it.
 
-    contents: by uri. earlier: content ids of an earlier plan, by uri. A file that can no longer be read to its end is
-    unreadable then.
+    contents: by uri. earlier: content ids of an earlier plan, by redacted uri. A file that can no longer be read
+    to its end is unreadable then.
     """
     shared: dict[str, list[str]] = defaultdict(list)
     for uri, content in contents.items():
@@ -41,7 +42,7 @@ def told_apart(
     compared = dict(zip(uris, call(lambda uri: _compared(uri, contents[uri]), uris), strict=True))
     found = dict(contents)
     for identity, group in suspects.items():
-        known = [uri for uri in group if earlier.get(uri) == identity]
+        known = [uri for uri in group if earlier.get(redacted(uri)) == identity]
         ids = [compared[uri].identity for uri in group if compared[uri].status == VideoStatus.PLANNED]
         kept = compared[known[0]].identity if known else ids[0] if len(set(ids)) == 1 else ""
         for uri in group:

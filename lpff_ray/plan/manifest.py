@@ -18,7 +18,7 @@ from lpff_ray.errors import UserError
 from lpff_ray.plan.crop import Crop
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened
-from lpff_ray.storage.uri import absolute, file_name
+from lpff_ray.storage.uri import absolute, file_name, split_chain
 from lpff_ray.types import CropUnit
 
 CROP = ("x0", "y0", "x1", "y1")
@@ -137,10 +137,10 @@ def _resolve(manifest: str, uri: str) -> str:
         return absolute(uri, os.path.dirname(manifest))
     if os.path.isabs(uri) or "://" in uri:
         return absolute(uri)
-    head, chain, rest = manifest.partition("::")
+    head, archive = split_chain(manifest)
     protocol, _, path = head.partition("?")[0].partition("://")
     path = posixpath.normpath(posixpath.join(posixpath.dirname(path), uri))
-    return f"{protocol}://{path}{chain}{rest}"
+    return f"{protocol}://{path}::{archive}" if archive else f"{protocol}://{path}"
 
 
 def _text_lines(uri: str, data: bytes) -> Iterator[str]:

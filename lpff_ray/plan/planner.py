@@ -13,6 +13,7 @@ from lpff_ray.plan.crop import unit_of
 from lpff_ray.plan.duplicates import told_apart
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.video import Video
+from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.types import MediaKind, VideoStatus
 
 
@@ -63,14 +64,16 @@ def plan_videos(
 
 def _video(source: Source, content: FileContent) -> Video:
     """The row of one source, its span and crop checked against what the file holds."""
+    uri = redacted(source.uri)
     video = Video(
         video_id=content.identity,
         # Tables hold UTF-8; a name that is not is shown with its odd bytes escaped.
-        uri=source.uri.encode("utf-8", "backslashreplace").decode(),
+        uri=uri.encode("utf-8", "backslashreplace").decode(),
+        location=source.uri if source.uri != uri else "",
         kind="",
         size_bytes=content.size,
         status=content.status,
-        reason=content.reason,
+        reason=redacted_text(content.reason),
         clip_id=source.clip_id,
         identity=source.identity,
         start_s=source.start_s,

@@ -9,13 +9,15 @@ from typing import Any
 
 import fsspec
 
+from lpff_ray.storage.uri import split_chain
+
 
 def archive_member(uri: str) -> tuple[Any, str]:
     """fsspec's file system of an archive, and the member's path in it as its `open` takes it.
 
     uri: `protocol://member::uri of the archive`.
     """
-    member, _, archive = uri.partition("::")
+    member, archive = split_chain(uri)
     stamp = os.stat(archive).st_mtime_ns if os.path.isabs(archive) else 0
     with _reading:
         return opened_archive(member.partition("://")[0], archive, stamp), member

@@ -15,7 +15,7 @@ import fsspec
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.failures import NO_ROOM, explain, storage_failures
+from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.uri import absolute
 
 Content = bytes | Iterable[bytes]
@@ -29,7 +29,7 @@ class Folder:
         """Raises UserError if nothing of this protocol can be opened here, or `root` is a file."""
         self.root = absolute(root).rstrip("/")
         try:
-            with storage_failures(self.root, ValueError, ImportError):
+            with storage_failures(self.root, *OPEN_ERRORS):
                 self.filesystem, self.path = fsspec.core.url_to_fs(self.root)
         except OSError as error:
             raise UserError(f"{root}: {explain(error, root)}") from None

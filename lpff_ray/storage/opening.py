@@ -16,6 +16,7 @@ import fsspec
 from lpff_ray.errors import UserError
 from lpff_ray.storage.archives import archive_member
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, storage_failures
+from lpff_ray.storage.uri import protocol_of, split_chain
 
 RANGE = 256 * 1024
 """Bytes of one range request. Larger blocks would fetch most of a 5 MB clip only to look at its index."""
@@ -45,10 +46,21 @@ def opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
         yield file, size
 
 
+def filesystem_of(uri: str) -> tuple[Any, str]:
+    """fsspec's file system of a URI, and the path in it. Raises what fsspec does where there is none."""
+    if split_chain(uri)[1]:
+        return archive_member(uri)
+    if "::" not in uri:
+        return fsspec.core.url_to_fs(uri)
+    # A name that holds what fsspec takes for a chain.
+    kind = fsspec.get_filesystem_class(protocol_of(uri))
+    return fsspec.filesystem(protocol_of(uri), **kind._get_kwargs_from_urls(uri)), kind._strip_protocol(uri)
+
+
 @contextmanager
 def _remote(uri: str) -> Iterator[BinaryIO]:
     with storage_failures(uri, *OPEN_ERRORS):
-        filesystem, path = archive_member(uri) if "::" in uri else fsspec.core.url_to_fs(uri)
+        filesystem, path = filesystem_of(uri)
         file = filesystem.open(path, "rb", block_size=RANGE, cache_type="blockcache")
         free = _seeks_freely(file)
     with file:

@@ -17,6 +17,7 @@ from lpff_ray.plan.content import SCHEME, content_of
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.redaction import redacted_text
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run_folder import (
     COMPACTED_FILE,
@@ -139,7 +140,7 @@ class Run:
             "uri": segment.video.uri,
             "stage": failure.stage,
             "kind": failure.kind,
-            "message": failure.message,
+            "message": redacted_text(failure.message),
             "attempts": attempts,
             "decoder": failure.decoder,
             "log": log or None,

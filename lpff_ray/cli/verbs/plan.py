@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from lpff_ray.cli.options import as_json, config_file, limit, sources, videos
-from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.output import Shown, Table, report
 from lpff_ray.cli.settings import setting_options
 from lpff_ray.cli.verb import Option, Verb
 from lpff_ray.monitoring.wording import counted
