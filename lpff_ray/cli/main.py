@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from importlib import metadata
 
 import click
@@ -54,6 +55,7 @@ def main() -> None:
     """Run the command line; a UserError becomes one line on stderr and exit code 2."""
     try:
         configure("WARNING")
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, which no table needs
         _go_to_callers_folder()
         code = app.main(
             prog_name="lpff-ray", standalone_mode=False

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
 from lpff_ray.decode.pictures.levels import deep_levels, eight_bits
-from lpff_ray.decode.pictures.opening import open_photo, unguarded
+from lpff_ray.decode.pictures.opening import open_photo, pixel_limit
 from lpff_ray.decode.pictures.orientation import orientation_of, turned
 from lpff_ray.errors import UserError, segment_error
 from lpff_ray.types import MediaKind, Stage
@@ -28,7 +28,7 @@ def to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
     sample become 8, see `eight_bits`. Raises whatever Pillow does for a damaged photo, ValueError for numbers that make
     no picture.
     """
-    with unguarded(), _unmapped(image) as path:
+    with pixel_limit(), _unmapped(image) as path:
         profile = image.info.get("icc_profile")
         deep = deep_levels(image, path)  # before Pillow loads the picture, as it does to look for EXIF
         orientation = orientation_of(image)

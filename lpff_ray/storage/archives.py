@@ -9,7 +9,32 @@ from typing import Any
 
 import fsspec
 
+from lpff_ray.errors import UserError
 from lpff_ray.storage.uri import split_chain
+
+MOST_UNPACKED_GB, UNPACKED_VARIABLE = 2.0, "LPFF_RAY_MAX_UNPACKED_GB"
+MOST_RATIO = 100
+"""A member that is packed more than MOST_RATIO to 1 may not unpack to more, unless the variable says otherwise. Videos
+and photos hardly pack at all; what does is a black picture, or made to fill the disk."""
+
+
+def check_unpacked(filesystem: Any, member: str) -> None:
+    """Raises OSError for a member that would unpack to an absurd size.
+
+    member: as `archive_member` gives it. Raises UserError if the variable holds no number.
+    """
+    known = filesystem.info(member)
+    size, packed = known.get("size") or 0, known.get("compress_size")
+    text = os.environ.get(UNPACKED_VARIABLE, "")
+    try:
+        most = float(text or MOST_UNPACKED_GB) * 1e9
+    except ValueError:
+        raise UserError(f"{UNPACKED_VARIABLE}={text}: not a number of gigabytes") from None
+    if packed is not None and size > max(most, MOST_RATIO * packed):
+        raise OSError(
+            f"{packed / 1e6:.1f} MB in the archive would unpack to {size / 1e9:.1f} GB: set {UNPACKED_VARIABLE} if "
+            "that is meant"
+        )
 
 
 def archive_member(uri: str) -> tuple[Any, str]:

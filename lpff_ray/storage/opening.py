@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -14,9 +15,11 @@ from typing import Any, BinaryIO
 import fsspec
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.archives import archive_member
+from lpff_ray.storage.archives import archive_member, check_unpacked
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, storage_failures
 from lpff_ray.storage.uri import protocol_of, split_chain
+
+log = logging.getLogger(__name__)
 
 RANGE = 256 * 1024
 """Bytes of one range request. Larger blocks would fetch most of a 5 MB clip only to look at its index."""
@@ -61,6 +64,8 @@ def filesystem_of(uri: str) -> tuple[Any, str]:
 def _remote(uri: str) -> Iterator[BinaryIO]:
     with storage_failures(uri, *OPEN_ERRORS):
         filesystem, path = filesystem_of(uri)
+        if split_chain(uri)[1]:
+            check_unpacked(filesystem, path)
         file = filesystem.open(path, "rb", block_size=RANGE, cache_type="blockcache")
         free = _seeks_freely(file)
     with file:
@@ -85,6 +90,21 @@ def _room_for(uri: str) -> Iterator[None]:
             f"{tempfile.gettempdir()}: no room for a copy of {uri}: {os.strerror(error.errno)}; set TMPDIR to a folder "
             "on another disk, or free some space, and run the same command to resume"
         ) from None
+
+
+def exists(uri: str) -> bool:
+    """Whether there is a file; one that can not be asked for is taken to be there."""
+    if os.path.isabs(uri):
+        return os.path.lexists(uri)
+    try:
+        with storage_failures(uri, *OPEN_ERRORS):
+            filesystem, path = filesystem_of(uri)
+            filesystem.info(path)
+    except FileNotFoundError:
+        return False
+    except (OSError, UserError):
+        log.info("%s: can not be asked for", uri, exc_info=True)
+    return True
 
 
 def read_spans(file: BinaryIO, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +18,7 @@ from lpff_ray.plan.content import SCHEME, content_of
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.opening import exists
 from lpff_ray.storage.redaction import redacted_text
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run_folder import (
@@ -151,7 +153,10 @@ class Run:
         )
 
     def commit_plan(self, videos: list[Video]) -> None:
-        """Record every source of this run beside those of earlier runs into the same folder."""
+        """Record every source of this run beside those of earlier runs into the same folder.
+
+        A source that has moved is there once, at its new place.
+        """
         rows = []
         for video in videos:
             row = video.row()
@@ -160,10 +165,21 @@ class Run:
         table = schema.frame(rows, schema.PLAN)
         earlier = read_plan(self.folder)
         if earlier is not None:
-            table = pl.concat([schema.conformed(earlier, schema.PLAN), table])
+            table = pl.concat([_without_moved(schema.conformed(earlier, schema.PLAN), table), table])
         source = ["uri", "clip_id", "start_s", "end_s", "crop", "crop_unit"]
         table = table.unique(source, keep="last", maintain_order=True)
         self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
+
+
+def _without_moved(earlier: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """The rows of an earlier plan but those whose file is gone, and is planned now from another place."""
+    same = ["video_id", "clip_id"]
+    elsewhere = earlier.join(now, on="uri", how="anti").join(now, on=same, how="semi")["uri"].unique()
+    with ThreadPoolExecutor(16) as pool:
+        there = list(pool.map(exists, elsewhere))
+    gone = [uri for uri, is_there in zip(elsewhere, there, strict=True) if not is_there]
+    moved = earlier.filter(pl.col("uri").is_in(gone)).join(now, on=same, how="semi")
+    return earlier.join(moved.select("uri", *same), on=["uri", *same], how="anti", maintain_order="left")
 
 
 def _description(config: MineConfig) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
 from lpff_ray.decode.photo import to_rgb
-from lpff_ray.decode.pictures.opening import open_photo, unguarded
+from lpff_ray.decode.pictures.opening import open_photo, pixel_limit
 from lpff_ray.errors import UserError, segment_error
 from lpff_ray.types import MediaKind, Stage
 
@@ -50,7 +50,7 @@ def read_times(image: Image.Image, size: int) -> list[int]:
     for index in range(frame_count(image, size)):
         if sound:
             try:
-                with unguarded():
+                with pixel_limit():
                     image.seek(_first_frame(image) + index)
                     image.load()
                 stated = image.info.get("duration") or 0
@@ -86,7 +86,7 @@ class AnimationSource(FrameSource):
         with open_photo(self._path) as image:
             for index in wanted:
                 try:
-                    with unguarded():
+                    with pixel_limit():
                         image.seek(_first_frame(image) + index)
                     rgb = to_rgb(image)
                 except UserError:

@@ -15,6 +15,9 @@ BITS = (8, 10, 12, 14, 16, 24, 31, 32)
 """Bits of a sample that cameras and scanners write, often into a wider integer without a word about it."""
 
 log = logging.getLogger(__name__)
+# What it has to say of damaged files reaches whoever handles logs, not a terminal by default.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+_ROWS = 64  # looked at at once: the largest photos would take gigabytes as floating-point numbers
 _BITS_PER_SAMPLE = 258  # the tag of TIFF
 
 
@@ -29,18 +32,31 @@ def eight_bits(levels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         return levels
     if levels.dtype == np.bool_:
         return levels.astype(np.uint8) * np.uint8(255)
-    values = np.nan_to_num(levels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    largest, least = float(values.max(initial=0)), float(values.min(initial=0))
+    fractional = np.issubdtype(levels.dtype, np.floating)
+    largest = least = 0.0
+    for at in range(0, len(levels), _ROWS):
+        part = _finite(levels[at : at + _ROWS], fractional)
+        largest, least = max(largest, float(part.max(initial=0))), min(least, float(part.min(initial=0)))
     if least < -0.01 * largest:
         raise ValueError(
             f"its numbers reach from {least:g} to {largest:g}, which tells no scale: save it with 8 or 16 bits"
         )
-    if np.issubdtype(levels.dtype, np.floating) and largest <= 1:
-        return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
-    bits = next((bits for bits in BITS if largest < 1 << bits), None)
-    if bits is None:
-        raise ValueError(f"its numbers reach up to {largest:g}: save it with 8 or 16 bits")
-    return np.asarray(np.clip(values, 0, None) / np.float32(1 << (bits - 8))).astype(np.uint8)
+    if fractional and largest <= 1:
+        factor, rounding = 255.0, 0.5
+    else:
+        bits = next((bits for bits in BITS if largest < 1 << bits), None)
+        if bits is None:
+            raise ValueError(f"its numbers reach up to {largest:g}: save it with 8 or 16 bits")
+        factor, rounding = 2.0 ** (8 - bits), 0.0
+    shown = np.empty(levels.shape, np.uint8)
+    for at in range(0, len(levels), _ROWS):
+        part = _finite(levels[at : at + _ROWS], fractional)
+        shown[at : at + _ROWS] = np.clip(part, 0, None) * np.float64(factor) + rounding
+    return shown
+
+
+def _finite(part: npt.NDArray[Any], fractional: bool) -> npt.NDArray[Any]:
+    return np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0) if fractional else part
 
 
 def deep_levels(image: Image.Image, path: str) -> tuple[npt.NDArray[Any], int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,53 +39,55 @@ def most_pixels() -> int:
         raise UserError(f"{MEGAPIXELS_VARIABLE}={text}: not a number of megapixels") from None
 
 
-def check_size(width: int, height: int) -> None:
-    """Raises ValueError for a picture that would take too much memory."""
-    if width * height > most_pixels():
-        raise ValueError(
-            f"{width} x {height} pixels are more than {most_pixels() / 1e6:g} million: make the photo smaller, or set "
-            f"{MEGAPIXELS_VARIABLE} if the memory is there"
-        )
+def _too_many(pixels: int) -> ValueError:
+    return ValueError(
+        f"{pixels / 1e6:.4g} million pixels are more than {most_pixels() / 1e6:g} million: make the photo smaller, "
+        f"or set {MEGAPIXELS_VARIABLE} if the memory is there"
+    )
 
 
-class _Unguarded:
-    """While any thread is in it, Pillow's own limit on pixels is off: `check_size` is in its place.
+class _PixelLimit:
+    """While any thread is in it, Pillow's limit on pixels is ours. Raises ValueError where it is passed.
 
-    That limit is one number of the whole program, which is its user's: it is back when the last thread has left.
+    Pillow's is one number of the whole program, which is its user's: it is back when the last thread has left. Pillow
+    minds it wherever a size is read: in headers, and in the frames of a GIF, which may be larger than the picture.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._limit: int | None = None
+        self._users: int | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
+        most = most_pixels()
         with self._lock:
             if not self._inside:
-                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                self._users = Image.MAX_IMAGE_PIXELS
             self._inside += 1
+            Image.MAX_IMAGE_PIXELS = most // 2  # it warns from there on, and refuses from twice that
         try:
             yield
+        except Image.DecompressionBombError as error:
+            pixels = re.search(r"\d+", str(error))
+            raise _too_many(int(pixels[0]) if pixels else 2 * most) from error
         finally:
             with self._lock:
                 self._inside -= 1
                 if not self._inside:
-                    Image.MAX_IMAGE_PIXELS = self._limit
+                    Image.MAX_IMAGE_PIXELS = self._users
 
 
-unguarded = _Unguarded()
+pixel_limit = _PixelLimit()
 
 
 def open_photo(file: str | BinaryIO) -> Image.Image:
     """Read a photo's header. Raises whatever Pillow does for a damaged one; ValueError if it is too large."""
-    with unguarded():
+    with pixel_limit():
         image = _opened(file)
-    try:
-        check_size(image.width, image.height)
-    except ValueError:
+    if image.width * image.height > most_pixels():  # of readers that are not Pillow's own
         image.close()
-        raise
+        raise _too_many(image.width * image.height)
     return image
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import paint, read_index
-from pictures import ODD_EXIF, write_odd_exif
+from pictures import ODD_EXIF, write_animation, write_odd_exif
 from PIL import Image
 
 from lpff_ray.decode import open_source
@@ -47,6 +48,7 @@ def header_only(path: Path, side: int) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [17_000, 60_000])
 def test_a_decompression_bomb(tmp_path: Path, side: int) -> None:
     with pytest.raises(SegmentError, match=r"pixels are more than 256 million.*MEGAPIXELS") as error:
@@ -54,19 +56,36 @@ def test_a_decompression_bomb(tmp_path: Path, side: int) -> None:
     assert error.value.failure.stage == "open"
 
 
+def test_a_frame_that_is_larger_than_its_gif(tmp_path: Path) -> None:
+    """440 bytes took 22 GB: the frame's size is not the header's."""
+    path = write_animation(tmp_path / "a.gif", 3)
+    data = bytearray(path.read_bytes())
+    descriptor = data.index(
+        b"\x2c\0\0\0\0\x40\0\x30\0", data.index(b"\x21\xf9", 900) if len(data) > 1000 else 13
+    )
+    data[descriptor + 5 : descriptor + 9] = b"\xff" * 4
+    path.write_bytes(data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(Unreadable, match=r"4295 million pixels"):
+        probe(str(path), path.name)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_the_limit_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = header_only(tmp_path / "large.png", 17_000)
     monkeypatch.setenv(opening.MEGAPIXELS_VARIABLE, "300")
     assert open_photo(str(path)).width == 17_000
     monkeypatch.setenv(opening.MEGAPIXELS_VARIABLE, "0.001")
     Image.new("L", (40, 40)).save(tmp_path / "small.png")
-    with pytest.raises(ValueError, match="40 x 40"):
+    with pytest.raises(ValueError, match=r"0.0016 million pixels are more than 0.001 million"):
         open_photo(str(tmp_path / "small.png"))
     monkeypatch.setenv(opening.MEGAPIXELS_VARIABLE, "lots")
     with pytest.raises(UserError, match="=lots"):
         open_photo(str(tmp_path / "small.png"))
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_phones_make_photos_of_200_megapixels(tmp_path: Path) -> None:
     before = Image.MAX_IMAGE_PIXELS
     Image.new("1", (16320, 12240)).save(tmp_path / "a.tif", compression="group4")
@@ -81,16 +100,16 @@ def test_pillows_limit_is_back_when_the_last_thread_has_left() -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with opening.unguarded():
+        with opening.pixel_limit():
             inside.set()
             leave.wait(10)
 
     thread = threading.Thread(target=hold)
     thread.start()
     inside.wait(10)
-    with opening.unguarded():
+    with opening.pixel_limit():
         pass
-    assert Image.MAX_IMAGE_PIXELS is None
+    assert Image.MAX_IMAGE_PIXELS == opening.MAX_MEGAPIXELS * 500_000
     leave.set()
     thread.join()
     assert before == Image.MAX_IMAGE_PIXELS
