@@ -18,6 +18,8 @@ from lpff_ray.errors import UserError
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.uri import absolute
 
+PARQUET_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""Raised by Polars for a damaged Parquet file; where it did not expect the damage it panics, which is no Exception."""
 Content = bytes | Iterable[bytes]
 """A file's content: bytes, or chunks of them for what may be larger than memory."""
 
@@ -169,7 +171,7 @@ class Folder:
         """Say of a Parquet file that can not be read which one it is, and the remedy, as a UserError."""
         try:
             yield
-        except (pl.exceptions.PolarsError, OSError):
+        except PARQUET_ERRORS:
             raise UserError(f"{self.root}/{name}: not a table of lpff_ray, or damaged; {remedy}") from None
 
     def names(self, folder: str, suffix: str) -> list[str]:
