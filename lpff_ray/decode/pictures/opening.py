@@ -47,7 +47,7 @@ def _too_many(pixels: int) -> ValueError:
 
 
 class _PixelLimit:
-    """While any thread is in it, Pillow's limit on pixels is ours. Raises ValueError where it is passed.
+    """While any thread is in it, Pillow's limit on pixels is ours. Raises ValueError where it is passed twice over.
 
     Pillow's is one number of the whole program, which is its user's: it is back when the last thread has left. Pillow
     minds it wherever a size is read: in headers, and in the frames of a GIF, which may be larger than the picture.
@@ -65,7 +65,7 @@ class _PixelLimit:
             if not self._inside:
                 self._users = Image.MAX_IMAGE_PIXELS
             self._inside += 1
-            Image.MAX_IMAGE_PIXELS = most // 2  # it warns from there on, and refuses from twice that
+            Image.MAX_IMAGE_PIXELS = most  # Pillow warns from there on, and refuses from twice that
         try:
             yield
         except Image.DecompressionBombError as error:
@@ -85,7 +85,7 @@ def open_photo(file: str | BinaryIO) -> Image.Image:
     """Read a photo's header. Raises whatever Pillow does for a damaged one; ValueError if it is too large."""
     with pixel_limit():
         image = _opened(file)
-    if image.width * image.height > most_pixels():  # of readers that are not Pillow's own
+    if image.width * image.height > most_pixels():
         image.close()
         raise _too_many(image.width * image.height)
     return image
