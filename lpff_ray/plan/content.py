@@ -77,7 +77,7 @@ def inspect(uri: str, scheme: int = SCHEME) -> FileContent:
         raise
     except BaseException as error:  # noqa: BLE001  # decoders raise what they like, panics included
         failure, reason = error, explain(error, uri)
-    log.info("%s: %s", uri, reason, exc_info=failure)
+    log.info("%s: %s", redacted(uri), reason, exc_info=failure)
     return FileContent(identity, size, VideoStatus.UNREADABLE, reason)
 
 

@@ -11,10 +11,14 @@ from dataclasses import replace
 from lpff_ray.errors import UserError
 from lpff_ray.plan.content import FileContent, whole_id
 from lpff_ray.storage.failures import explain
-from lpff_ray.storage.opening import opened
+from lpff_ray.storage.opening import filesystem_of, opened
 from lpff_ray.storage.redaction import redacted
+from lpff_ray.storage.uri import protocol_of
 from lpff_ray.types import VideoStatus
 
+_CHECKSUMS = {"s3": "ETag", "s3a": "ETag", "gs": "md5Hash", "gcs": "md5Hash"}
+"""By protocol: what fsspec calls the store's checksum. Equal ones are of equal bytes; unequal ones say nothing, for an
+ETag also depends on how a file was sent."""
 log = logging.getLogger(__name__)
 
 Mapped = Callable[[Callable[[str], FileContent], Iterable[str]], Iterable[FileContent]]
@@ -38,6 +42,7 @@ def told_apart(
         if content.status == VideoStatus.PLANNED and not content.whole:
             shared[content.identity].append(uri)
     suspects = {key: uris for key, uris in shared.items() if len({_place(uri) for uri in uris}) > 1}
+    suspects = {key: uris for key, uris in suspects.items() if not _stated_to_be_equal(uris)}
     uris = [uri for group in suspects.values() for uri in group]
     compared = dict(zip(uris, call(lambda uri: _compared(uri, contents[uri]), uris), strict=True))
     found = dict(contents)
@@ -62,6 +67,21 @@ def _place(uri: str) -> object:
     return status.st_dev, status.st_ino
 
 
+def _stated_to_be_equal(uris: list[str]) -> bool:
+    """Whether one object store states the same checksum of all: then they need not be fetched to be compared."""
+    if not all(protocol_of(uri) in _CHECKSUMS for uri in uris):
+        return False
+    stated = set()
+    for uri in uris:
+        try:
+            filesystem, path = filesystem_of(uri)
+            stated.add((protocol_of(uri), filesystem.info(path).get(_CHECKSUMS[protocol_of(uri)])))
+        except Exception:
+            log.info("%s: no checksum of it can be had", redacted(uri), exc_info=True)
+            return False
+    return len(stated) == 1 and None not in {checksum for _, checksum in stated}
+
+
 def _compared(uri: str, content: FileContent) -> FileContent:
     """The content with the id that counts every byte."""
     try:
@@ -71,5 +91,5 @@ def _compared(uri: str, content: FileContent) -> FileContent:
         raise
     except BaseException as error:
         reason = f"it can not be read to its end: {explain(error, uri)}"
-        log.info("%s: %s", uri, reason, exc_info=True)
+        log.info("%s: %s", redacted(uri), reason, exc_info=True)
         return replace(content, status=VideoStatus.UNREADABLE, reason=reason, info=None)

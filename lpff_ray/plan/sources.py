@@ -14,6 +14,7 @@ from lpff_ray.plan.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celeb
 from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
 from lpff_ray.storage.failures import OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.opening import filesystem_of
+from lpff_ray.storage.redaction import redacted_text
 from lpff_ray.storage.uri import absolute, protocol_of, split_chain
 
 __all__ = ["Source", "expand"]
@@ -39,7 +40,10 @@ def expand(names: Sequence[str], videos: str = "") -> list[Source]:
     for name in names:
         if not name:
             raise UserError("an empty source was given: name a file, folder, glob, URI or manifest")
-        sources.update(dict.fromkeys(_expand(name, library)))
+        try:
+            sources.update(dict.fromkeys(_expand(name, library)))
+        except UserError as error:
+            raise UserError(redacted_text(str(error))) from error
     return list(sources)
 
 

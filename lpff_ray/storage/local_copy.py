@@ -17,6 +17,7 @@ from functools import lru_cache
 from lpff_ray.errors import UserError, segment_error
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.opening import filesystem_of, opened
+from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.storage.uri import absolute, file_name, split_chain
 from lpff_ray.types import Stage
 
@@ -169,9 +170,9 @@ def _fetched(uri: str, held: ExitStack) -> str:
         held.close()
         if error.errno in NO_ROOM:
             raise UserError(
-                f"{cache}: no room for a copy of {uri}: {os.strerror(error.errno)}; {remedy}"
+                f"{cache}: no room for a copy of {redacted(uri)}: {os.strerror(error.errno)}; {remedy}"
             ) from None
-        raise segment_error(Stage.OPEN, f"{uri}: {error}", "") from None
+        raise segment_error(Stage.OPEN, redacted_text(f"{uri}: {error}"), "") from None
     except BaseException:
         held.close()
         raise

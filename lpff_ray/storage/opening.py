@@ -17,6 +17,7 @@ import fsspec
 from lpff_ray.errors import UserError
 from lpff_ray.storage.archives import archive_member, check_unpacked
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, storage_failures
+from lpff_ray.storage.redaction import redacted
 from lpff_ray.storage.uri import protocol_of, split_chain
 
 log = logging.getLogger(__name__)
@@ -87,8 +88,8 @@ def _room_for(uri: str) -> Iterator[None]:
         if error.errno not in NO_ROOM:
             raise
         raise UserError(
-            f"{tempfile.gettempdir()}: no room for a copy of {uri}: {os.strerror(error.errno)}; set TMPDIR to a folder "
-            "on another disk, or free some space, and run the same command to resume"
+            f"{tempfile.gettempdir()}: no room for a copy of {redacted(uri)}: {os.strerror(error.errno)}; set TMPDIR to a "
+            "folder on another disk, or free some space, and run the same command to resume"
         ) from None
 
 
@@ -103,7 +104,7 @@ def exists(uri: str) -> bool:
     except FileNotFoundError:
         return False
     except (OSError, UserError):
-        log.info("%s: can not be asked for", uri, exc_info=True)
+        log.info("%s: can not be asked for", redacted(uri), exc_info=True)
     return True
 
 

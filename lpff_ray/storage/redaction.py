@@ -32,7 +32,7 @@ _SECRET = re.compile(
     r"token|secret|passw|pwd|signature|credential|api[-_]?key|access[-_]?key|auth|jwt|bearer|session|^x-(amz|goog)-",
     re.I,
 )
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>|`]+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s'\"<>|`]+")
 _LOOSE = re.compile(
     r"(?i)\b((?:x-(?:amz|goog)-[a-z-]*|signature|sig|[a-z_-]*(?:token|secret|password|apikey|api_key|accesskeyid)))"
     r"(=|%3D|['\"]?: ?['\"])[^&\s'\"<>,)]+"

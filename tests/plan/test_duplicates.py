@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clips import write_clip
+from PIL import Image
 from servers import web_server
 
-from lpff_ray.plan.content import BLOCK, BLOCKS, WHOLE, inspect
+from lpff_ray.plan import duplicates
+from lpff_ray.plan.content import BLOCK, BLOCKS, WHOLE, FileContent, inspect
+from lpff_ray.plan.duplicates import told_apart
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.video import Video
+from lpff_ray.types import VideoStatus
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +99,6 @@ def test_one_that_an_earlier_plan_knows_keeps_its_id(tmp_path: Path, sound: Path
 def test_one_that_can_not_be_read_to_its_end(
     tmp_path: Path, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lpff_ray.plan import duplicates
-
     clip, copy = shutil.copy(sound, tmp_path / "a.mkv"), shutil.copy(sound, tmp_path / "b.mkv")
     opened = duplicates.opened
 
@@ -108,9 +114,6 @@ def test_one_that_can_not_be_read_to_its_end(
 
 
 def test_two_letterboxed_frames_are_two_photos(tmp_path: Path) -> None:
-    import numpy as np
-    from PIL import Image
-
     for name, level in (("a", 50), ("b", 200)):
         picture = np.zeros((900, 800, 3), np.uint8)
         picture[300:600] = level
@@ -118,3 +121,38 @@ def test_two_letterboxed_frames_are_two_photos(tmp_path: Path) -> None:
             Image.fromarray(picture).save(tmp_path / f"{name}.{ending}")
     videos = plan(*sorted(tmp_path.iterdir()))
     assert [video.status for video in videos] == ["planned"] * 4
+
+
+def test_equal_checksums_of_a_store_save_fetching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unequal ones say nothing, and a store that fails says nothing: then the bytes are compared."""
+    stated: dict[str, dict[str, object]] = {
+        "s3://b/a": {"ETag": '"1"'}, "s3://b/b": {"ETag": '"1"'}, "s3://b/c": {"ETag": '"2-5"'}, "s3://b/d": {}
+    }  # fmt: skip
+
+    class Store:
+        def info(self, path: str) -> dict[str, object]:
+            return stated[path]
+
+    monkeypatch.setattr(duplicates, "filesystem_of", lambda uri: (Store(), uri))
+    monkeypatch.setattr(duplicates, "whole_id", lambda file, size: file.read().decode())
+    monkeypatch.setattr(duplicates, "opened", fetched := Fetched())
+    content = FileContent("shared", 3, VideoStatus.PLANNED, whole=False)
+    assert {
+        one.identity for one in told_apart(dict.fromkeys(["s3://b/a", "s3://b/b"], content), {}).values()
+    } == {"shared"}
+    assert fetched.uris == []
+    for other in ("s3://b/c", "s3://b/d", "s3://b/gone", "ftp://b/a"):
+        found = told_apart(dict.fromkeys(["s3://b/a", other], content), {})
+        assert {one.identity for one in found.values()} == {"s3://b/a", other}
+
+
+class Fetched:
+    """In place of `opened`: every file holds its own name."""
+
+    def __init__(self) -> None:
+        self.uris: list[str] = []
+
+    @contextmanager
+    def __call__(self, uri: str) -> Iterator[tuple[io.BytesIO, int]]:
+        self.uris.append(uri)
+        yield io.BytesIO(uri.encode()), len(uri)
