@@ -88,8 +88,8 @@ def _room_for(uri: str) -> Iterator[None]:
         if error.errno not in NO_ROOM:
             raise
         raise UserError(
-            f"{tempfile.gettempdir()}: no room for a copy of {redacted(uri)}: {os.strerror(error.errno)}; set TMPDIR to a "
-            "folder on another disk, or free some space, and run the same command to resume"
+            f"{tempfile.gettempdir()}: no room for a copy of {redacted(uri)}: {os.strerror(error.errno)}; set "
+            "TMPDIR to a folder on another disk, or free some space, and run the same command to resume"
         ) from None
 
 

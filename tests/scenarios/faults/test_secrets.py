@@ -14,6 +14,7 @@ from servers import web_server
 
 import lpff_ray
 from lpff_ray.config import MineConfig
+from lpff_ray.errors import UserError
 
 SECRET = "5ec7e75ec7e7"
 CONFIG = MineConfig(every=20)
@@ -109,5 +110,8 @@ def test_a_password(folder: Path, tmp_path: Path) -> None:
         assert "1 segments mined now" in done.stdout, done
         gone = call("mine", f"{address}/gone.mp4", "--out", tmp_path / "other")
         assert complaint(gone) == f"{host}/gone.mp4: no such file or folder; check the address"
+        with pytest.raises(UserError) as error:
+            lpff_ray.mine(f"{address}/gone.mp4", tmp_path / "other")
+        assert SECRET not in str(error.value)
     assert SECRET not in done.stdout + done.stderr
     assert_nowhere(SECRET, tmp_path)
