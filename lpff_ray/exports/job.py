@@ -32,7 +32,7 @@ from lpff_ray.run.lease import GivenUp, Worker
 from lpff_ray.run.policy import PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
-from lpff_ray.storage.redaction import redacted_text
+from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.tables import curated
 from lpff_ray.tables.run_folder import open_run_folder, run_record
 
@@ -198,9 +198,10 @@ def make_unit_exporter(export_format: ExportFormat, dest: str, device: str) -> W
 def _description(out: str, name: str, chosen: pl.DataFrame, export_format: ExportFormat) -> dict[str, Any]:
     """What DEST must be an export of, for its files to go with those of this one."""
     run = run_record(open_run_folder(out))
+    options = export_format.model_dump(mode="json")
     return {
         "format": export_format.name,
-        **export_format.model_dump(mode="json"),
+        **{name: redacted(value) if isinstance(value, str) else value for name, value in options.items()},
         "selection": name,
         "selection_sha256": hashlib.sha256(chosen.write_ndjson().encode()).hexdigest()[:16],
         "run_config_hash": run.get("config_hash", ""),

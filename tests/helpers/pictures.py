@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -48,4 +49,14 @@ def write_tiff(path: Path, levels: np.ndarray, orientation: int = 1, **options: 
     """A TIFF of samples of any type, [h, w] or [h, w, 3]."""
     options.setdefault("photometric", "rgb" if levels.ndim == 3 else "minisblack")
     tifffile.imwrite(path, levels, extratags=[(ORIENTATION, "H", 1, orientation, True)], **options)
+    return path
+
+
+def write_png(path: Path, width: int, height: int, bits: int, colour_type: int, rows: bytes = b"") -> Path:
+    """A PNG as its header says; rows: a zero and the samples of each, none for a header alone."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for name, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        parts += [struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(name + body))]
+    path.write_bytes(b"".join(parts))
     return path

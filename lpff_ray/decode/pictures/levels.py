@@ -76,7 +76,7 @@ def deep_levels(image: Image.Image, path: str) -> tuple[npt.NDArray[Any], int] |
         single = image.format == "PNG" and getattr(image, "n_frames", 1) == 1
         tiles = getattr(image, "tile", None) if single else None
         raw = tiles[0][3] if tiles else ""
-        if isinstance(raw, str) and raw.endswith(";16B") and image.mode in ("RGB", "RGBA"):
+        if isinstance(raw, str) and raw.endswith(";16B") and image.mode in ("RGB", "RGBA", "LA"):
             found = cv2.imread(path, cv2.IMREAD_UNCHANGED)
             if found is not None and found.ndim == 3 and found.shape[2] >= 3:
                 return np.asarray(found[:, :, 2::-1]), 0

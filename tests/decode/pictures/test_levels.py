@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import paint
-from pictures import write_tiff
+from pictures import write_png, write_tiff
 from PIL import Image
 
 from lpff_ray.decode import open_source
@@ -59,6 +59,17 @@ def test_a_png_of_12_bits_in_16(tmp_path: Path, full: int, colour: bool) -> None
     levels = np.round(shown / 255 * full).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "a.png"), levels[..., ::-1] if colour else levels[..., 0])
     assert np.abs(look(tmp_path / "a.png").astype(int) - shown).max() <= 1
+
+
+def test_a_png_of_gray_and_transparency(tmp_path: Path) -> None:
+    levels = np.full((48, 64, 4), 65535, np.uint16)
+    levels[..., :3] = np.round(COLOURS[..., :1] / 255 * 4095)
+    cv2.imwrite(str(tmp_path / "rgba.png"), levels)
+    gray_and_alpha = np.stack([levels[..., 0], levels[..., 3]], 2).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in gray_and_alpha)
+    write_png(tmp_path / "la.png", 64, 48, 16, 4, rows)
+    for name in ("rgba.png", "la.png"):
+        assert np.abs(look(tmp_path / name).astype(int) - COLOURS[..., :1]).max() <= 1, name
 
 
 def test_compressed_planar_and_inverted(tmp_path: Path) -> None:

@@ -6,13 +6,12 @@ import resource
 import struct
 import sys
 import threading
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import paint, read_index
-from pictures import ODD_EXIF, write_animation, write_odd_exif
+from pictures import ODD_EXIF, write_animation, write_odd_exif, write_png
 from PIL import Image
 
 from lpff_ray.decode import open_source
@@ -33,19 +32,7 @@ def look(path: Path) -> np.ndarray:
 
 def header_only(path: Path, side: int) -> Path:
     """A PNG that announces side x side pixels."""
-    header = struct.pack(">II5B", side, side, 8, 2, 0, 0, 0)
-    chunk = b"IHDR" + header
-    packed = b"IDAT" + zlib.compress(b"")
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + struct.pack(">I", len(header))
-        + chunk
-        + struct.pack(">I", zlib.crc32(chunk))
-        + struct.pack(">I", len(packed) - 4)
-        + packed
-        + struct.pack(">I", zlib.crc32(packed))
-    )
-    return path
+    return write_png(path, side, side, 8, 2)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
