@@ -18,13 +18,15 @@ MOST_RATIO = 100
 and photos hardly pack at all; what does is a black picture, or made to fill the disk."""
 
 
-def check_unpacked(filesystem: Any, member: str) -> None:
+def check_unpacked(filesystem: Any, member: str, uri: str) -> None:
     """Raises OSError for a member that would unpack to an absurd size.
 
-    member: as `archive_member` gives it. Raises UserError if the variable holds no number.
+    filesystem, member: as `archive_member` gives them for `uri`. Raises UserError if the variable holds no number.
     """
-    known = filesystem.info(member)
+    known, archive = filesystem.info(member), split_chain(uri)[1]
     size, packed = known.get("size") or 0, known.get("compress_size")
+    if packed is None and os.path.isabs(archive):  # a tar is packed as a whole
+        packed = os.path.getsize(archive)
     text = os.environ.get(UNPACKED_VARIABLE, "")
     try:
         most = float(text or MOST_UNPACKED_GB) * 1e9

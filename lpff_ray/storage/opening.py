@@ -66,7 +66,7 @@ def _remote(uri: str) -> Iterator[BinaryIO]:
     with storage_failures(uri, *OPEN_ERRORS):
         filesystem, path = filesystem_of(uri)
         if split_chain(uri)[1]:
-            check_unpacked(filesystem, path)
+            check_unpacked(filesystem, path, uri)
         file = filesystem.open(path, "rb", block_size=RANGE, cache_type="blockcache")
         free = _seeks_freely(file)
     with file:

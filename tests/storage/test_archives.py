@@ -28,6 +28,11 @@ def test_what_would_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         opened(f"zip://a.bmp::{tmp_path}/bomb.zip"),
     ):
         pass
+    with tarfile.open(tmp_path / "bomb.tar.gz", "w:gz") as tarred:
+        (tmp_path / "a.bmp").write_bytes(bytes(5_000_000))
+        tarred.add(tmp_path / "a.bmp", "a.bmp")
+    with pytest.raises(OSError, match="would unpack to"), opened(f"tar://a.bmp::{tmp_path}/bomb.tar.gz"):
+        pass
     monkeypatch.setenv(UNPACKED_VARIABLE, "much")
     with pytest.raises(UserError, match="=much"), opened(f"zip://a.bmp::{tmp_path}/bomb.zip"):
         pass
