@@ -43,6 +43,8 @@ EXCEPTIONS = {
     ("lpff_ray/decode/container.py", "video"): "PyAV's name for a kind of stream",
     ("lpff_ray/decode/photo.py", "photo"): "the name of a decoder",
     ("lpff_ray/decode/registry.py", "photo"): "the name of a decoder",
+    ("lpff_ray/decode/pictures/animation.py", "animation"): "the name of a decoder",
+    ("lpff_ray/decode/registry.py", "animation"): "the name of a decoder",
     ("lpff_ray/measure/registry.py", "measure"): "what messages call a measure",
     ("lpff_ray/__init__.py", "quarantine"): "the name of a function",
     ("lpff_ray/cli/verbs/mine.py", "unreadable"): "a key of --json",
