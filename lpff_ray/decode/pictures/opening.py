@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import BinaryIO
 
 from PIL import Image
@@ -96,8 +97,10 @@ def _opened(file: str | BinaryIO) -> Image.Image:
     brands = _brands(head)
     if brands & _HEIC_BRANDS and not brands & _AVIF_BRANDS:
         return _heic(file)
+    if brands & _AVIF_BRANDS and "AVIF" not in _known_formats():
+        raise ValueError("AVIF photos need Pillow 11.3 or newer: pip install -U pillow")
     try:
-        return Image.open(file, formats=FORMATS)
+        return Image.open(file, formats=_known_formats())
     except Image.UnidentifiedImageError:
         if head[:4] in TIFF_MAGIC:
             return _tiff(file)
@@ -108,6 +111,13 @@ def _opened(file: str | BinaryIO) -> Image.Image:
             # all that it reads. An item of a type that no reader knows is left alone; the rotation stays.
             return Image.open(io.BytesIO(_start_of(file).replace(b"Exif", b"none")), formats=["AVIF"])
         raise
+
+
+@lru_cache(maxsize=1)
+def _known_formats() -> list[str]:
+    """Those of FORMATS that this build of Pillow reads; it has no word for others than a KeyError."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _heic(file: str | BinaryIO) -> Image.Image:

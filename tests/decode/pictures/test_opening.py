@@ -168,3 +168,14 @@ def test_nothing_is_run_for_a_file_that_claims_to_be_a_photo(tmp_path: Path) -> 
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     with pytest.raises(Unreadable, match="damaged, or not a photo"):
         probe(str(path), path.name)
+
+
+def test_a_pillow_without_avif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Image.fromarray(paint(777, 64, 48))
+    for ending in ("avif", "png"):
+        picture.save(tmp_path / f"a.{ending}")
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    monkeypatch.setattr(opening, "_known_formats", opening._known_formats.__wrapped__)
+    assert read_index(look(tmp_path / "a.png")) == 777
+    with pytest.raises(Unreadable, match=r"Pillow 11\.3"):
+        probe(str(tmp_path / "a.avif"), "a.avif")
