@@ -41,7 +41,7 @@ EXCEPTIONS = {
     ("lpff_ray/cli/verbs/status.py", "segment"): NOUN,
     ("lpff_ray/plan/clip_lists.py", "video"): "a group of a regular expression",
     ("lpff_ray/decode/container.py", "video"): "PyAV's name for a kind of stream",
-    ("lpff_ray/decode/photo.py", "photo"): "the name of a decoder",
+    ("lpff_ray/decode/pictures/photo.py", "photo"): "the name of a decoder",
     ("lpff_ray/decode/registry.py", "photo"): "the name of a decoder",
     ("lpff_ray/decode/pictures/animation.py", "animation"): "the name of a decoder",
     ("lpff_ray/decode/registry.py", "animation"): "the name of a decoder",

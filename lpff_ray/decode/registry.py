@@ -24,7 +24,7 @@ DECODERS: Registry[type[FrameSource]] = Registry(
     {
         "decord": "lpff_ray.decode.decord_source:DecordSource",
         "pyav": "lpff_ray.decode.pyav_source:PyavSource",
-        "photo": "lpff_ray.decode.photo:PhotoSource",
+        "photo": "lpff_ray.decode.pictures.photo:PhotoSource",
         "animation": "lpff_ray.decode.pictures.animation:AnimationSource",
     },
 )

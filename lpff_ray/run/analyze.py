@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_source import Frame
-from lpff_ray.decode.photo import to_rgb
 from lpff_ray.decode.pictures.opening import open_photo
+from lpff_ray.decode.pictures.photo import to_rgb
 from lpff_ray.errors import UserError
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.run.local import chosen_device

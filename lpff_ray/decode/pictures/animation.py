@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
-from lpff_ray.decode.photo import to_rgb
 from lpff_ray.decode.pictures.opening import open_photo, pixel_limit
+from lpff_ray.decode.pictures.photo import to_rgb
 from lpff_ray.errors import UserError, segment_error
 from lpff_ray.types import MediaKind, Stage
 
