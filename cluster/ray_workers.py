@@ -280,7 +280,8 @@ def environment() -> dict[str, str]:
     chosen = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     if os.environ.get("LPFF_RAY_MODELS"):
         chosen["LPFF_RAY_MODELS"] = absolute(os.environ["LPFF_RAY_MODELS"])
-    return chosen
+    # Limits that this run's user has moved hold for every worker.
+    return chosen | {name: value for name, value in os.environ.items() if name.startswith("LPFF_RAY_MAX_")}
 
 
 def reason(error: RayError) -> str:

@@ -31,10 +31,11 @@ class PoseBin(TextEnum):
 
 
 class MediaKind(TextEnum):
-    """The kind of a source."""
+    """The kind of a source. An animation is a picture file of several frames: GIF, APNG, WebP, AVIF."""
 
     VIDEO = "video"
     PHOTO = "photo"
+    ANIMATION = "animation"
 
 
 class CropUnit(TextEnum):

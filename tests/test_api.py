@@ -24,6 +24,7 @@ LIGHT_MODULES = {
     "lpff_ray.measure.columns",  # the columns that measuring makes, in Polars' words
     "lpff_ray.monitoring",  # empty
     "lpff_ray.monitoring.log",
+    "lpff_ray.monitoring.wording",
 }
 """And these modules alone of other folders."""
 

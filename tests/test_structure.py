@@ -20,7 +20,7 @@ LONG_FILES: dict[str, str] = {}
 
 NO_MIRROR = {
     "tests/decode/test_colour.py": "the colours of both decoders of videos, against the standards' formulas",
-    "tests/decode/test_photo_colour.py": "profiles of photos, beside test_photo.py, which is about everything else",
+    "tests/decode/pictures/test_photo_colour.py": "profiles of photos; test_photo.py is about all else",
     "tests/measure/detection/test_mediapipe_oracle.py": "detection and landmarks together, against mediapipe's own",
     "tests/models/optional/test_networks.py": "every optional network by the same checks",
 }

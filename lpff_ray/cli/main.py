@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from importlib import metadata
 
 import click
@@ -13,6 +14,8 @@ from lpff_ray.cli.verb import VerbGroup
 from lpff_ray.errors import UserError
 from lpff_ray.monitoring.interrupt import INTERRUPTED
 from lpff_ray.monitoring.log import configure
+from lpff_ray.monitoring.wording import escaped
+from lpff_ray.storage.redaction import redacted_text
 
 VERBS = {
     "doctor": "lpff_ray.cli.verbs.doctor:doctor",
@@ -52,6 +55,7 @@ def main() -> None:
     """Run the command line; a UserError becomes one line on stderr and exit code 2."""
     try:
         configure("WARNING")
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, which no table needs
         _go_to_callers_folder()
         code = app.main(
             prog_name="lpff-ray", standalone_mode=False
@@ -59,7 +63,7 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except UserError as error:
         log.debug("the traceback of this error", exc_info=True)
-        print(f"lpff-ray: {error}", file=sys.stderr)
+        print(f"lpff-ray: {escaped(redacted_text(str(error)))}", file=sys.stderr)
         sys.exit(2)
     except click.ClickException as error:
         _print_usage_error(error)
@@ -87,7 +91,7 @@ def _print_usage_error(error: click.ClickException) -> None:
         near = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
         message = f"No such option: {error.option_name}{near}"
     command = context.command_path if context else "lpff-ray"
-    print(f"lpff-ray: {message}; see {command} --help", file=sys.stderr)
+    print(f"lpff-ray: {escaped(redacted_text(message))}; see {command} --help", file=sys.stderr)
 
 
 if __name__ == "__main__":

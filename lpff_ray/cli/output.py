@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
-from rich.console import Console
-from rich.table import Table
+import rich.table
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from lpff_ray.monitoring.interrupt import INTERRUPTED
+from lpff_ray.monitoring.wording import CONTROL, escaped
+from lpff_ray.storage.redaction import redacted_text
 
-Shown = str | Text | Table
+Shown = str | Text | rich.table.Table
 """What can be printed for a person."""
 
 LOG_WIDTH = 180
@@ -31,15 +33,35 @@ def show(parts: Iterable[Shown]) -> None:
     width = None if sys.stdout.isatty() else LOG_WIDTH
     console = Console(highlight=False, markup=False, soft_wrap=True, width=width)
     for part in parts:
-        console.print(part)
+        console.print(safe(part) if isinstance(part, str) else part)
+
+
+def safe(text: str) -> str:
+    """A sentence or cell as a terminal may have it: no control characters but line ends, and no secrets of URIs."""
+    return escaped(redacted_text(text), keep="\n")
+
+
+class Table(rich.table.Table):
+    """A table whose cells can hold any name."""
+
+    def add_row(self, *cells: RenderableType | None, **style: Any) -> None:
+        """As rich's; text in cells is shown on one line, its control characters written out."""
+        shown = [escaped(redacted_text(cell)) if isinstance(cell, str) else cell for cell in cells]
+        super().add_row(*shown, **style)
 
 
 def report(as_json: bool, result: Mapping[str, Any], parts: Iterable[Shown]) -> None:
     """Print what a verb has to say: `parts` for a person, or `result` as one JSON object and nothing else."""
     if as_json:
-        print(json.dumps(plain(result), indent=2, ensure_ascii=False))
+        print(_json(plain(result)))
     else:
         show(parts)
+
+
+def _json(value: Any) -> str:
+    """JSON that is readable in any language; characters that a terminal would obey are `\\u001b` and the like."""
+    text = redacted_text(json.dumps(value, indent=2, ensure_ascii=False))
+    return CONTROL.sub(lambda found: "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
 
 
 def plain(value: Any) -> Any:

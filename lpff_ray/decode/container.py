@@ -11,7 +11,9 @@ import av.container
 from av.stream import Disposition
 
 # FFmpeg's names of the demuxers that may be tried.
-DEMUXERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,asf,ogg,ivf,mxf"
+DEMUXERS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,asf,ogg,ivf,mxf,dv,yuv4mpegpipe,rm,nut,obu"
+)
 
 
 def open_video(file: str | BinaryIO) -> av.container.InputContainer:

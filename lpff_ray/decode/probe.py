@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import av
 import av.container
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from lpff_ray.decode.container import (
     codec_name,
@@ -26,32 +27,16 @@ from lpff_ray.decode.container import (
     video_streams,
 )
 from lpff_ray.decode.display import IDENTITY, display_matrix, pixel_aspect, shown_size
+from lpff_ray.decode.formats import looks_like_media, not_read
 from lpff_ray.decode.frame_source import NS
 from lpff_ray.decode.frame_table import ENCRYPTED, presentation_order, read_packets
 from lpff_ray.decode.frame_times import believable_rate, jump, nanoseconds, plausible, timeline
-from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, turned_size
+from lpff_ray.decode.pictures.animation import frame_count, read_times
+from lpff_ray.decode.pictures.opening import open_photo
+from lpff_ray.decode.pictures.orientation import turned_size
+from lpff_ray.errors import UserError
 from lpff_ray.types import MediaKind
 
-PHOTO_NAMES = {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "avif", "heic", "heif"}
-VIDEO_NAMES = {
-    *("mp4", "m4v", "mov", "qt", "3gp", "3g2", "mkv", "webm", "avi", "divx", "flv", "f4v", "wmv", "asf"),
-    *("ts", "mts", "m2ts", "mpg", "mpeg", "mpe", "m2v", "vob", "ogv", "ogg", "mxf", "264", "h264"),
-    *("265", "h265", "hevc"),
-}
-PHOTO_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
-# First bytes that belong to one kind of file only.
-MAGIC = {
-    b"\xff\xd8\xff": MediaKind.PHOTO,
-    b"\x89PNG\r\n\x1a\n": MediaKind.PHOTO,
-    b"II*\0": MediaKind.PHOTO,
-    b"MM\0*": MediaKind.PHOTO,
-    b"\x1aE\xdf\xa3": MediaKind.VIDEO,  # Matroska, WebM
-    b"FLV\x01": MediaKind.VIDEO,
-    b"0&\xb2u\x8ef\xcf\x11": MediaKind.VIDEO,  # ASF, WMV
-    b"OggS": MediaKind.VIDEO,
-    b"\0\0\x01\xba": MediaKind.VIDEO,  # MPEG program stream
-    b"\0\0\x01\xb3": MediaKind.VIDEO,  # MPEG video
-}
 PACKETS_TO_TRY = 100  # until one frame could be decoded
 MOST_PIXELS_DECODED = 1_000_000_000  # of all frames together: about three seconds
 
@@ -92,24 +77,6 @@ class MediaInfo:
     reason: str = ""
 
 
-def looks_like_media(head: bytes, name: str) -> MediaKind | Literal[""]:
-    """Tell a MediaKind, or "" (neither), by a file's first 600 bytes, then by its name's ending."""
-    for magic, kind in MAGIC.items():
-        if head.startswith(magic):
-            return kind
-    if head[:4] == b"RIFF":
-        return {b"WEBP": MediaKind.PHOTO, b"AVI ": MediaKind.VIDEO}.get(head[8:12], "")
-    if head[4:8] == b"ftyp":
-        return MediaKind.PHOTO if head[8:12] in PHOTO_BRANDS else MediaKind.VIDEO
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
-        return MediaKind.PHOTO
-    for packet, first in ((188, 0), (192, 4)):  # MPEG-TS, M2TS
-        if head[first : first + 3 * packet : packet] == b"GGG":
-            return MediaKind.VIDEO
-    ending = name.rsplit(".", 1)[-1].lower() if "." in name else ""
-    return MediaKind.VIDEO if ending in VIDEO_NAMES else MediaKind.PHOTO if ending in PHOTO_NAMES else ""
-
-
 def probe(opened: str | BinaryIO, name: str) -> MediaInfo:
     """Say what a local path or a seekable binary file is; `name` (with its ending) helps to tell the kind.
 
@@ -124,23 +91,63 @@ def probe(opened: str | BinaryIO, name: str) -> MediaInfo:
         opened.seek(0)
     if not head:
         raise Unreadable("the file is empty")
+    if reason := not_read(head, name):
+        raise Unreadable(reason)
     kind = looks_like_media(head, name)
     if not kind:
         raise Unreadable("neither a video nor a photo")
-    return _probe_photo(opened, name) if kind == MediaKind.PHOTO else _probe_video(opened, head)
+    return _probe_video(opened, head) if kind == MediaKind.VIDEO else _probe_picture(opened)
 
 
-def _probe_photo(opened: str | BinaryIO, name: str) -> MediaInfo:
+def _probe_picture(opened: str | BinaryIO) -> MediaInfo:
     try:
         with open_photo(opened) as image:
             width, height = turned_size(image)
             image_format = (image.format or "").lower()
-    except PILLOW_ERRORS as error:
-        if os.path.splitext(name)[1].lower() in (".heic", ".heif"):
-            raise Unreadable("HEIC photos can not be read: convert them to JPEG") from None
-        reason = "damaged, or not a photo" if "cannot identify" in str(error) else str(error)
-        raise Unreadable(f"the photo can not be read: {reason}") from None
-    return MediaInfo(MediaKind.PHOTO, image_format, image_format, width, height, 0.0, 0.0, 1, 0, (0,))
+            size = os.path.getsize(opened) if isinstance(opened, str) else opened.seek(0, os.SEEK_END)
+            if frame_count(image, size) == 1:
+                reason = ""
+                if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+                    reason = f"the first of its {image.n_frames} pages is looked at"
+                return MediaInfo(
+                    kind=MediaKind.PHOTO,
+                    container=image_format,
+                    codec=image_format,
+                    width=width,
+                    height=height,
+                    fps=0.0,
+                    duration_s=0.0,
+                    frames_expected=1,
+                    first_pts_ns=0,
+                    keyframe_pts_ns=(0,),
+                    reason=reason,
+                )
+            times = read_times(image, size)
+    except UserError:
+        raise
+    except Exception as error:
+        raise Unreadable(f"the photo can not be read: {_first_line(error)}") from error
+    frames, duration_s = len(times) - 1, times[-1] / 1000
+    return MediaInfo(
+        kind=MediaKind.ANIMATION,
+        container=image_format,
+        codec=image_format,
+        width=width,
+        height=height,
+        fps=frames / duration_s,
+        duration_s=duration_s,
+        frames_expected=frames,
+        first_pts_ns=0,
+        keyframe_pts_ns=(0,),
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """What an error of Pillow's says of a file; what its parsing stumbled over says nothing to a person."""
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, UnidentifiedImageError):
+        return "damaged, or not a photo"
+    return text if isinstance(error, (OSError, ValueError)) else f"damaged ({type(error).__name__}: {text})"
 
 
 def _probe_video(opened: str | BinaryIO, head: bytes) -> MediaInfo:

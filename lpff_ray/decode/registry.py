@@ -24,13 +24,15 @@ DECODERS: Registry[type[FrameSource]] = Registry(
     {
         "decord": "lpff_ray.decode.decord_source:DecordSource",
         "pyav": "lpff_ray.decode.pyav_source:PyavSource",
-        "photo": "lpff_ray.decode.photo:PhotoSource",
+        "photo": "lpff_ray.decode.pictures.photo:PhotoSource",
+        "animation": "lpff_ray.decode.pictures.animation:AnimationSource",
     },
 )
 
 ORDER: dict[MediaKind, tuple[str, ...]] = {
     MediaKind.VIDEO: ("pyav", "decord"),
     MediaKind.PHOTO: ("photo",),
+    MediaKind.ANIMATION: ("animation",),
 }
 """Decoders by kind of media, in the order in which they are tried on a segment that fails. The first one reads every
 file, tells of damage, and has the last word where decoders deliver different numbers of frames. Why that is PyAV, and
@@ -38,10 +40,11 @@ where decord may read: docs/evidence/decoding.md#decord."""
 
 
 class _VideoDecoders(Registry[type[FrameSource]]):
-    """What `--decoder` takes: "auto", and every decoder that is not for photos alone."""
+    """What `--decoder` takes: "auto", and every decoder that is not for pictures alone."""
 
     def names(self) -> list[str]:
-        return [AUTO, *(name for name in DECODERS if name not in ORDER[MediaKind.PHOTO])]
+        pictures = ORDER[MediaKind.PHOTO] + ORDER[MediaKind.ANIMATION]
+        return [AUTO, *(name for name in DECODERS if name not in pictures)]
 
 
 VIDEO_DECODERS = _VideoDecoders(DECODERS.kind, DECODERS.group, {})

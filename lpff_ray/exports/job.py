@@ -26,11 +26,13 @@ from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import Phase
+from lpff_ray.plan.sources import expand
 from lpff_ray.run.executors import AUTO, work_pool
 from lpff_ray.run.lease import GivenUp, Worker
 from lpff_ray.run.policy import PoolReport
 from lpff_ray.run.workers import Limits
 from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.tables import curated
 from lpff_ray.tables.run_folder import open_run_folder, run_record
 
@@ -73,6 +75,7 @@ def export(
     address: str = "",
     workers: int | None = None,
     limits: Limits | None = None,
+    signed: Sequence[str] = (),
 ) -> ExportSummary:
     """Make a data set of the selection `selection` of the run `out` in the folder `dest`; run again to resume.
 
@@ -83,6 +86,8 @@ def export(
     threads or actors, None to fit. limits: deadlines and the like. The files are the same, byte for byte, whoever made
     them and however often it was interrupted.
 
+    signed: sources as for `mine`, with the passwords and signatures that no table keeps, for files that need them.
+
     Raises UserError if there is no such run, selection, format or option, if `dest` holds anything else than this
     export or another process exports to it, or if it can not be written; what was made until then stays.
     """
@@ -92,8 +97,9 @@ def export(
     if not len(rows):
         raise UserError(f"{out}: selection {selection!r} holds nothing to make {export_format.name} of")
     folder = Folder(dest)
+    addresses = [source.uri for source in expand(signed)]
     with claimed(folder, _description(out, selection, chosen, export_format)):
-        units = plan_units(export_format, rows, video_files_of(out))
+        units = plan_units(export_format, rows, video_files_of(out, addresses))
         notes, done = standing(folder, export_format, {unit.unit_id for unit in units})
         before = sum(_faces(record) for note in notes.values() for record in note["records"])
         left = [unit for unit in units if unit.unit_id not in notes]
@@ -178,7 +184,7 @@ def make_units(
             for end in ended:
                 progress.advance(len(end.lease.item.rows))
                 if isinstance(end, GivenUp):
-                    failures[unit_uri(end.lease.item)] = end.failure.message
+                    failures[unit_uri(end.lease.item)] = redacted_text(end.failure.message)
                 else:
                     results.append(end.result)
         return results, failures, pool.report
@@ -192,9 +198,10 @@ def make_unit_exporter(export_format: ExportFormat, dest: str, device: str) -> W
 def _description(out: str, name: str, chosen: pl.DataFrame, export_format: ExportFormat) -> dict[str, Any]:
     """What DEST must be an export of, for its files to go with those of this one."""
     run = run_record(open_run_folder(out))
+    options = export_format.model_dump(mode="json")
     return {
         "format": export_format.name,
-        **export_format.model_dump(mode="json"),
+        **{name: redacted(value) if isinstance(value, str) else value for name, value in options.items()},
         "selection": name,
         "selection_sha256": hashlib.sha256(chosen.write_ndjson().encode()).hexdigest()[:16],
         "run_config_hash": run.get("config_hash", ""),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import polars as pl
 
@@ -13,10 +14,11 @@ from lpff_ray.decode import Frame, passes
 from lpff_ray.decode.registry import AUTO
 from lpff_ray.errors import SegmentError, segment_error
 from lpff_ray.monitoring.timing import Timed
-from lpff_ray.plan.content import content_id, content_of
+from lpff_ray.plan.content import content_id, content_of, whole_id
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.local_copy import local_copy
 from lpff_ray.storage.opening import opened
+from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.tables.run_folder import open_run_folder, read_plan
 from lpff_ray.types import Stage, VideoStatus
 
@@ -25,16 +27,20 @@ from lpff_ray.types import Stage, VideoStatus
 class VideoFile:
     """A video, photo or clip of a run as its plan knows it: what an export needs to find its frames again.
 
-    uris: where its bytes were seen, the latest first. kind: a MediaKind.
+    uris: where its bytes were seen, the latest first. kind: a MediaKind. size_bytes: of the file, 0 if that
+    is not known.
     start_s, end_s: the clip's span in seconds from the first frame, None for an end that is open.
+    locations: whole URIs by redacted ones, for those that hold a secret: for memory alone.
     Frames come whole even where a clip has a crop: all coordinates of the faces table are of the whole frame.
     """
 
     video_id: str
     uris: tuple[str, ...]
     kind: str
+    size_bytes: int = 0
     start_s: float | None = None
     end_s: float | None = None
+    locations: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(kw_only=True)
@@ -77,33 +83,47 @@ def opened_video(video: VideoFile, decoder: str = AUTO) -> Iterator[OpenedVideo]
     Raises SegmentError (stage "open") if none does.
     """
     uri = _uri_of_bytes(video)
-    with local_copy(uri, content=content_of(video.video_id)) as path:
+    address = video.locations.get(uri, uri)
+    with local_copy(address, content=content_of(video.video_id)) as path:
         yield OpenedVideo(**vars(video), path=path, uri=uri, decoder=decoder)
 
 
 def _uri_of_bytes(video: VideoFile) -> str:
-    content = content_of(video.video_id)
     complaint = ""
     for uri in video.uris:
         try:
-            with opened(uri) as (file, size):
-                if content_id(file, size) == content:
+            with opened(video.locations.get(uri, uri)) as (file, size):
+                if _has_content(file, size, video):
                     return uri
             found = "another file than the one that was mined lies there"
         except OSError as error:
-            found = explain(error, uri)
+            found = redacted_text(explain(error, uri))
+            if isinstance(error, PermissionError):
+                found += "; if its address was signed or held a password, give the whole one with --signed"
         complaint = complaint or found
     raise segment_error(Stage.OPEN, complaint, "", "Missing")
 
 
-def video_files_of(run: str) -> dict[str, VideoFile]:
+def _has_content(file: BinaryIO, size: int, video: VideoFile) -> bool:
+    """Whether an opened file holds the bytes that were mined, whichever kind of id they got."""
+    if video.size_bytes and size != video.size_bytes:
+        return False
+    content = content_of(video.video_id)
+    if content in (content_id(file, size), content_id(file, size, scheme=1)):
+        return True
+    return whole_id(file, size) == content
+
+
+def video_files_of(run: str, addresses: Iterable[str] = ()) -> dict[str, VideoFile]:
     """Every video of a run's plan by its video_id, with all uris at which it, or a copy of it, was seen.
 
+    addresses: whole URIs of sources, for those of which the plan holds a redacted one.
     Mining it again from where it has moved to adds a uri, and mines nothing. Raises UserError if `run` is no run, or
     its plan is damaged.
     """
     plan = read_plan(open_run_folder(run))
     found: dict[str, VideoFile] = {}
+    locations = {redacted(address): address for address in addresses}
     for row in (pl.DataFrame() if plan is None else plan).reverse().iter_rows(named=True):
         if row["status"] not in (VideoStatus.PLANNED, VideoStatus.DUPLICATE):
             continue
@@ -114,7 +134,10 @@ def video_files_of(run: str) -> dict[str, VideoFile]:
                 video_id=row["video_id"],
                 uris=(row["uri"],),
                 kind=row["kind"],
+                size_bytes=row["size_bytes"],
                 start_s=row["start_s"],
                 end_s=row["end_s"],
             )
+        if row["uri"] in locations:
+            found[row["video_id"]].locations[row["uri"]] = locations[row["uri"]]
     return found

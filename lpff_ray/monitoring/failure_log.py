@@ -13,6 +13,7 @@ from lpff_ray.monitoring.events import PoolListener
 from lpff_ray.monitoring.log import log_name
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.log_file import LogFile
+from lpff_ray.storage.redaction import redacted_text
 
 RETRIED, GIVEN_UP = "retried", "quarantined"
 
@@ -54,11 +55,15 @@ class FailureLog(PoolListener):
             "uri": self._uri_of(lease.item),
             "stage": failure.stage,
             "kind": failure.kind,
-            "message": failure.message,
+            "message": redacted_text(failure.message),
             "attempt": lease.attempt,
             "decoder": failure.decoder,
             "outcome": outcome,
-            **({"traceback": failure.traceback} if first == self._count else {"same_as": first}),
+            **(
+                {"traceback": redacted_text(failure.traceback)}
+                if first == self._count
+                else {"same_as": first}
+            ),
         }
         # The quarantine's row names this file: it must be there first.
         if self._file.append(json.dumps(record), now=outcome == GIVEN_UP):

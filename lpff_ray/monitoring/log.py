@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lpff_ray.monitoring.wording import escaped
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.log_file import LogFile
+from lpff_ray.storage.redaction import redacted_text
 
 LOGGERS = ("lpff_ray", "cluster", "actors")
 """The packages of this product; the root logger is its caller's, and never touched."""
@@ -26,7 +28,7 @@ def configure(level: str) -> None:
         shown = [handler for handler in logger.handlers if isinstance(handler, _Shown)]
         for handler in shown or [_Shown()]:
             handler.setLevel(level)
-            handler.setFormatter(logging.Formatter(FORMAT))
+            handler.setFormatter(_Redacting(FORMAT))
             if not shown:
                 logger.addHandler(handler)
 
@@ -38,10 +40,13 @@ def log_name(kind: str, ending: str) -> str:
 
 
 @contextmanager
-def kept_in(folder: Folder) -> Iterator[None]:
-    """While entered, what is logged at INFO or above is kept in a file of `folder`'s logs, bounded."""
-    handler = _Kept(LogFile(folder, log_name("run", "log")))
-    handler.setFormatter(logging.Formatter(FORMAT))
+def kept_in(folder: Folder, kind: str = "run") -> Iterator[None]:
+    """While entered, what is logged at INFO or above is kept in a file of `folder`'s logs, bounded.
+
+    kind: what the file's name begins with. The file is made with its first line.
+    """
+    handler = _Kept(LogFile(folder, log_name(kind, "log")))
+    handler.setFormatter(_Redacting(FORMAT))
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
     for logger in loggers:
@@ -57,11 +62,18 @@ def kept_in(folder: Folder) -> Iterator[None]:
         handler.close()
 
 
+class _Redacting(logging.Formatter):
+    """Formats records without what URIs in them keep secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted_text(super().format(record))
+
+
 class _Shown(logging.Handler):
     """The handler that `configure` made. It writes to what `sys.stderr` is at the time, since callers redirect it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        print(escaped(self.format(record), keep="\n\t"), file=sys.stderr)
 
 
 class _Kept(logging.Handler):

@@ -19,6 +19,8 @@ from rich.text import Text
 from lpff_ray.errors import Failure
 from lpff_ray.monitoring.events import PoolListener
 from lpff_ray.monitoring.notebook import NotebookBar
+from lpff_ray.monitoring.wording import escaped
+from lpff_ray.storage.redaction import redacted_text
 
 Shown = TypeVar("Shown", bound="Display")
 
@@ -50,7 +52,7 @@ class Display(ABC):
     def note(self, text: str) -> None:
         """Show a line of its own."""
         with self._lock:
-            self._console.print(Text(text))
+            self._console.print(Text(escaped(redacted_text(text))))
 
     def __enter__(self: Shown) -> Shown:
         self._began = time.monotonic()

@@ -17,8 +17,9 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.plan.crop import Crop
 from lpff_ray.storage.failures import explain
+from lpff_ray.storage.folder import PARQUET_ERRORS
 from lpff_ray.storage.opening import opened
-from lpff_ray.storage.uri import absolute, file_name
+from lpff_ray.storage.uri import absolute, file_name, split_chain
 from lpff_ray.types import CropUnit
 
 CROP = ("x0", "y0", "x1", "y1")
@@ -137,10 +138,10 @@ def _resolve(manifest: str, uri: str) -> str:
         return absolute(uri, os.path.dirname(manifest))
     if os.path.isabs(uri) or "://" in uri:
         return absolute(uri)
-    head, chain, rest = manifest.partition("::")
+    head, archive = split_chain(manifest)
     protocol, _, path = head.partition("?")[0].partition("://")
     path = posixpath.normpath(posixpath.join(posixpath.dirname(path), uri))
-    return f"{protocol}://{path}{chain}{rest}"
+    return f"{protocol}://{path}::{archive}" if archive else f"{protocol}://{path}"
 
 
 def _text_lines(uri: str, data: bytes) -> Iterator[str]:
@@ -197,7 +198,7 @@ def _read_parquet(uri: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]
         columns = list(pl.read_parquet_schema(io.BytesIO(data)))
         _require_uri(uri, columns)
         table = pl.read_parquet(io.BytesIO(data), columns=[name for name in COLUMNS if name in columns])
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise UserError(f"{uri}: not readable as Parquet: {str(error).splitlines()[0]}") from None
     for number, row in enumerate(table.iter_rows(named=True), 1):
         yield f"{uri}, row {number}", row

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from lpff_ray.plan.content import FileContent, inspect
+from lpff_ray.plan.content import SCHEME, FileContent, inspect
 from lpff_ray.plan.crop import unit_of
+from lpff_ray.plan.duplicates import told_apart
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.video import Video
+from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.types import MediaKind, VideoStatus
 
 
 def plan_videos(
-    sources: Sequence[Source], on_progress: Callable[[int, int], None] | None = None, workers: int = 8
+    sources: Sequence[Source],
+    on_progress: Callable[[int, int], None] | None = None,
+    workers: int = 8,
+    *,
+    scheme: int = SCHEME,
+    earlier: Mapping[str, str] | None = None,
 ) -> list[Video]:
     """Look at every source and say what it is: one Video per source, in the order of the sources.
 
@@ -23,16 +31,19 @@ def plan_videos(
     becomes a row with that status and a reason; no source makes this raise. A file is looked at once, however
     many clips of it are asked for.
 
-    on_progress: called with (files looked at, files in all). workers: threads.
+    on_progress: called with (files looked at, files in all). workers: threads. scheme: how content ids are made, see
+    `content_id`. earlier: the content ids of an earlier plan of the same run, by uri.
     """
     uris = list(dict.fromkeys(source.uri for source in sources))
     contents: dict[str, FileContent] = {}
     pool = ThreadPoolExecutor(workers, thread_name_prefix="plan")
     try:
-        for uri, content in zip(uris, pool.map(inspect, uris), strict=True):
+        look = functools.partial(inspect, scheme=scheme)
+        for uri, content in zip(uris, pool.map(look, uris), strict=True):
             contents[uri] = content
             if on_progress is not None:
                 on_progress(len(contents), len(uris))
+        contents = told_apart(contents, earlier or {}, pool.map)
     finally:
         # After Ctrl-C, files not begun are not waited for.
         pool.shutdown(cancel_futures=True)
@@ -53,14 +64,16 @@ def plan_videos(
 
 def _video(source: Source, content: FileContent) -> Video:
     """The row of one source, its span and crop checked against what the file holds."""
+    uri = redacted(source.uri)
     video = Video(
         video_id=content.identity,
         # Tables hold UTF-8; a name that is not is shown with its odd bytes escaped.
-        uri=source.uri.encode("utf-8", "backslashreplace").decode(),
+        uri=uri.encode("utf-8", "backslashreplace").decode(),
+        location=source.uri if source.uri != uri else "",
         kind="",
         size_bytes=content.size,
         status=content.status,
-        reason=content.reason,
+        reason=redacted_text(content.reason),
         clip_id=source.clip_id,
         identity=source.identity,
         start_s=source.start_s,

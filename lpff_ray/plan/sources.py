@@ -12,8 +12,10 @@ import fsspec
 from lpff_ray.errors import UserError
 from lpff_ray.plan.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celebvhq, read_vfhq
 from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
-from lpff_ray.storage.failures import explain, storage_failures
-from lpff_ray.storage.uri import absolute
+from lpff_ray.storage.failures import OPEN_ERRORS, explain, storage_failures
+from lpff_ray.storage.opening import filesystem_of
+from lpff_ray.storage.redaction import redacted_text
+from lpff_ray.storage.uri import absolute, protocol_of, split_chain
 
 __all__ = ["Source", "expand"]
 
@@ -38,7 +40,10 @@ def expand(names: Sequence[str], videos: str = "") -> list[Source]:
     for name in names:
         if not name:
             raise UserError("an empty source was given: name a file, folder, glob, URI or manifest")
-        sources.update(dict.fromkeys(_expand(name, library)))
+        try:
+            sources.update(dict.fromkeys(_expand(name, library)))
+        except UserError as error:
+            raise UserError(redacted_text(str(error))) from error
     return list(sources)
 
 
@@ -52,7 +57,7 @@ class VideoLibrary:
 
     def of(self, clip_list: str) -> Downloads:
         """The downloads for the list at this uri. Raises UserError if there is no such folder, or it is empty."""
-        folder = self._folder or clip_list.rpartition("::")[2].rpartition("/")[0] or "/"
+        folder = self._folder or (split_chain(clip_list)[1] or clip_list).rpartition("/")[0] or "/"
         if folder not in self._listed:
             uri = absolute(folder)
             self._listed[folder] = Downloads(uri, _list(uri, folder))
@@ -61,7 +66,7 @@ class VideoLibrary:
 
 def _expand(name: str, library: VideoLibrary) -> list[Source]:
     named = absolute(name)
-    if named.lower().endswith(".zip") and "::" not in named and not os.path.isdir(named):
+    if named.lower().endswith(".zip") and not split_chain(named)[1] and not os.path.isdir(named):
         named = f"zip://::{named}"
     found = _list(named, name)
     if found == [named] and is_celebvhq(named):
@@ -83,8 +88,7 @@ def _list(uri: str, name: str) -> list[str]:
     if os.path.isabs(uri):
         return _list_local(uri, name)
     try:
-        # fsspec reports unknown protocols, missing packages and missing archive members as these.
-        with storage_failures(uri, ValueError, ImportError, KeyError):
+        with storage_failures(uri, *OPEN_ERRORS):
             return _list_remote(uri, name)
     except OSError as error:
         raise UserError(f"{name}: {explain(error, uri)}") from None
@@ -140,8 +144,8 @@ def _walk(top: str) -> list[str]:
 
 def _list_remote(uri: str, name: str) -> list[str]:
     """URIs of the files that a URI or a glob of URIs names."""
-    filesystem, path = fsspec.core.url_to_fs(uri)
-    head, chain, rest = uri.partition("::")
+    head, archive = split_chain(uri)
+    filesystem, path = fsspec.core.url_to_fs(uri) if archive else filesystem_of(uri)
     # In web addresses a question mark starts the query.
     magic = "*[" if head.startswith(("http://", "https://")) else "*?["
     pattern = any(letter in path for letter in magic)
@@ -158,8 +162,8 @@ def _list_remote(uri: str, name: str) -> list[str]:
     else:
         raise UserError(f"{name}: no such file or folder; check the address")
     found = sorted(
-        f"{head.partition('://')[0]}://{entry_path}::{rest}"
-        if chain
+        f"{head.partition('://')[0]}://{entry_path}::{archive}"
+        if archive
         else filesystem.unstrip_protocol(entry_path)
         for entry_path, entry in entries.items()
         if entry["type"] != "directory"
@@ -189,9 +193,11 @@ def _hidden(path: str) -> bool:
 
 
 def _check_protocols(manifest: str, sources: list[Source]) -> None:
-    """Refuse a manifest whose files would all fail for want of one package."""
-    for protocol in sorted({source.uri.partition("://")[0] for source in sources if "://" in source.uri}):
+    """Refuse a manifest of which files would fail for want of a package. What no package reads is a row of the plan."""
+    for protocol in sorted(
+        {protocol_of(source.uri) for source in sources} & set(fsspec.available_protocols())
+    ):
         try:
             fsspec.get_filesystem_class(protocol)
-        except (ImportError, ValueError) as error:
+        except ImportError as error:
             raise UserError(f"{manifest}: {protocol}://: {explain(error, protocol + '://')}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lpff_ray.decode.frame_source import NS
@@ -30,10 +30,11 @@ class Video:
     is_counted: whether all of it has to be decoded, once in each process, before its frames are known
     frames_expected: frames that the container announces; 0 if unknown
     status: a "duplicate" has the same bytes as `duplicate_of`
+    location: the whole URI where `uri` is a redacted one, "" where they are the same; it is in no table, log or message
     """
 
     video_id: str
-    uri: str
+    uri: str  # redacted: what may stand in tables and logs
     kind: MediaKind | Literal[""]
     size_bytes: int
     status: VideoStatus
@@ -56,6 +57,12 @@ class Video:
     gaps_ns: tuple[tuple[int, int], ...] = ()
     is_counted: bool = False
     duplicate_of: str = ""
+    location: str = field(default="", repr=False)
+
+    @property
+    def address(self) -> str:
+        """The URI that opens the file, which may hold a password or a signature: for memory alone."""
+        return self.location or self.uri
 
     @property
     def is_planned(self) -> bool:
@@ -89,6 +96,7 @@ class Video:
         before its file is there.
         """
         row = dict(vars(self))
+        del row["location"]
         crop = row.pop("requested_crop")
         row["crop"], row["crop_unit"] = (None, None) if crop is None else (crop.box, crop.unit)
         return row

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from lpff_ray.config import MineConfig
 from lpff_ray.decode.frame_source import Frame
-from lpff_ray.decode.photo import PILLOW_ERRORS, open_photo, to_rgb
+from lpff_ray.decode.pictures.opening import open_photo
+from lpff_ray.decode.pictures.photo import to_rgb
 from lpff_ray.errors import UserError
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.run.local import chosen_device
@@ -67,7 +68,9 @@ def _rgb(index: int, picture: Any) -> NDArray[np.uint8]:
         try:
             with open_photo(str(picture)) as image:
                 return to_rgb(image)
-        except PILLOW_ERRORS as error:
+        except UserError:
+            raise
+        except Exception as error:
             raise UserError(f"{picture}: not a photo that can be read: {error}") from error
     if isinstance(picture, np.ndarray):
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:

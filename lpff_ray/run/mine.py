@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import MiningProgress, Phase
+from lpff_ray.plan.content import SCHEME
 from lpff_ray.plan.estimate import estimate
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.segment import Segment, segments
@@ -68,17 +69,27 @@ class MineSummary:
         return (self.quarantined_segments + self.unreadable) / wanted if wanted else 0.0
 
 
-def plan(sources: Sequence[str], limit: int | None = None, out: str = "", videos: str = "") -> list[Video]:
+def plan(
+    sources: Sequence[str],
+    limit: int | None = None,
+    out: str = "",
+    videos: str = "",
+    *,
+    scheme: int = SCHEME,
+    earlier: Mapping[str, str] | None = None,
+) -> list[Video]:
     """Find and probe the sources, with progress on stderr. limit: only the first so many files or clips.
 
     out: absolute output folder; it may be inside a folder of sources, and its files are no sources.
-    videos: the folder of the videos that clip lists name; see `plan.sources.expand`.
-    Raises UserError for a source that does not exist or holds nothing.
+    videos: the folder of the videos that clip lists name; see `plan.sources.expand`. scheme, earlier: as for
+    `plan_videos`. Raises UserError for a source that does not exist or holds nothing.
     """
     found = expand(sources, videos)
     chosen = [source for source in found if not out or not source.uri.startswith(f"{out}/")][:limit]
     with Phase("planning", len({source.uri for source in chosen}), "files") as phase:
-        return plan_videos(chosen, on_progress=lambda done, total: phase.advance())
+        return plan_videos(
+            chosen, on_progress=lambda done, total: phase.advance(), scheme=scheme, earlier=earlier
+        )
 
 
 def mine(
@@ -112,7 +123,15 @@ def mine(
     ):  # if one is missing or wrong, fail before the sources are probed
         store.plugin_files(card)
     run = Run(str(out), config)  # likewise: another configuration, a folder that can not be written
-    planned_videos = plan([str(source) for source in named], limit, absolute(str(out)).rstrip("/"), videos)
+    with kept_in(run.folder, "plan"):  # the tracebacks of what can not be read
+        planned_videos = plan(
+            [str(source) for source in named],
+            limit,
+            absolute(str(out)).rstrip("/"),
+            videos,
+            scheme=run.content_scheme,
+            earlier=run.earlier_contents(),
+        )
     run.begin()
     run.commit_plan(planned_videos)
     if retry_quarantined:

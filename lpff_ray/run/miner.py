@@ -87,7 +87,9 @@ class SegmentMiner:
     def _mine(self, lease: Lease[Segment], outcome: _Outcome) -> None:
         video = lease.item.video
         decoder = lease.decoder or self.config.decoder
-        with local_copy(video.uri, content=content_of(video.video_id)) as path:  # clips of one video share it
+        with local_copy(
+            video.address, content=content_of(video.video_id)
+        ) as path:  # clips of one video share it
             # A lease that names its decoder is a retry with that decoder only.
             for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
                 self._decode(decoding, lease.item, outcome)

@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lpff_ray.errors import UserError
+
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _CREDENTIALS = {
     "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
@@ -24,8 +26,9 @@ _CLIENT_ERRORS = (
     ("google.auth.exceptions", "GoogleAuthError"),
     ("gcsfs.retry", "HttpError"),
 )
-OPEN_ERRORS = (ValueError, ImportError, KeyError, NotImplementedError, RuntimeError)
-"""Raised by fsspec on the way to a file: no such protocol or package, no such member, a locked or damaged archive."""
+OPEN_ERRORS = (Exception,)
+"""Raised by fsspec on the way to a file: no such protocol or package or member, a locked or damaged archive, arguments
+that a URI can not give (TypeError); each of its file systems raises what it likes."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """A disk, a quota or a limit on file sizes is exhausted: no other file fares better, so it ends the run."""
 
@@ -44,7 +47,7 @@ def storage_failures(uri: str, *also: type[Exception]) -> Iterator[None]:
         if cause is not None and (status != 404 or type(cause).__name__.startswith("ClientConnect")):
             raise OSError(explain(cause, uri)) from error
         raise
-    except OSError:
+    except (OSError, UserError):
         raise
     except (*_storage_errors(), *also) as error:
         raise OSError(explain(error, uri)) from error

@@ -15,9 +15,11 @@ import fsspec
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.failures import NO_ROOM, explain, storage_failures
+from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.uri import absolute
 
+PARQUET_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""Raised by Polars for a damaged Parquet file; where it did not expect the damage it panics, which is no Exception."""
 Content = bytes | Iterable[bytes]
 """A file's content: bytes, or chunks of them for what may be larger than memory."""
 
@@ -29,7 +31,7 @@ class Folder:
         """Raises UserError if nothing of this protocol can be opened here, or `root` is a file."""
         self.root = absolute(root).rstrip("/")
         try:
-            with storage_failures(self.root, ValueError, ImportError):
+            with storage_failures(self.root, *OPEN_ERRORS):
                 self.filesystem, self.path = fsspec.core.url_to_fs(self.root)
         except OSError as error:
             raise UserError(f"{root}: {explain(error, root)}") from None
@@ -169,7 +171,7 @@ class Folder:
         """Say of a Parquet file that can not be read which one it is, and the remedy, as a UserError."""
         try:
             yield
-        except (pl.exceptions.PolarsError, OSError):
+        except PARQUET_ERRORS:
             raise UserError(f"{self.root}/{name}: not a table of lpff_ray, or damaged; {remedy}") from None
 
     def names(self, folder: str, suffix: str) -> list[str]:

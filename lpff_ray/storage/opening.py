@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import fsspec
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.archives import archive_member
+from lpff_ray.storage.archives import archive_member, check_unpacked
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, storage_failures
+from lpff_ray.storage.redaction import redacted
+from lpff_ray.storage.uri import protocol_of, split_chain
+
+log = logging.getLogger(__name__)
 
 RANGE = 256 * 1024
 """Bytes of one range request. Larger blocks would fetch most of a 5 MB clip only to look at its index."""
+SPANS_AT_ONCE = 16
 
 
 @contextmanager
@@ -44,10 +50,23 @@ def opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
         yield file, size
 
 
+def filesystem_of(uri: str) -> tuple[Any, str]:
+    """fsspec's file system of a URI, and the path in it. Raises what fsspec does where there is none."""
+    if split_chain(uri)[1]:
+        return archive_member(uri)
+    if "::" not in uri:
+        return fsspec.core.url_to_fs(uri)
+    # A name that holds what fsspec takes for a chain.
+    kind = fsspec.get_filesystem_class(protocol_of(uri))
+    return fsspec.filesystem(protocol_of(uri), **kind._get_kwargs_from_urls(uri)), kind._strip_protocol(uri)
+
+
 @contextmanager
 def _remote(uri: str) -> Iterator[BinaryIO]:
     with storage_failures(uri, *OPEN_ERRORS):
-        filesystem, path = archive_member(uri) if "::" in uri else fsspec.core.url_to_fs(uri)
+        filesystem, path = filesystem_of(uri)
+        if split_chain(uri)[1]:
+            check_unpacked(filesystem, path, uri)
         file = filesystem.open(path, "rb", block_size=RANGE, cache_type="blockcache")
         free = _seeks_freely(file)
     with file:
@@ -69,9 +88,43 @@ def _room_for(uri: str) -> Iterator[None]:
         if error.errno not in NO_ROOM:
             raise
         raise UserError(
-            f"{tempfile.gettempdir()}: no room for a copy of {uri}: {os.strerror(error.errno)}; set TMPDIR to a folder "
-            "on another disk, or free some space, and run the same command to resume"
+            f"{tempfile.gettempdir()}: no room for a copy of {redacted(uri)}: {os.strerror(error.errno)}; set "
+            "TMPDIR to a folder on another disk, or free some space, and run the same command to resume"
         ) from None
+
+
+def exists(uri: str) -> bool:
+    """Whether there is a file; one that can not be asked for is taken to be there."""
+    if os.path.isabs(uri):
+        return os.path.lexists(uri)
+    try:
+        with storage_failures(uri, *OPEN_ERRORS):
+            filesystem, path = filesystem_of(uri)
+            filesystem.info(path)
+    except FileNotFoundError:
+        return False
+    except (OSError, UserError):
+        log.info("%s: can not be asked for", redacted(uri), exc_info=True)
+    return True
+
+
+def read_spans(file: BinaryIO, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    """The bytes from start to stop of each span, in their order.
+
+    file: as `opened` yields it. Of a remote one several spans are asked for at once, for each takes a journey.
+    """
+    filesystem = getattr(file, "fs", None)
+    if not getattr(filesystem, "async_impl", False):
+        for start, stop in spans:
+            file.seek(start)
+            yield file.read(stop - start)
+        return
+    path = file.path  # type: ignore[attr-defined]
+    for first in range(0, len(spans), SPANS_AT_ONCE):
+        some = spans[first : first + SPANS_AT_ONCE]
+        starts, stops = [start for start, _ in some], [stop for _, stop in some]
+        assert filesystem is not None
+        yield from filesystem.cat_ranges([path] * len(some), starts, stops, on_error="raise")
 
 
 def _seeks_freely(file: Any) -> bool:

@@ -9,7 +9,10 @@ import os
 import re
 from urllib.parse import unquote
 
+ARCHIVES = ("zip", "tar", "libarchive")
+"""Protocols of archives: only after these does `::` lead on to another URI. Elsewhere it is part of a name."""
 _PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_LEADS_ON = re.compile(r"::(?=/|[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
 def absolute(source: str, folder: str = "") -> str:
@@ -25,17 +28,38 @@ def absolute(source: str, folder: str = "") -> str:
         if source.startswith(prefix):
             path = source[len(prefix) :]
             return os.path.abspath(path if os.path.lexists(path) else unquote(path))
-    head, chain, rest = source.partition("::")
-    if chain and head in ("simplecache", "filecache", "blockcache"):
-        return absolute(rest, folder)
-    if _PROTOCOL.match(head):
-        return f"{head}::{absolute(rest, folder)}" if chain else source
+    for prefix in ("simplecache::", "filecache::", "blockcache::"):
+        if source.startswith(prefix):
+            return absolute(source[len(prefix) :], folder)
+    member, archive = split_chain(source)
+    if archive:
+        return f"{member}::{absolute(archive, folder)}"
+    if _PROTOCOL.match(source):
+        return source
     return os.path.abspath(os.path.join(folder, os.path.expanduser(source)))
+
+
+def split_chain(uri: str) -> tuple[str, str]:
+    """(`protocol://member`, uri of its archive) of a chain, (uri, "") of any other.
+
+    The archive begins at the first `::` before a protocol or an absolute path, or else at the last one: names of
+    members, and of objects in a store, may hold `::` as well.
+    """
+    if os.path.isabs(uri) or protocol_of(uri) not in ARCHIVES or "::" not in uri:
+        return uri, ""
+    found = _LEADS_ON.search(uri)
+    at = found.start() if found else uri.rindex("::")
+    return uri[:at], uri[at + 2 :]
+
+
+def protocol_of(uri: str) -> str:
+    """The protocol of a URI, "" of a local path."""
+    return "" if os.path.isabs(uri) or "://" not in uri else uri.partition("://")[0]
 
 
 def file_name(uri: str) -> str:
     """The last part of the path, without an archive's chain or a web address's query."""
-    head = uri if os.path.isabs(uri) else uri.partition("::")[0]
+    head = split_chain(uri)[0]
     if head.startswith(("http://", "https://")):
         head = head.partition("?")[0].partition("#")[0]
     return head.rsplit("/", 1)[-1]

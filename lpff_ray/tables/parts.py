@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.folder import PARQUET_ERRORS, Folder
 from lpff_ray.tables import schema
 from lpff_ray.types import SegmentStatus
 
@@ -77,7 +77,7 @@ def _footer(folder: Folder, name: str, source: str | io.BytesIO) -> dict[str, An
     where = f"{folder.root}/{PARTS}/{name}"
     try:
         footer = json.loads(pl.read_parquet_metadata(source)[_FOOTER_KEY])
-    except (pl.exceptions.PolarsError, KeyError, ValueError, OSError):
+    except (*PARQUET_ERRORS, KeyError, ValueError):
         raise UserError(
             f"{where}: not a part of lpff_ray, or damaged; remove it and run `mine` again to make it anew"
         ) from None

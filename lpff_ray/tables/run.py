@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
@@ -13,9 +14,12 @@ from lpff_ray.errors import Failure, UserError
 from lpff_ray.measure.registry import EMBEDDINGS, MEASURES
 from lpff_ray.models import store
 from lpff_ray.models.cards import load_cards
+from lpff_ray.plan.content import SCHEME, content_of
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.opening import exists
+from lpff_ray.storage.redaction import redacted_text
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.run_folder import (
     COMPACTED_FILE,
@@ -27,7 +31,7 @@ from lpff_ray.tables.run_folder import (
     read_plan,
     schema_of,
 )
-from lpff_ray.types import SegmentStatus
+from lpff_ray.types import SegmentStatus, VideoStatus
 
 
 class Run:
@@ -62,6 +66,19 @@ class Run:
             self._found = self._description
         self.folder.sweep(parts.PARTS)
         return self
+
+    @property
+    def content_scheme(self) -> int:
+        """How the ids of content in this folder are made, see `plan.content.content_id`."""
+        return SCHEME if self._found is None else int(self._found.get("content_scheme", 1))
+
+    def earlier_contents(self) -> dict[str, str]:
+        """The content ids of the files that were planned before, by uri."""
+        plan = read_plan(self.folder)
+        if plan is None:
+            return {}
+        known = plan.filter(pl.col("status").is_in([str(VideoStatus.PLANNED), str(VideoStatus.DUPLICATE)]))
+        return {uri: content_of(video_id) for uri, video_id in known.select("uri", "video_id").iter_rows()}
 
     def _holds_rows(self) -> bool:
         return bool(self.folder.names(parts.PARTS, ".parquet") or compacted(self.folder)["segment_ids"])
@@ -125,7 +142,7 @@ class Run:
             "uri": segment.video.uri,
             "stage": failure.stage,
             "kind": failure.kind,
-            "message": failure.message,
+            "message": redacted_text(failure.message),
             "attempts": attempts,
             "decoder": failure.decoder,
             "log": log or None,
@@ -136,7 +153,10 @@ class Run:
         )
 
     def commit_plan(self, videos: list[Video]) -> None:
-        """Record every source of this run beside those of earlier runs into the same folder."""
+        """Record every source of this run beside those of earlier runs into the same folder.
+
+        A source that has moved is there once, at its new place.
+        """
         rows = []
         for video in videos:
             row = video.row()
@@ -145,10 +165,21 @@ class Run:
         table = schema.frame(rows, schema.PLAN)
         earlier = read_plan(self.folder)
         if earlier is not None:
-            table = pl.concat([schema.conformed(earlier, schema.PLAN), table])
+            table = pl.concat([_without_moved(schema.conformed(earlier, schema.PLAN), table), table])
         source = ["uri", "clip_id", "start_s", "end_s", "crop", "crop_unit"]
         table = table.unique(source, keep="last", maintain_order=True)
         self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
+
+
+def _without_moved(earlier: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """The rows of an earlier plan but those whose file is gone, and is planned now from another place."""
+    same = ["video_id", "clip_id"]
+    elsewhere = earlier.join(now, on="uri", how="anti").join(now, on=same, how="semi")["uri"].unique()
+    with ThreadPoolExecutor(16) as pool:
+        there = list(pool.map(exists, elsewhere))
+    gone = [uri for uri, is_there in zip(elsewhere, there, strict=True) if not is_there]
+    moved = earlier.filter(pl.col("uri").is_in(gone)).join(now, on=same, how="semi")
+    return earlier.join(moved.select("uri", *same), on=["uri", *same], how="anti", maintain_order="left")
 
 
 def _description(config: MineConfig) -> dict[str, Any]:
@@ -169,6 +200,7 @@ def _description(config: MineConfig) -> dict[str, Any]:
         "schema_minor": schema.SCHEMA_MINOR,
         "config": config.as_dict(),
         "config_hash": config.hash(),
+        "content_scheme": SCHEME,
         "embedding_width": EMBEDDINGS.load(config.embedding).width,
         "measured_columns": extra_columns,
         "camera": {

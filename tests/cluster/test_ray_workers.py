@@ -19,3 +19,8 @@ def test_miners_look_for_models_where_the_driver_does(
     assert environment()["LPFF_RAY_MODELS"] == str(tmp_path / "weights")
     monkeypatch.setenv("LPFF_RAY_MODELS", "s3://bucket/weights")
     assert environment()["LPFF_RAY_MODELS"] == "s3://bucket/weights"
+
+
+def test_limits_that_were_moved_hold_for_every_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LPFF_RAY_MAX_MEGAPIXELS", "400")
+    assert environment()["LPFF_RAY_MAX_MEGAPIXELS"] == "400"

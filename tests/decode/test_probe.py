@@ -8,11 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import CLIPS, HIDDEN, paint, truncate, write_clip
+from clips import CLIPS, HIDDEN, paint, read_index, truncate, write_clip
 from PIL import Image
 
+from lpff_ray.decode import open_source
+from lpff_ray.decode.formats import looks_like_media, not_read
 from lpff_ray.decode.frame_table import read_frame_table
-from lpff_ray.decode.probe import Unreadable, looks_like_media, probe
+from lpff_ray.decode.probe import Unreadable, probe
 from lpff_ray.plan.segment import segments
 from lpff_ray.plan.video import Video
 from lpff_ray.types import MediaKind, VideoStatus
@@ -81,6 +83,51 @@ def test_reasons(clips: Path, tmp_path: Path) -> None:
     assert "not a photo" in reason("text.jpg", b"just some notes\n" * 50)
     assert "neither" in reason("notes.txt", b"just some notes\n" * 50)
     assert "HEIC" in reason("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "size", "shown"),
+    [
+        ("ivf", "libvpx-vp9", (64, 48), (64, 48)),
+        ("yuv4mpegpipe", "rawvideo", (64, 48), (64, 48)),
+        ("rm", "rv20", (176, 144), (176, 144)),
+        ("dv", "dvvideo", (720, 576), (768, 576)),
+        ("nut", "mpeg4", (64, 48), (64, 48)),
+    ],
+)
+def test_rarer_containers(
+    tmp_path: Path, container: str, codec: str, size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    path = tmp_path / "download"
+    with av.open(str(path), "w", format=container) as file:
+        stream = file.add_stream(codec, rate=25, width=size[0], height=size[1], pix_fmt="yuv420p")
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(paint(index, *size), format="rgb24")
+            file.mux(stream.encode(frame.reformat(format="yuv420p")))
+        file.mux(stream.encode())
+    info = probe(str(path), path.name if container != "nut" else "a.nut")
+    assert (info.kind, info.container, info.frames_expected) == ("video", container, 10)
+    assert (info.width, info.height) == shown
+    with open_source(str(path), "video") as source:
+        assert [read_index(frame.rgb) for frame in source.frames(range(10))] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "reason"),
+    [
+        ("a.CR2", b"II*\0\x10\0\0\0CR", "develop it to JPEG"),
+        ("a.cr3", b"\0\0\0\x18ftypcrx ", "develop it to JPEG"),
+        ("a.jpg", b"\xff\x0a\xfa\x1f", "JPEG XL is not read"),
+        ("a.m3u8", b"#EXTM3U\n", "a playlist is not read"),
+        ("a.mp4.part", b"\0" * 99, "an unfinished download"),
+    ],
+)
+def test_what_is_not_read_is_told_by_name(tmp_path: Path, name: str, head: bytes, reason: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(head + bytes(600))
+    with pytest.raises(Unreadable, match=reason):
+        probe(str(path), name)
+    assert not_read(b"\xff\xd8\xff", name) == "", "bytes go before names"
 
 
 def test_a_video_is_known_by_its_bytes_whatever_its_name(clips: Path, tmp_path: Path) -> None:

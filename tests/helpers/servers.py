@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +14,26 @@ from typing import Any
 
 class _Plain(SimpleHTTPRequestHandler):
     """Python's own handler, which ignores ranges; locked* is forbidden and broken* fails."""
+
+    needed = ""
+
+    def do_GET(self) -> None:
+        if self.allowed():
+            self.get()
+
+    def do_HEAD(self) -> None:
+        if self.allowed():
+            super().do_HEAD()
+
+    def allowed(self) -> bool:
+        given = self.path + b64decode(self.headers.get("Authorization", "").partition(" ")[2]).decode()
+        if self.needed in given:
+            return True
+        self.send_error(403)
+        return False
+
+    def get(self) -> None:
+        super().do_GET()
 
     def send_head(self) -> Any:
         for name, status in (("/locked", 403), ("/broken", 500)):
@@ -29,11 +50,11 @@ class _Ranges(_Plain):
 
     sent = 0
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         wanted = self.headers.get("Range", "")
         path = Path(self.translate_path(self.path))
         if not wanted or not path.is_file():
-            super().do_GET()
+            super().get()
             return
         data = path.read_bytes()
         first, _, last = wanted.removeprefix("bytes=").partition("-")
@@ -52,9 +73,13 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def web_server(folder: Path, ranges: bool) -> Iterator[str]:
-    """Serve a folder; gives its address without a slash at the end."""
-    handler = partial(_Ranges if ranges else _Plain, directory=str(folder))
+def web_server(folder: Path, ranges: bool, needed: str = "") -> Iterator[str]:
+    """Serve a folder; gives its address without a slash at the end.
+
+    needed: what a request must hold in its address, or as `user:password`; others are forbidden.
+    """
+    kind = type("Handler", (_Ranges if ranges else _Plain,), {"needed": needed})
+    handler = partial(kind, directory=str(folder))
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -2,23 +2,94 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import struct
 from pathlib import Path
+from unittest.mock import Mock
 
 import fsspec
+import numpy as np
 import pytest
 from clips import truncate, write_audio_only, write_clip
 from PIL import Image
 from servers import web_server
 
-from lpff_ray.plan.content import content_id, inspect
+from lpff_ray.errors import UserError
+from lpff_ray.plan import content as content_module
+from lpff_ray.plan.content import WHOLE, content_id, inspect, whole_id
 
 BIG = bytes(200_000)
 
 
 def _id(data: bytes) -> str:
     return content_id(io.BytesIO(data), len(data))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of which only blocks are hashed."""
+    path = write_clip(tmp_path_factory.mktemp("content") / "a.mkv", 40, size=(640, 480), noise=120, gop=10)
+    assert path.stat().st_size > 3 * WHOLE
+    return path
+
+
+def test_large_videos_are_read_in_part(large: Path) -> None:
+    class Counted(io.BytesIO):
+        taken = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            self.taken += len(data)
+            return data
+
+    data = large.read_bytes()
+    file = Counted(data)
+    assert content_id(file, len(data)) != whole_id(io.BytesIO(data), len(data))
+    assert file.taken <= WHOLE + 4096
+
+
+def test_every_byte_of_a_photo_counts(tmp_path: Path) -> None:
+    pixels = np.zeros((800, 800, 3), np.uint8)
+    ids = set()
+    for place in range(0, 800, 100):
+        pixels[...] = 0
+        pixels[place, place] = 255
+        for ending in ("bmp", "tif", "ppm"):
+            Image.fromarray(pixels).save(tmp_path / f"a.{ending}")
+            data = (tmp_path / f"a.{ending}").read_bytes()
+            assert len(data) > WHOLE
+            ids.add(_id(data))
+    assert len(ids) == 3 * 8
+
+
+def test_scheme_1_is_that_of_the_first_release() -> None:
+    changed = BIG[:100_000] + b"x" + BIG[100_001:]
+    assert content_id(io.BytesIO(BIG), len(BIG), 1) == content_id(io.BytesIO(changed), len(BIG), 1)
+    digest = hashlib.sha256(str(len(BIG)).encode() + BIG[:65536] + BIG[-65536:]).hexdigest()
+    assert content_id(io.BytesIO(BIG), len(BIG), 1) == digest[:16]
+
+
+def test_whatever_a_source_raises_is_its_row_and_its_traceback_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Panic(BaseException):
+        """As Rust libraries panic."""
+
+    clip = write_clip(tmp_path / "a.mp4", 5)
+    for error in (struct.error("odd"), RecursionError(), Panic("lost"), ValueError("31 is not a valid Type")):
+        monkeypatch.setattr(content_module, "probe", Mock(side_effect=error))
+        with caplog.at_level("INFO", "lpff_ray"):
+            found = inspect(str(clip))
+        assert found.status == "unreadable"
+        assert type(error).__name__ in found.reason
+        assert caplog.records[-1].exc_info is not None
+        assert caplog.records[-1].exc_info[1] is error
+    for ends in (KeyboardInterrupt(), SystemExit(), UserError("no room")):
+        monkeypatch.setattr(content_module, "probe", Mock(side_effect=ends))
+        with pytest.raises(type(ends)):
+            inspect(str(clip))
 
 
 def test_content_id_sees_size_head_and_tail() -> None:
@@ -38,8 +109,11 @@ def test_small_content_is_hashed_whole(size: int) -> None:
         assert _id(bytes(changed)) != _id(plain)
 
 
-def test_content_id_does_not_depend_on_the_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_large", [False, True])
+def test_content_id_does_not_depend_on_the_place(tmp_path: Path, large: Path, is_large: bool) -> None:
     clip = write_clip(tmp_path / "a.mp4", 30, noise=60)
+    if is_large:
+        clip.write_bytes(large.read_bytes())
     other = tmp_path / "b c.mp4"
     other.write_bytes(clip.read_bytes())
     fsspec.filesystem("memory").pipe("/content/c.mp4", clip.read_bytes())

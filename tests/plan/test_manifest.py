@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
+from mutated_media import mutated
 
 from lpff_ray.errors import UserError
 from lpff_ray.plan.crop import Crop
@@ -125,3 +128,28 @@ def test_json_numbers_may_be_text(tmp_path: Path) -> None:
     assert read_manifest(str(tmp_path / "list.jsonl")) == [
         Source(f"{tmp_path}/a.mp4", end_s=2.5, identity="3")
     ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".txt"])
+def test_mutated_manifests_are_sources_or_one_line(tmp_path: Path, suffix: str) -> None:
+    """Polars panics on some damage, which is no Exception."""
+    path = tmp_path / f"list{suffix}"
+    if suffix == ".txt":
+        path.write_text("a.mp4\n# a comment\ns3://bucket/b.mp4\nzip://m.mp4::c.zip\n" * 5)
+    else:
+        _write(path, ROWS)
+    sound = path.read_bytes()
+    for number in range(150):
+        path.write_bytes(mutated(sound, random.Random(f"{suffix}{number}")))
+        try:
+            read_manifest(str(path))
+        except UserError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_a_panic_of_polars_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _write(tmp_path / "list.parquet", ROWS)
+    panic = Mock(side_effect=pl.exceptions.PanicException("called `Result::unwrap()`"))
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(UserError, match="not readable as Parquet"):
+        read_manifest(path)

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from clips import write_clip
 from servers import web_server
 
 from lpff_ray.errors import UserError
 from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.sources import expand
+from lpff_ray.storage.local_copy import local_copy
+from lpff_ray.storage.opening import opened
 
 ODD_NAMES = [
     "a b.mp4",
@@ -121,6 +125,8 @@ def test_clips_of_one_file_are_all_kept(tmp_path: Path) -> None:
         ("zip://gone.mp4::good.zip", "no such file"),
         ("zip://*.mp4::good.zip", "matches no file"),
         ("nope://x/y.mp4", "nope"),
+        ("reference://x/y.mp4", "reference"),
+        ("jupyter://x/y.mp4", "jupyter"),
         ("http://127.0.0.1:9/x.mp4", "Connect call failed"),
         ("gs://bucket/x.mp4", "pip install 'lpff-ray[gcs]'"),
     ],
@@ -212,6 +218,15 @@ def test_a_manifest_whose_package_is_missing_is_refused(
         expand([str(tmp_path / "list.txt")])
 
 
+def test_what_no_package_reads_is_a_row_of_a_manifest(tmp_path: Path) -> None:
+    lines = ["a.mp4", "nope://x.mp4", "reference://y.mp4", "jupyter://z.mp4", "memory://gone.mp4"]
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    write_clip(tmp_path / "a.mp4", 5)
+    videos = plan_videos(expand([str(tmp_path / "list.txt")]))
+    assert [video.status for video in videos] == ["planned", *["unreadable"] * 4]
+    assert all(video.reason and "\n" not in video.reason for video in videos[1:])
+
+
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of an empty S3 server that takes any credentials; the environment points to it."""
@@ -241,6 +256,14 @@ def test_s3(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fsspec.filesystem("s3").clear_instance_cache()
     bucket = fsspec.filesystem("s3")
     bucket.mkdir("bucket")
+    bucket.pipe("bucket/odd/a::b.mp4", b"one")
+    bucket.pipe("bucket/odd/c::s3:/d.mp4", b"other")
+    assert _uris("s3://bucket/odd") == ["s3://bucket/odd/a::b.mp4", "s3://bucket/odd/c::s3:/d.mp4"]
+    assert _uris("s3://bucket/odd/a::b.mp4") == ["s3://bucket/odd/a::b.mp4"]
+    with opened("s3://bucket/odd/a::b.mp4") as (file, size):
+        assert (file.read(), size) == (b"one", 3)
+    with local_copy("s3://bucket/odd/c::s3:/d.mp4") as path:
+        assert Path(path).read_bytes() == b"other"
     for name in ("a [1].mp4", "b#%20.mp4", "deep/c.mp4", "deep/.d.mp4", "list.jsonl"):
         bucket.pipe(f"bucket/set/{name}", b'{"uri": "deep/c.mp4"}')
     files = [f"s3://bucket/set/{name}" for name in ("a [1].mp4", "b#%20.mp4", "deep/c.mp4", "list.jsonl")]

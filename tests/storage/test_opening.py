@@ -85,6 +85,8 @@ def test_failures_are_one_line(tmp_path: Path) -> None:
     assert "too long" in _reason(str(tmp_path / ("a" * 300)))
     assert "not a zip file" in _reason(f"zip://a.mp4::{tmp_path}/a.zip")
     assert "not known" in _reason("nope://a.mp4")
+    for protocol in ("reference", "jupyter", "dask", "git"):  # they want more than a URI can say
+        assert _reason(f"{protocol}://a.mp4")
     assert "Connect call failed" in _reason("http://127.0.0.1:9/a.mp4")
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import pytest
+from clips import write_clip
 from random_faces import commit, faces, video
 
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
+from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.segment import Segment
+from lpff_ray.plan.sources import expand
 from lpff_ray.plan.video import Video
 from lpff_ray.tables import curated, schema
 from lpff_ray.tables.compact import compact
@@ -180,3 +185,33 @@ def test_planning_again_replaces_rows_and_keeps_those_of_other_sources(run: Run)
     table = lpff_ray.videos(run.folder.root).sort("video_id")
     assert table["video_id"].to_list() == ["a", "b", "c"]
     assert table["duration_s"].to_list() == [60.0, 90.0, 60.0]
+
+
+def test_sources_that_moved_are_listed_once(run: Run, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    write_clip(old / "a.mp4", 5)
+    shutil.copy(old / "a.mp4", old / "b.mp4")
+    (old / "notes.txt").write_text("x")
+
+    def listed(folder: Path) -> list[tuple[str, str]]:
+        run.commit_plan(plan_videos(expand([str(folder)])))
+        return lpff_ray.videos(run.folder.root).select("uri", "status").sort("uri").rows()
+
+    statuses = {"a.mp4": "pending", "b.mp4": "duplicate", "notes.txt": "not_media"}
+    assert listed(old) == [(str(old / name), status) for name, status in statuses.items()]
+    old.rename(new)
+    assert listed(new) == [(str(new / name), status) for name, status in statuses.items()]
+    shutil.copytree(new, old)
+    assert len(listed(old)) == 6, "a copy that is there under both names is no source that moved"
+    shutil.rmtree(old)
+    assert listed(new) == [(str(new / name), status) for name, status in statuses.items()]
+
+
+def test_sources_that_moved_on_an_object_store_are_listed_once(run: Run, tmp_path: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    for place in ("old", "new"):
+        memory.pipe(f"/{tmp_path.name}/{place}/a.txt", b"x")
+        run.commit_plan(plan_videos(expand([f"memory://{tmp_path.name}/{place}"])))
+        memory.rm(f"/{tmp_path.name}/{place}", recursive=True)
+    assert lpff_ray.videos(run.folder.root)["uri"].to_list() == [f"memory:///{tmp_path.name}/new/a.txt"]

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import click
 import polars as pl
 from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 import lpff_ray
 from lpff_ray.cli.options import argument, as_json, placement
-from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.output import Shown, Table, report
 from lpff_ray.cli.verb import Verb
 from lpff_ray.cli.verbs.mine import end, mined, sentences
 

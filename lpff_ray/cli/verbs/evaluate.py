@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from rich.table import Table
 
 import lpff_ray
 from lpff_ray.cli.options import argument, as_json, device, option
-from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.output import Shown, Table, report
 from lpff_ray.cli.verb import Verb, VerbGroup
 
 

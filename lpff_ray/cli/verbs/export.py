@@ -80,6 +80,12 @@ def _named(arguments: Sequence[str]) -> str:
     metavar="KEY=VALUE",
     help="An option of the format, written otherwise: --set shard_size=500.",
 )
+@option(
+    "--signed",
+    multiple=True,
+    metavar="SRC",
+    help="Sources of the run once more, with the passwords or fresh signatures that its tables do not keep.",
+)
 @placement
 @workers
 @as_json
@@ -91,6 +97,7 @@ def export(
     format: str,
     dest: str,
     key_values: Sequence[str],
+    signed: Sequence[str],
     executor: str,
     address: str,
     workers: int | None,
@@ -110,6 +117,7 @@ def export(
         executor=executor,
         address=address,
         workers=workers,
+        signed=signed,
     )
     report(as_json, plain(summary), sentences(summary))
     if summary.interrupted:

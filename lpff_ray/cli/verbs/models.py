@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
-from rich.table import Column, Table
+from rich.table import Column
 
 from lpff_ray.cli.options import argument, as_json
-from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.output import Shown, Table, report
 from lpff_ray.cli.verb import Verb, VerbGroup
 from lpff_ray.errors import UserError
 

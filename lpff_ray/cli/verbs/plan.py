@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from lpff_ray.cli.options import as_json, config_file, limit, sources, videos
-from lpff_ray.cli.output import Shown, report
+from lpff_ray.cli.output import Shown, Table, report
 from lpff_ray.cli.settings import setting_options
 from lpff_ray.cli.verb import Option, Verb
 from lpff_ray.monitoring.wording import counted
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lpff_ray.config import MineConfig
     from lpff_ray.plan.video import Video
 
+MOST_ROWS = 50
+"""Sources that are shown one by one. Of more, only those that have a reason are, and so many."""
 SETTINGS = ("every", "fps", "segment_seconds", "min_face_px")
 
 
@@ -88,8 +90,10 @@ def _shown(result: dict[str, Any]) -> Iterator[Shown]:
     from lpff_ray.monitoring.progress import clock
     from lpff_ray.storage.uri import file_name
 
+    sources = result["sources"]
+    listed = sources if len(sources) <= MOST_ROWS else [source for source in sources if source["reason"]]
     table = Table("source", "kind", "codec", "size", "seconds", "frames", "segments", "status")
-    for source in result["sources"]:
+    for source in listed[:MOST_ROWS]:
         table.add_row(
             file_name(source["uri"]) + (f" [{source['clip_id']}]" if source["clip_id"] else ""),
             source["kind"],
@@ -100,7 +104,15 @@ def _shown(result: dict[str, Any]) -> Iterator[Shown]:
             str(source["segments"] or ""),
             source["status"] + (f": {source['reason']}" if source["reason"] else ""),
         )
-    yield table
+    if listed:
+        yield table
+    if len(sources) > MOST_ROWS:
+        counts = Counter(str(source["status"]) for source in sources)
+        statuses = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.most_common())
+        yield (
+            f"{counted(len(sources), 'source')}: {statuses}; "
+            f"{min(len(listed), MOST_ROWS)} of {len(listed)} with something to say are shown, --json lists all"
+        )
     yield (
         f"{counted(result['videos'], 'video')}, {counted(result['segments'], 'segment')}, "
         f"about {counted(result['frames'], 'frame')} to look at; "

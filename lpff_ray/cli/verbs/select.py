@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 import polars as pl
-from rich.table import Table
 
 import lpff_ray
 from lpff_ray.cli.options import as_json, config_file, option, out
-from lpff_ray.cli.output import Shown, plain, report, show
+from lpff_ray.cli.output import Shown, Table, plain, report, show
 from lpff_ray.cli.settings import default_text, setting_option
 from lpff_ray.cli.verb import Option, Verb
 from lpff_ray.monitoring.wording import counted

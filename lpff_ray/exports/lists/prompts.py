@@ -14,6 +14,7 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened
+from lpff_ray.storage.redaction import redacted
 from lpff_ray.storage.uri import absolute
 
 COLUMNS = ("yaw", "pitch", "roll", "sharpness", "brightness")
@@ -70,7 +71,7 @@ def captions_for(faces: pl.DataFrame, uri: str) -> list[str | None]:
     for row in _rows(uri):
         key = next((key for key in KEYS if row.get(key)), None)
         if key and row.get("caption"):
-            value = absolute(str(row[key])) if key == "uri" else str(row[key])
+            value = redacted(absolute(str(row[key]))) if key == "uri" else str(row[key])
             known[key][value] = str(row["caption"])
     found = [
         next((known[key][row[key]] for key in KEYS if row[key] in known[key]), None)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from command import call
+from PIL import Image
 
 
 def test_plan_writes_nothing(clip: Path, tmp_path: Path) -> None:
@@ -24,3 +25,14 @@ def test_plan_as_json(clip: Path) -> None:
     assert (result["videos"], result["segments"], result["frames"]) == (1, 2, 10)
     (source,) = result["sources"]
     assert (source["uri"], source["width"], source["status"]) == (str(clip), 320, "planned")
+
+
+def test_many_sources_are_summed_up_and_the_odd_ones_shown(tmp_path: Path) -> None:
+    for number in range(60):
+        Image.new("RGB", (32, 24), (number, 0, 0)).save(tmp_path / f"{number:03d}.png")
+    (tmp_path / "text.mp4").write_text("no video")
+    done = call("plan", tmp_path)
+    assert "text.mp4" in done.stdout
+    assert "007.png" not in done.stdout
+    assert "61 sources: 60 planned, 1 unreadable; 1 of 1 with something to say are shown" in done.stdout
+    assert len(json.loads(call("plan", tmp_path, "--json").stdout)["sources"]) == 61

@@ -4,63 +4,59 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
-from lpff_ray.errors import segment_error
+from lpff_ray.decode.pictures.levels import deep_levels, eight_bits
+from lpff_ray.decode.pictures.opening import open_photo, pixel_limit
+from lpff_ray.decode.pictures.orientation import orientation_of, turned
+from lpff_ray.errors import UserError, segment_error
 from lpff_ray.types import MediaKind, Stage
 
-# 600 MB as RGB. Pillow itself refuses from twice its MAX_IMAGE_PIXELS on, which a program may have changed.
-MAX_PIXELS = 200_000_000
-
-# What Pillow raises for a file it does not know, a damaged one, and one that would unpack to an absurd size.
-PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-
-_QUARTER_TURNS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 _PROFILED = {"L", "RGB", "CMYK"}  # Pillow's modes that an ICC profile can speak of
-
-
-def open_photo(file: str | BinaryIO) -> Image.Image:
-    """Read a photo's header. Raises one of PILLOW_ERRORS; ValueError if it is too large."""
-    image = Image.open(file)
-    if image.width * image.height > MAX_PIXELS:
-        size = f"{image.width} x {image.height}"
-        image.close()
-        raise ValueError(f"{size} pixels are more than {MAX_PIXELS // 10**6} million: make the photo smaller")
-    return image
-
-
-def turned_size(image: Image.Image) -> tuple[int, int]:
-    """(width, height) after EXIF orientation."""
-    quarter_turn = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
-    return (image.height, image.width) if quarter_turn else (image.width, image.height)
 
 
 def to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Decode to sRGB, uint8 [h, w, 3]: EXIF orientation and an embedded ICC profile are applied.
 
-    Without a profile the numbers are taken for sRGB. Transparency is dropped: its colours show.
+    Without a profile the numbers are taken for sRGB. Transparency is dropped: its colours show. More than 8 bits a
+    sample become 8, see `eight_bits`. Raises whatever Pillow does for a damaged photo, ValueError for numbers that make
+    no picture.
     """
-    image = ImageOps.exif_transpose(image)
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_eight_bits(image))
-    if profile:
-        image = _to_srgb(image, profile)
-    return np.array(image.convert("RGB"))
+    with pixel_limit(), _unmapped(image) as path:
+        profile = image.info.get("icc_profile")
+        deep = deep_levels(image, path)  # before Pillow loads the picture, as it does to look for EXIF
+        orientation = orientation_of(image)
+        if deep is not None:
+            levels, stored = deep
+            image, orientation = Image.fromarray(eight_bits(levels)), stored or orientation
+        image = turned(image, orientation)
+        if profile:
+            image = _to_srgb(image, profile)
+        return np.array(image.convert("RGB"))
 
 
-def _eight_bits(image: Image.Image) -> npt.NDArray[np.uint8]:
-    levels = np.asarray(image)
-    if image.mode == "F":
-        return np.clip(levels, 0, 255).astype(np.uint8)
-    # 16 bits a pixel, in a 16- or 32-bit integer
-    return (np.clip(levels, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8)
+@contextmanager
+def _unmapped(image: Image.Image) -> Iterator[str]:
+    """The path of a picture's file, which Pillow does not know meanwhile; "" if it has none.
+
+    Pillow maps bare samples into memory by the file's name, and takes those of a TIFF that it turns by a quarter for
+    rows of the width that they have afterwards.
+    """
+    path = getattr(image, "filename", "")
+    if not path or not isinstance(path, str):
+        yield ""
+        return
+    image.filename = ""  # type: ignore[attr-defined]
+    try:
+        yield path
+    finally:
+        image.filename = path  # type: ignore[attr-defined]
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
@@ -89,8 +85,10 @@ class PhotoSource(FrameSource):
         self._path = path
         try:
             open_photo(path).close()
-        except PILLOW_ERRORS as error:
-            raise segment_error(Stage.OPEN, error, self.name) from None
+        except UserError:
+            raise
+        except Exception as error:
+            raise segment_error(Stage.OPEN, error, self.name) from error
         zero = np.zeros(1, np.int64)
         self.table = FrameTable(zero, np.ones(1, bool), zero, zero, Fraction(1, 1000))
 
@@ -100,6 +98,8 @@ class PhotoSource(FrameSource):
             try:
                 with open_photo(self._path) as image:
                     rgb = to_rgb(image)
-            except PILLOW_ERRORS as error:
-                raise segment_error(Stage.DECODE, error, self.name) from None
+            except UserError:
+                raise
+            except Exception as error:
+                raise segment_error(Stage.DECODE, error, self.name) from error
             yield Frame(index, 0, rgb)
