@@ -17,6 +17,7 @@ from lpff_ray.plan.content import content_id, content_of
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.local_copy import local_copy
 from lpff_ray.storage.opening import opened
+from lpff_ray.storage.places import suspected_place
 from lpff_ray.tables.run_folder import open_run_folder, read_plan
 from lpff_ray.types import Stage, VideoStatus
 
@@ -83,7 +84,7 @@ def opened_video(video: VideoFile, decoder: str = AUTO) -> Iterator[OpenedVideo]
 
 def _uri_of_bytes(video: VideoFile) -> str:
     content = content_of(video.video_id)
-    complaint = ""
+    complaint = place = ""
     for uri in video.uris:
         try:
             with opened(uri) as (file, size):
@@ -92,8 +93,9 @@ def _uri_of_bytes(video: VideoFile) -> str:
             found = "another file than the one that was mined lies there"
         except OSError as error:
             found = explain(error, uri)
+            place = place or suspected_place(uri, error)
         complaint = complaint or found
-    raise segment_error(Stage.OPEN, complaint, "", "Missing")
+    raise segment_error(Stage.OPEN, complaint, "", "Missing", place)
 
 
 def video_files_of(run: str) -> dict[str, VideoFile]:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from lpff_ray.decode.probe import MediaInfo, Unreadable, looks_like_media, probe
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened
+from lpff_ray.storage.places import refused, suspected_place
 from lpff_ray.storage.uri import file_name
 from lpff_ray.types import VideoStatus
 
@@ -23,6 +24,7 @@ class FileContent:
 
     identity: its content id, or a hash of the uri if its bytes could not be read. size: bytes.
     info: what a probe says, None unless it is to be mined.
+    place: the host or bucket that may be why it could not be read and does not answer; "" if there is none.
     """
 
     identity: str
@@ -30,6 +32,7 @@ class FileContent:
     status: VideoStatus
     reason: str = ""
     info: MediaInfo | None = None
+    place: str = ""
 
 
 def inspect(uri: str) -> FileContent:
@@ -52,7 +55,11 @@ def inspect(uri: str) -> FileContent:
     except Unreadable as error:
         return FileContent(identity, size, VideoStatus.UNREADABLE, str(error))
     except OSError as error:
-        return FileContent(identity, size, VideoStatus.UNREADABLE, explain(error, uri))
+        # Of a folder that is missing, or a bucket that refuses, nothing tells that they were ever there.
+        asked = "://" in uri and not refused(error)
+        place = suspected_place(uri, error) if asked else ""
+        place = "" if os.path.isabs(place) else place
+        return FileContent(identity, size, VideoStatus.UNREADABLE, explain(error, uri), place=place)
 
 
 def content_of(video_id: str) -> str:

@@ -7,7 +7,7 @@ import threading
 from functools import lru_cache
 from typing import Any
 
-import fsspec
+from lpff_ray.storage.filesystems import filesystem_of
 
 
 def archive_member(uri: str) -> tuple[Any, str]:
@@ -30,6 +30,6 @@ def opened_archive(protocol: str, uri: str, stamp: int) -> Any:
 
     stamp: when it was last changed, if that is known.
     """
-    filesystem, _ = fsspec.core.url_to_fs(f"{protocol}://::{uri}")
+    filesystem, _ = filesystem_of(f"{protocol}://::{uri}")
     filesystem.ls("")
     return filesystem

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 
-import fsspec
-
 from lpff_ray.errors import UserError, segment_error
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, explain, storage_failures
+from lpff_ray.storage.filesystems import filesystem_of
 from lpff_ray.storage.opening import opened
+from lpff_ray.storage.places import suspected_place
 from lpff_ray.storage.uri import absolute, file_name
 from lpff_ray.types import Stage
 
@@ -35,7 +35,7 @@ def local_copy(uri: str, content: str = "") -> Iterator[str]:
     content: what names the bytes (a content id). With it the copy may be kept for later callers that name the same;
         without it, it goes with its last reader.
 
-    Local files (and file:// URIs) are used where they are. Others are fetched whole (through fsspec's simplecache) to
+    Local files (and file:// URIs) are used where they are. Others are fetched whole to
     $LPFF_RAY_CACHE (default: the system's temporary folder). The copy is a file without a name, of which nothing is
     left however the process ends; where the system can not open such files, its name ends as the URI's does, and it
     is not kept. Raises SegmentError (stage "open") if the bytes can not be had, UserError if there is no room for them.
@@ -173,7 +173,10 @@ def _fetched(uri: str, held: ExitStack) -> str:
             raise UserError(
                 f"{cache}: no room for a copy of {uri}: {os.strerror(error.errno)}; {remedy}"
             ) from None
-        raise segment_error(Stage.OPEN, f"{uri}: {error}", "") from None
+        place = suspected_place(uri, error)
+        raise segment_error(
+            Stage.OPEN, f"{uri}: {explain(error, uri)}", "", type(error).__name__, place
+        ) from None
     except BaseException:
         held.close()
         raise
@@ -182,14 +185,11 @@ def _fetched(uri: str, held: ExitStack) -> str:
 
 def _fetch(uri: str, folder: str) -> str:
     target = os.path.join(folder, "media" + os.path.splitext(file_name(uri))[1].lower())
-    # The folder is new for each copy, so fsspec must not keep the file system that belongs to it.
-    options = {"cache_storage": folder, "skip_instance_cache": True}
     if "::" in uri:  # a member of an archive, which `opened` keeps open
         with opened(uri) as (member, _), open(target, "wb") as copy:
             shutil.copyfileobj(member, copy, 1 << 20)
         return target
     with storage_failures(uri, *OPEN_ERRORS):
-        filesystem, path = fsspec.core.url_to_fs(f"simplecache::{uri}", simplecache=options)
-        with filesystem.open(path, "rb") as cached:
-            os.rename(cached.name, target)
+        filesystem, path = filesystem_of(uri)
+        filesystem.get_file(path, target)
     return target

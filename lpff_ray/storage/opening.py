@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-import fsspec
-
 from lpff_ray.errors import UserError
 from lpff_ray.storage.archives import archive_member
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, storage_failures
+from lpff_ray.storage.filesystems import filesystem_of
 
 RANGE = 256 * 1024
 """Bytes of one range request. Larger blocks would fetch most of a 5 MB clip only to look at its index."""
@@ -47,7 +46,7 @@ def opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
 @contextmanager
 def _remote(uri: str) -> Iterator[BinaryIO]:
     with storage_failures(uri, *OPEN_ERRORS):
-        filesystem, path = archive_member(uri) if "::" in uri else fsspec.core.url_to_fs(uri)
+        filesystem, path = archive_member(uri) if "::" in uri else filesystem_of(uri)
         file = filesystem.open(path, "rb", block_size=RANGE, cache_type="blockcache")
         free = _seeks_freely(file)
     with file:
