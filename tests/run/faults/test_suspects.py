@@ -66,6 +66,18 @@ def test_one_bad_segment_costs_its_video_nothing_else(mine: Mine) -> None:
     assert run.attempts("film-00001")[-4:] == [(1, "auto"), (2, "pyav"), (3, "pyav"), (3, "pyav")]
 
 
+@pytest.mark.ray
+def test_a_memory_balloon_meets_the_bound_of_its_worker(mine: Mine) -> None:
+    """It was begun 42 times, and took the node's memory."""
+    run = mine(
+        [*pieces("balloon", *["balloon"] * 3), segment("v", "sleep:0.2")], most_mb=800.0, most_losses=2
+    )
+    assert run.done() == {"v"}
+    assert len(run.attempts("balloon")) <= 4
+    assert "the worker took more memory than it may: " in run.text
+    assert "of 800 MiB" in run.text
+
+
 FAILURE = Failure("process", "ActorDied", "the worker died")
 
 
