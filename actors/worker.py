@@ -16,9 +16,9 @@ from typing import Any
 
 import ray
 
-from actors.memory import bound_memory
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.monitoring.log import LOGGERS
+from lpff_ray.run.faults.memory import bound_memory
 from lpff_ray.run.lease import Answer, Lease, MakeWorker, attempt
 from lpff_ray.run.threads import single_threaded
 from lpff_ray.types import Stage
@@ -53,7 +53,7 @@ class PoolWorker:
         return Placed(not marker or os.path.exists(marker), stderr)
 
     def start(self, share_mb: float, fixed_mb: float) -> UserError | None:
-        """Make the worker. share_mb, fixed_mb: see actors.memory.bound_memory."""
+        """Make the worker. share_mb, fixed_mb: see run.faults.memory.bound_memory."""
         device = self._device
         if device != "cpu" and ray.get_gpu_ids():
             device = "cuda"  # the only one that this process sees, even if the user gave a number

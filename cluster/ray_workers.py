@@ -15,10 +15,10 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.memory import EXCEEDED
 from actors.worker import Placed, PoolWorkerActor
 from cluster.placement import Placement
 from lpff_ray.errors import Failure, UserError
+from lpff_ray.run.faults.memory import EXCEEDED
 from lpff_ray.run.lease import Answer, Lease, MakeWorker, WorkerLost
 from lpff_ray.run.workers import Limits, WorkerHandle
 from lpff_ray.storage.uri import absolute

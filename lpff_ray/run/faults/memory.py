@@ -1,4 +1,4 @@
-"""The bound on the memory of an actor's process: past it the process ends itself, before the node runs out.
+"""The bound on the memory of a worker's process: past it the process ends itself, before the node runs out.
 
 Left to the system, a decoder that takes all memory costs whatever else is on the node, and nothing says whose fault it
 was.
