@@ -11,13 +11,14 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from io import TextIOBase
 from pathlib import Path
 from typing import Any, TextIO
 
 import ray
 
+from cluster.private_node import guarded, is_on_loopback, on_loopback, read_environment
 from lpff_ray.errors import UserError
 from lpff_ray.run.lease import one_line
 
@@ -49,7 +50,12 @@ def session(address: str = "") -> Iterator[None]:
             )
         # Leases and answers are all that crosses Ray: its object store can be as small as Ray allows.
         where = {"address": "local", "include_dashboard": False, "object_store_memory": 128 * MIB}
-    with _as_before(), redirect_stdout(_WithoutRaylet(sys.stdout)):
+    guard: AbstractContextManager[None] = nullcontext()
+    if where["address"] == "local":
+        guard = guarded()
+    elif is_on_loopback(address):
+        guard = on_loopback()
+    with _as_before(), guard, redirect_stdout(_WithoutRaylet(sys.stdout)):
         try:
             ray.init(**where, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -90,6 +96,7 @@ def _as_before() -> Iterator[None]:
                     os.environ[name] = environment[name]
                 else:
                     os.environ.pop(name, None)
+        read_environment()
 
 
 def _check_reachable(address: str) -> None:
