@@ -128,10 +128,11 @@ def marker_in(out: str) -> Iterator[str]:
     if "://" in out:
         yield ""
         return
-    marker = Path(out).absolute() / f".visible-{uuid.uuid4().hex}"
-    for old in marker.parent.glob(".visible-*"):  # of a driver that was killed
+    host = socket.gethostname()
+    marker = Path(out).absolute() / f".visible-{host}-{os.getpid()}-{uuid.uuid4().hex}"
+    for old in marker.parent.glob(".visible-*"):
         with suppress(OSError):
-            if time.time() - old.stat().st_mtime > DAY:
+            if _is_left_behind(old, host):
                 old.unlink()
     try:
         marker.touch()
@@ -142,6 +143,21 @@ def marker_in(out: str) -> Iterator[str]:
     finally:
         with suppress(OSError):
             marker.unlink()
+
+
+def _is_left_behind(marker: Path, host: str) -> bool:
+    """Whether a marker is of a driver that was killed: on this machine, or a day ago."""
+    of_this_host, _, rest = marker.name.removeprefix(".visible-").partition(f"{host}-")
+    pid = rest.partition("-")[0]
+    if not of_this_host and pid.isdigit() and int(pid) != os.getpid():
+        try:
+            os.kill(int(pid), 0)  # signal 0 only asks
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass  # another user's
+        return False
+    return time.time() - marker.stat().st_mtime > DAY
 
 
 class _WithoutRaylet(TextIOBase):
