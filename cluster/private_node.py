@@ -18,6 +18,8 @@ from ray._private import ray_constants
 from ray._private.utils import read_ray_address
 
 _raylet: Any = ray._raylet
+HEAD_S = 10
+"""How long the processes of a private node go on without its head."""
 AUTH_MODE, AUTH_TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 CLUSTER = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """False: Ray takes loopback for the address of this machine, and its servers listen there alone. It is meant for
@@ -37,6 +39,8 @@ def guarded() -> Iterator[None]:
         os.environ.get(AUTH_TOKEN) or os.environ.get("RAY_AUTH_TOKEN_PATH")
     ):
         os.environ[AUTH_TOKEN] = secrets.token_hex(32)
+    # Nobody starts the head of such a node again: Ray would wait a minute for it, several times over.
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(HEAD_S))
     with on_loopback():
         yield
 
