@@ -52,7 +52,7 @@ def commit_part(
         "schema_minor": schema.SCHEMA_MINOR,
         "config_hash": config_hash,
         "kind": str(kind),
-        "record": record,
+        "record": {**record, "segment_id": segment_id},
     }
     content = schema.parquet_bytes(faces, metadata={_FOOTER_KEY: json.dumps(footer)})
     folder.commit(part_name(segment_id), content)

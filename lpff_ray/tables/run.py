@@ -24,6 +24,7 @@ from lpff_ray.tables.run_folder import (
     LOCKS,
     PLAN_FILE,
     RUN_FILE,
+    WAIT_S,
     compacted,
     compacted_tables,
     config_hash,
@@ -32,9 +33,6 @@ from lpff_ray.tables.run_folder import (
     schema_of,
 )
 from lpff_ray.types import SegmentStatus, VideoStatus
-
-PLAN_S = 60.0
-"""How long to wait for another process that writes the plan."""
 
 
 class Run:
@@ -187,7 +185,7 @@ class Run:
             row["segments"] = len(segments(video, self.config.segment_seconds))
             rows.append({name: row[name] for name in schema.PLAN})
         source = ["uri", "clip_id", "start_s", "end_s", "crop", "crop_unit"]
-        with locked(self.folder, f"{LOCKS}/plan", BUSY, wait_s=PLAN_S):  # another `mine` may add to it, too
+        with locked(self.folder, f"{LOCKS}/plan", BUSY, wait_s=WAIT_S):  # another `mine` may add to it, too
             table, earlier = schema.frame(rows, schema.PLAN), read_plan(self.folder)
             if earlier is not None:
                 table = pl.concat([schema.conformed(earlier, schema.PLAN), table])

@@ -24,6 +24,8 @@ TABLES = "tables"
 LOCKS = ".locks"
 """Where those who write lock each other out, see storage.lock."""
 BUSY = "another process writes the tables of this run; wait until it ends, and run the same command again"
+WAIT_S = 60.0
+"""How long to wait for another process that writes a few files."""
 _HELD: dict[str, tuple[type, Any]] = {
     "schema_version": (int, None),
     "config": (dict, None),
