@@ -1,10 +1,14 @@
-.PHONY: setup test test-pythons lint demo clean
+.PHONY: setup test chaos test-pythons lint demo clean
 
 setup:
 	./run_cluster.sh setup test
 
 test: lint
 	./run_cluster.sh exec pytest
+
+# Faults thrown at real runs, in three rounds: some 25 minutes. Prints a table; CHAOS="--seed 1 --only commit" for a part.
+chaos: setup
+	PYTHONPATH=.:tests/helpers ./run_cluster.sh exec python tests/chaos/chaos.py $(CHAOS)
 
 # The suite in a new environment for each Python 3.10 to 3.12 of this machine: some minutes and gigabytes for each.
 test-pythons:

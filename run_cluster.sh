@@ -22,7 +22,8 @@ usage: ./run_cluster.sh VERB [ARGS...]
   exec PROGRAM [ARGS...] run a program of the environment, e.g. exec lpff-ray doctor
 
 URL is a cluster's job address: $RAY_API_SERVER_ADDRESS, or http://127.0.0.1:8265. PYTHON names the Python to use.
-RAY_AUTH_MODE=token has a cluster ask for a token; set it for every verb that speaks to that cluster.
+A head listens on this machine alone, and asks for a token: the one in ~/.ray/auth_token, which is made if there is none.
+For machines that join: `start --node-ip-address=ADDRESS`, the same token there; RAY_AUTH_MODE=disabled asks for none.
 END
 }
 
@@ -82,22 +83,34 @@ answers() {
     (exec 3<>"/dev/tcp/${place%:*}/${place##*:}") 2>/dev/null
 }
 
+# Sets how clusters ask who one is: by a token, unless told otherwise. Makes a token for this user if there is none.
+authenticate() {
+    export RAY_AUTH_MODE=${RAY_AUTH_MODE:-token}
+    [[ $RAY_AUTH_MODE == token && -z ${RAY_AUTH_TOKEN:-}${RAY_AUTH_TOKEN_PATH:-} ]] || return 0
+    [[ ! -f $HOME/.ray/auth_token ]] || return 0
+    if ! (umask 077 && "$venv/bin/ray" get-auth-token --generate >/dev/null 2>&1); then
+        say "this release of Ray knows no tokens: whoever reaches the ports of a cluster can run programs as you"
+        export RAY_AUTH_MODE=disabled
+    fi
+}
+
 start() {
     local arguments=(--head) argument
+    # Where Ray takes loopback for the address of this machine, it listens there alone.
+    local loopback=0
     for argument; do
-        [[ $argument != --address* ]] || arguments=()
+        [[ $argument != --address* ]] || { arguments=() && loopback=1; }
+        [[ $argument != --node-ip-address* ]] || loopback=1
     done
     if [[ ${#arguments[@]} -gt 0 ]] && answers; then
         say "a Ray cluster runs already: $api"
         return
     fi
     setup
-    # Left to itself, Ray asks for a token if one happens to lie in ~/.ray, and then refuses plain `ray job submit`.
-    export RAY_AUTH_MODE=${RAY_AUTH_MODE:-disabled}
-    [[ $RAY_AUTH_MODE != disabled ]] || say "whoever reaches this machine's Ray ports can run programs as you;" \
-        "on a network you do not trust: RAY_AUTH_MODE=token ./run_cluster.sh start"
+    authenticate
+    [[ $RAY_AUTH_MODE != disabled ]] || say "whoever reaches this machine's Ray ports can run programs as you"
     # Jobs inherit the PATH of the head: it must find lpff-ray.
-    PATH=$venv/bin:$PATH "$venv/bin/ray" start ${arguments[@]+"${arguments[@]}"} --disable-usage-stats "$@"
+    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=$loopback PATH=$venv/bin:$PATH "$venv/bin/ray" start ${arguments[@]+"${arguments[@]}"} --disable-usage-stats "$@"
     [[ ${#arguments[@]} -eq 0 ]] || say "ready: ./run_cluster.sh submit mine VIDEOS --out OUT   (dashboard: $api)"
 }
 
@@ -114,6 +127,7 @@ submit() {
     [[ $# -gt 0 ]] || die "submit what? e.g. ./run_cluster.sh submit mine VIDEOS --out OUT"
     answers || die "no Ray cluster answers at $api: ./run_cluster.sh start, or name one with --address"
     setup
+    authenticate
     name=lpff-ray-$(date +%Y%m%d-%H%M%S)-$$
     environment=$("$venv/bin/python" -c \
         'import json, sys; print(json.dumps({"env_vars": {"LPFF_RAY_CWD": sys.argv[1]}}))' "$PWD")
@@ -147,6 +161,7 @@ status() {
         exit 1
     fi
     setup
+    authenticate
     # `ray status` asks a cluster's own port, not its job address: it can only speak of the cluster of this machine.
     [[ ${#address[@]} -gt 0 ]] || "$venv/bin/ray" status
     "$venv/bin/python" - "$api" <<'END'

@@ -18,6 +18,7 @@ import ray
 
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.monitoring.log import LOGGERS
+from lpff_ray.run.faults.memory import bound_memory
 from lpff_ray.run.lease import Answer, Lease, MakeWorker, attempt
 from lpff_ray.run.threads import single_threaded
 from lpff_ray.types import Stage
@@ -51,8 +52,8 @@ class PoolWorker:
             stderr = ""
         return Placed(not marker or os.path.exists(marker), stderr)
 
-    def start(self) -> UserError | None:
-        """Make the worker."""
+    def start(self, share_mb: float, fixed_mb: float) -> UserError | None:
+        """Make the worker. share_mb, fixed_mb: see run.faults.memory.bound_memory."""
         device = self._device
         if device != "cpu" and ray.get_gpu_ids():
             device = "cuda"  # the only one that this process sees, even if the user gave a number
@@ -64,6 +65,7 @@ class PoolWorker:
             return error
         self._threads = single_threaded()  # for the rest of the process, which does nothing else
         self._threads.__enter__()
+        bound_memory(share_mb, fixed_mb)
         self._lines = _Lines()
         for name in LOGGERS:
             logging.getLogger(name).addHandler(self._lines)

@@ -18,6 +18,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.worker import Placed, PoolWorkerActor
 from cluster.placement import Placement
 from lpff_ray.errors import Failure, UserError
+from lpff_ray.run.faults.memory import EXCEEDED
 from lpff_ray.run.lease import Answer, Lease, MakeWorker, WorkerLost
 from lpff_ray.run.workers import Limits, WorkerHandle
 from lpff_ray.storage.uri import absolute
@@ -25,6 +26,8 @@ from lpff_ray.types import Stage
 
 LAST_BYTES = 4_000
 """Bytes kept of the end of a dead worker's standard error."""
+RECYCLED_AT = 0.8
+"""Share of its memory above which a worker is replaced between two leases; at the whole of it, it ends itself."""
 LOW_MEMORY = "killed by Ray because its node ran low on memory"
 
 
@@ -106,7 +109,7 @@ class RayWorkers:
             RayWorker(
                 name=placement.node_name,
                 capacity=placement.threads,
-                memory_mb=placement.memory_mb,
+                memory_mb=RECYCLED_AT * placement.memory_mb,
                 isolated=isolated,
                 placement=placement,
                 actor=actor,
@@ -141,11 +144,12 @@ class RayWorkers:
             return Answer(failure=Failure(Stage.PROCESS, kind, message, traceback=str(error)))
         except RayError as error:
             machine_fault = LOW_MEMORY if "low on memory" in str(error) else ""
-            return WorkerLost(
-                "the worker died: a crash, or killed by the system",
-                machine_fault,
-                self._end_of_stderr(handle),
-            )
+            written = self._end_of_stderr(handle)
+            exceeded = [line for line in written.splitlines() if line.startswith(EXCEEDED)]
+            message = "the worker died: a crash, or killed by the system"
+            if exceeded:
+                message = f"the worker took {exceeded[-1].removeprefix('lpff_ray: ')}"
+            return WorkerLost(message, machine_fault, written)
         return answer
 
     def _end_of_stderr(self, handle: RayWorker) -> str:
@@ -182,7 +186,7 @@ class RayWorkers:
                 )
             handle.placed, handle.stderr = True, answer.stderr
             handle.started_by = time.monotonic() + self._limits.start_s
-            handle.waits_for = handle.actor.start.remote()
+            handle.waits_for = handle.actor.start.remote(handle.placement.memory_mb, self._limits.most_mb)
             return
         handle.waits_for, handle.started_by = None, float("inf")
         self._any_started = True

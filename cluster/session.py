@@ -11,13 +11,14 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from io import TextIOBase
 from pathlib import Path
 from typing import Any, TextIO
 
 import ray
 
+from cluster.private_node import guarded, is_on_loopback, on_loopback, read_environment
 from lpff_ray.errors import UserError
 from lpff_ray.run.lease import one_line
 
@@ -49,7 +50,12 @@ def session(address: str = "") -> Iterator[None]:
             )
         # Leases and answers are all that crosses Ray: its object store can be as small as Ray allows.
         where = {"address": "local", "include_dashboard": False, "object_store_memory": 128 * MIB}
-    with _as_before(), redirect_stdout(_WithoutRaylet(sys.stdout)):
+    guard: AbstractContextManager[None] = nullcontext()
+    if where["address"] == "local":
+        guard = guarded()
+    elif is_on_loopback(address):
+        guard = on_loopback()
+    with _as_before(), guard, redirect_stdout(_WithoutRaylet(sys.stdout)):
         try:
             ray.init(**where, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -90,6 +96,7 @@ def _as_before() -> Iterator[None]:
                     os.environ[name] = environment[name]
                 else:
                     os.environ.pop(name, None)
+        read_environment()
 
 
 def _check_reachable(address: str) -> None:
@@ -121,10 +128,11 @@ def marker_in(out: str) -> Iterator[str]:
     if "://" in out:
         yield ""
         return
-    marker = Path(out).absolute() / f".visible-{uuid.uuid4().hex}"
-    for old in marker.parent.glob(".visible-*"):  # of a driver that was killed
+    host = socket.gethostname()
+    marker = Path(out).absolute() / f".visible-{host}-{os.getpid()}-{uuid.uuid4().hex}"
+    for old in marker.parent.glob(".visible-*"):
         with suppress(OSError):
-            if time.time() - old.stat().st_mtime > DAY:
+            if _is_left_behind(old, host):
                 old.unlink()
     try:
         marker.touch()
@@ -135,6 +143,21 @@ def marker_in(out: str) -> Iterator[str]:
     finally:
         with suppress(OSError):
             marker.unlink()
+
+
+def _is_left_behind(marker: Path, host: str) -> bool:
+    """Whether a marker is of a driver that was killed: on this machine, or a day ago."""
+    of_this_host, _, rest = marker.name.removeprefix(".visible-").partition(f"{host}-")
+    pid = rest.partition("-")[0]
+    if not of_this_host and pid.isdigit() and int(pid) != os.getpid():
+        try:
+            os.kill(int(pid), 0)  # signal 0 only asks
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass  # another user's
+        return False
+    return time.time() - marker.stat().st_mtime > DAY
 
 
 class _WithoutRaylet(TextIOBase):

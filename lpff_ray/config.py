@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +20,7 @@ from lpff_ray.decode.registry import AUTO, VIDEO_DECODERS
 from lpff_ray.errors import UserError
 from lpff_ray.measure.registry import DETECTORS, EMBEDDINGS, ESTIMATORS, IMAGE_QUALITY, MEASURES
 from lpff_ray.registry import Registry
+from lpff_ray.settings import hash_of
 from lpff_ray.storage.toml import read_toml
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -116,8 +115,7 @@ class MineConfig(BaseModel):
 
     def hash(self) -> str:
         """Hex digest of the configuration: equal if and only if every setting is equal."""
-        text = json.dumps(self.as_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hash_of(self.as_dict())
 
 
 def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:

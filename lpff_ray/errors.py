@@ -12,6 +12,12 @@ class UserError(Exception):
     """
 
 
+class Unavailable(UserError):
+    """A place that sources lie at (a host, a bucket, a disk) stays away. Nothing is wrong, and nothing given up: the
+    same command goes on later. Shown as one line, exit code 75 (EX_TEMPFAIL of sysexits.h).
+    """
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why one attempt at an item of work (a segment, a unit of an export) failed.
@@ -20,7 +26,8 @@ class Failure:
 
     stage: see types.Stage. kind: exception class name, or "Timeout" | "ActorDied". message: one line, for the
     user. decoder: the one in use, "" when none was open yet. traceback: of the exception, or the end of what a process
-    that died wrote; "" where there is none.
+    that died wrote; "" where there is none. place: the host, bucket or folder that may be the cause, see
+    storage.places; "" if the item is.
     """
 
     stage: str
@@ -28,6 +35,7 @@ class Failure:
     message: str
     decoder: str = ""
     traceback: str = ""
+    place: str = ""
 
 
 class SegmentError(Exception):
@@ -38,8 +46,10 @@ class SegmentError(Exception):
         self.failure = failure
 
 
-def segment_error(stage: str, error: BaseException | str, decoder: str, kind: str = "") -> SegmentError:
-    """A SegmentError about `error`, its message cut to one line."""
+def segment_error(
+    stage: str, error: BaseException | str, decoder: str, kind: str = "", place: str = ""
+) -> SegmentError:
+    """A SegmentError about `error`, its message cut to one line. place: see Failure."""
     text = str(error).strip()
     message = text.splitlines()[0][:300] if text else type(error).__name__
-    return SegmentError(Failure(stage, kind or type(error).__name__, message, decoder))
+    return SegmentError(Failure(stage, kind or type(error).__name__, message, decoder, place=place))

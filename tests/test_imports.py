@@ -20,7 +20,7 @@ SEAM = Path("lpff_ray/run/executors.py")
 """The one file of lpff_ray that names cluster, as a string that a Registry imports when --executor ray is asked for."""
 
 LAYERS = (
-    ("errors", "types", "registry"),
+    ("errors", "types", "registry", "settings"),
     ("geometry", "storage", "monitoring"),
     ("decode", "models"),
     ("config", "measure", "plan"),  # config checks names against the registries of decode and measure

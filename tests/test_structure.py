@@ -56,7 +56,11 @@ def without_module(files: Mapping[Path, str]) -> list[str]:
     found = []
     for path in files:
         inner = path.relative_to("tests") if path.parts[0] == "tests" else Path("conftest.py")
-        if not inner.name.startswith("test_") or inner.parts[0] == "scenarios" or len(inner.parts) == 1:
+        if (
+            not inner.name.startswith("test_")
+            or inner.parts[0] in ("scenarios", "chaos")
+            or len(inner.parts) == 1
+        ):
             continue
         mirrored = inner.with_name(inner.name.removeprefix("test_"))
         if inner.parts[0] not in PRODUCT[1:]:

@@ -11,7 +11,7 @@ from importlib import metadata
 import click
 
 from lpff_ray.cli.verb import VerbGroup
-from lpff_ray.errors import UserError
+from lpff_ray.errors import Unavailable, UserError
 from lpff_ray.monitoring.interrupt import INTERRUPTED
 from lpff_ray.monitoring.log import configure
 from lpff_ray.monitoring.wording import escaped
@@ -32,6 +32,7 @@ VERBS = {
 }
 """Every verb, in the order in which a user meets them: `module:attribute`, imported when it is used."""
 
+UNAVAILABLE = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on later
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +53,7 @@ click.version_option(_version(), prog_name="lpff-ray")(app)
 
 
 def main() -> None:
-    """Run the command line; a UserError becomes one line on stderr and exit code 2."""
+    """Run the command line; a UserError becomes one line on stderr and exit code 2, Unavailable one and 75."""
     try:
         configure("WARNING")
         warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, which no table needs
@@ -61,6 +62,10 @@ def main() -> None:
             prog_name="lpff-ray", standalone_mode=False
         )  # errors are raised, ctx.exit's code returned
         sys.exit(code if isinstance(code, int) else 0)
+    except Unavailable as error:
+        log.debug("the traceback of this error", exc_info=True)
+        print(f"lpff-ray: {error}", file=sys.stderr)
+        sys.exit(UNAVAILABLE)
     except UserError as error:
         log.debug("the traceback of this error", exc_info=True)
         print(f"lpff-ray: {escaped(redacted_text(str(error)))}", file=sys.stderr)

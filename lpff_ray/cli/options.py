@@ -110,6 +110,19 @@ def placement(function: Function) -> Function:
     return executor(address(function))
 
 
+def wait_for_sources(function: Function) -> Function:
+    """The option --wait-for-sources."""
+    return option(
+        "--wait-for-sources",
+        type=click.FloatRange(min=0),
+        default=600.0,
+        show_default=True,
+        section=PLACEMENT,
+        metavar="SECONDS",
+        help="How long a host, bucket or disk that is away is waited for; then exit code 75.",
+    )(function)
+
+
 def checked_out(out: str, option: str = "--out") -> str:
     """The folder given to `option`. Raises UserError for an empty one, and one that ends with the Ray job."""
     if not out.strip():

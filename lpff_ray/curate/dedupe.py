@@ -34,8 +34,9 @@ from lpff_ray.models.runtimes import torch_device
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device
+from lpff_ray.storage.lock import locked
 from lpff_ray.tables import curated, read, schema
-from lpff_ray.tables.run_folder import open_run_folder, read_plan
+from lpff_ray.tables.run_folder import BUSY, LOCKS, WAIT_S, open_run_folder, read_plan
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,15 @@ def dedupe(
             map_tasks=search_on(pool),
         )
     clips = with_uris(found.video_duplicates, mined.group_by("video_id").agg(pl.col("uri").first()).collect())
-    # Marks last: readers take them for the sign that the other tables are there.
-    folder.commit(curated.DEDUPE_RECORD, dedupe_record(settings, schema.SCHEMA_VERSION, embedding))
-    for name, table in (
-        ("video_duplicates", clips),
-        ("identities", found.identities),
-        ("dedupe", found.marks),
-    ):
-        folder.commit(curated.table_file(name), schema.parquet_bytes(table))
+    with locked(folder, f"{LOCKS}/dedupe", BUSY, wait_s=WAIT_S):  # so that they are all of one `dedupe`
+        # Marks last: readers take them for the sign that the other tables are there.
+        folder.commit(curated.DEDUPE_RECORD, dedupe_record(settings, schema.SCHEMA_VERSION, embedding))
+        for name, table in (
+            ("video_duplicates", clips),
+            ("identities", found.identities),
+            ("dedupe", found.marks),
+        ):
+            folder.commit(curated.table_file(name), schema.parquet_bytes(table))
     return DedupeSummary(
         out=folder.root,
         faces=len(found.marks),

@@ -21,8 +21,9 @@ from lpff_ray.curate.selection.registry import METHODS
 from lpff_ray.curate.selection.rules import load_rules, preset_beneath
 from lpff_ray.curate.selection.sampling import splits
 from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.lock import locked
 from lpff_ray.tables import curated, schema
-from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
+from lpff_ray.tables.run_folder import BUSY, LOCKS, TABLES, WAIT_S, config_hash, open_run_folder, run_record
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def select(
         "preset": beneath,
         "rules": rules.model_dump(mode="json"),
         "found": found,
-        "config_hash": run["config_hash"],
+        "config_hash": config_hash(run),
         "dedupe": folder.json(f"{TABLES}/dedupe.json", "run `dedupe` again"),
         "review": {
             "marks": len(marks),
@@ -116,7 +117,11 @@ def select(
         chosen.select("face_id", "yaw", "pitch"), on="face_id", maintain_order="left"
     )
     title = f"{name}: {rules.description}"
-    files = _write(folder, name, table, description, pose_histograms(before, after, title))
+    picture = pose_histograms(before, after, title)
+    with locked(
+        folder, f"{LOCKS}/select-{name}", BUSY, wait_s=WAIT_S
+    ):  # so that they are all of one `select`
+        files = _write(folder, name, table, description, picture)
     return SelectSummary(out, name, table, funnel.table(), description, before, after, files)
 
 

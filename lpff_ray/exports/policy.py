@@ -8,6 +8,7 @@ from lpff_ray.errors import Failure
 from lpff_ray.exports.units import ExportUnit
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.policy import Policy
+from lpff_ray.run.retry import LOSSES
 from lpff_ray.types import Stage
 
 ATTEMPTS = 3
@@ -22,6 +23,11 @@ def unit_name(unit: ExportUnit) -> str:
 def unit_uri(unit: ExportUnit) -> str:
     """Where a unit's video was seen last."""
     return unit.source.uris[0]
+
+
+def unit_video(unit: ExportUnit) -> str:
+    """The id of a unit's video."""
+    return unit.source.video_id
 
 
 def unit_seconds(unit: ExportUnit) -> float:
@@ -43,7 +49,7 @@ def next_unit_leases(lease: Lease[ExportUnit], failure: Failure) -> list[Lease[E
     """
     if failure.stage in (Stage.OPEN, Stage.DECODE) or lease.attempt == ATTEMPTS:
         return []
-    decoder = last_resort() if failure.kind in ("Timeout", "ActorDied") else lease.decoder
+    decoder = last_resort() if failure.kind in LOSSES else lease.decoder
     return [Lease(lease.item, lease.attempt + 1, decoder)]
 
 
@@ -54,4 +60,6 @@ UNIT_POLICY: Policy[ExportUnit] = Policy(
     retry=next_unit_leases,
     seconds_of=unit_seconds,
     extra_s=unit_extra_s,
+    uri_of=unit_uri,
+    group_of=unit_video,
 )

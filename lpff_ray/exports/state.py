@@ -28,6 +28,7 @@ from lpff_ray.storage.lock import locked
 
 LOCK_FILE = f"{STATE}/lock"
 EXPORT_FILE = f"{STATE}/export.json"
+BUSY = "another export to this folder is running; wait until it ends, or give --dest another folder"
 DONE_FILE = f"{STATE}/done.json"
 READERS = 16  # threads that fetch the notes of units: from an object store, one by one takes minutes
 
@@ -53,7 +54,7 @@ def claimed(folder: Folder, wanted: Mapping[str, Any]) -> Iterator[None]:
     # Reported before anything is written there, the lock included.
     if _mark(folder) is None and folder.names("", ""):
         raise UserError(f"{folder.root}: not empty, and no export of lpff-ray; give --dest a new folder")
-    with locked(folder, LOCK_FILE):
+    with locked(folder, LOCK_FILE, BUSY):
         found = _mark(folder)  # another process may have made it since
         if found is None:
             folder.commit(EXPORT_FILE, json.dumps(wanted, indent=2).encode())

@@ -21,6 +21,7 @@ from lpff_ray.exports.units import ExportUnit, UnitResult
 from lpff_ray.exports.video import OpenedVideo, opened_video
 from lpff_ray.run.lease import Lease
 from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.places import suspected_place
 from lpff_ray.types import Stage
 
 STATE = ".lpff_ray"
@@ -56,7 +57,8 @@ class UnitExporter:
                 seconds["open"] += time.perf_counter() - start
                 record, files = self._make(unit, video, seconds)
         except OSError as error:  # the source was lost on the way
-            raise segment_error(Stage.OPEN, error, lease.decoder) from error
+            place = suspected_place(unit.source.uris[0], error)
+            raise segment_error(Stage.OPEN, error, lease.decoder, place=place) from error
         self.folder.commit(f"{UNITS}/{unit.unit_id}.json", json.dumps(record, default=_plain).encode())
         seconds["total"] = time.perf_counter() - start
         made, lost = len(record["records"]), record["lost"]

@@ -14,6 +14,7 @@ from lpff_ray.decode.probe import MediaInfo, Unreadable, probe
 from lpff_ray.errors import UserError
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened, read_spans
+from lpff_ray.storage.places import refused, suspected_place
 from lpff_ray.storage.redaction import redacted
 from lpff_ray.storage.uri import file_name
 from lpff_ray.types import MediaKind, VideoStatus
@@ -37,6 +38,7 @@ class FileContent:
     identity: its content id, or a hash of the uri if its bytes could not be read. size: bytes.
     whole: whether every byte of the file counts in its identity.
     info: what a probe says, None unless it is to be mined.
+    place: the host or bucket that may be why it could not be read and does not answer; "" if there is none.
     """
 
     identity: str
@@ -45,6 +47,7 @@ class FileContent:
     reason: str = ""
     info: MediaInfo | None = None
     whole: bool = True
+    place: str = ""
 
 
 def inspect(uri: str, scheme: int = SCHEME) -> FileContent:
@@ -72,13 +75,23 @@ def inspect(uri: str, scheme: int = SCHEME) -> FileContent:
             return FileContent(identity, size, VideoStatus.PLANNED, info=info, whole=whole)
     except Unreadable as error:
         failure: BaseException = error
-        reason = str(error)
+        reason, place = str(error), ""
     except (KeyboardInterrupt, SystemExit, UserError):
         raise
     except BaseException as error:  # noqa: BLE001  # decoders raise what they like, panics included
         failure, reason = error, explain(error, uri)
+        place = _place_away(uri, error)
     log.info("%s: %s", redacted(uri), reason, exc_info=failure)
-    return FileContent(identity, size, VideoStatus.UNREADABLE, reason)
+    return FileContent(identity, size, VideoStatus.UNREADABLE, reason, place=place)
+
+
+def _place_away(uri: str, error: BaseException) -> str:
+    """The host or bucket that may be away; of a folder that is missing, or a bucket that refuses, nothing tells that
+    they were ever there."""
+    if not isinstance(error, OSError) or "://" not in uri or refused(error):
+        return ""
+    place = suspected_place(uri, error)
+    return "" if os.path.isabs(place) else place
 
 
 def content_of(video_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,8 +14,13 @@ from lpff_ray.plan.crop import unit_of
 from lpff_ray.plan.duplicates import told_apart
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.video import Video
+from lpff_ray.storage.places import place_of
 from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.types import MediaKind, VideoStatus
+
+AWAY_S = 60.0
+"""How long a host that does not answer while the plan is made is asked again."""
+TRIES = 2
 
 
 def plan_videos(
@@ -24,6 +30,8 @@ def plan_videos(
     *,
     scheme: int = SCHEME,
     earlier: Mapping[str, str] | None = None,
+    wait_s: float = 0.0,
+    note: Callable[[str], None] = lambda text: None,
 ) -> list[Video]:
     """Look at every source and say what it is: one Video per source, in the order of the sources.
 
@@ -32,7 +40,9 @@ def plan_videos(
     many clips of it are asked for.
 
     on_progress: called with (files looked at, files in all). workers: threads. scheme: how content ids are made, see
-    `content_id`. earlier: the content ids of an earlier plan of the same run, by uri.
+    `content_id`. earlier: the content ids of an earlier plan of the same run, by uri. wait_s: how long files of a place
+    that is away (a host that does not answer, a folder that is not there) are looked at again; note: shows a line of
+    that.
     """
     uris = list(dict.fromkeys(source.uri for source in sources))
     contents: dict[str, FileContent] = {}
@@ -43,6 +53,7 @@ def plan_videos(
             contents[uri] = content
             if on_progress is not None:
                 on_progress(len(contents), len(uris))
+        _look_again(contents, pool, look, wait_s, note)
         contents = told_apart(contents, earlier or {}, pool.map)
     finally:
         # After Ctrl-C, files not begun are not waited for.
@@ -60,6 +71,41 @@ def plan_videos(
             first[video.video_id] = video.uri
         videos.append(video)
     return videos
+
+
+def _look_again(
+    contents: dict[str, FileContent],
+    pool: ThreadPoolExecutor,
+    look: Callable[[str], FileContent],
+    wait_s: float,
+    note: Callable[[str], None],
+) -> None:
+    """Look again at files of hosts that did not answer, until they do or `wait_s` is over.
+
+    A file of a host that did answer for others has TRIES more: it may be the only one that fails.
+    """
+    until, pause_s, rounds = time.monotonic() + wait_s, 1.0, 0
+    told: set[str] = set()
+    while time.monotonic() + pause_s <= until:
+        answered = {place_of(uri) for uri, content in contents.items() if not content.place}
+        failed = [uri for uri, content in contents.items() if content.place]
+        alone = [uri for uri in failed if contents[uri].place in answered and rounds < TRIES]
+        away = {contents[uri].place: uri for uri in reversed(failed) if contents[uri].place not in answered}
+        if not (alone or away):
+            return
+        for place, uri in away.items():
+            if place not in told:
+                told.add(place)
+                why = redacted_text(contents[uri].reason)
+                note(f"{redacted(place)} is away ({why}): asking again, {wait_s:.0f} s at most")
+        time.sleep(pause_s)
+        # One file of each place is enough to tell whether it is back.
+        asked = dict(zip(away, pool.map(look, away.values()), strict=True))
+        again = alone + [
+            uri for uri in failed if contents[uri].place in asked and not asked[contents[uri].place].place
+        ]
+        contents.update(zip(again, pool.map(look, again), strict=True))
+        pause_s, rounds = min(2 * pause_s, 8.0), rounds + 1
 
 
 def _video(source: Source, content: FileContent) -> Video:

@@ -16,9 +16,9 @@ from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import MiningProgress, Phase
-from lpff_ray.plan.content import SCHEME
+from lpff_ray.plan.content import SCHEME, content_of
 from lpff_ray.plan.estimate import estimate
-from lpff_ray.plan.planner import plan_videos
+from lpff_ray.plan.planner import AWAY_S, plan_videos
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.sources import expand
 from lpff_ray.plan.video import Video
@@ -88,7 +88,12 @@ def plan(
     chosen = [source for source in found if not out or not source.uri.startswith(f"{out}/")][:limit]
     with Phase("planning", len({source.uri for source in chosen}), "files") as phase:
         return plan_videos(
-            chosen, on_progress=lambda done, total: phase.advance(), scheme=scheme, earlier=earlier
+            chosen,
+            on_progress=lambda done, total: phase.advance(),
+            scheme=scheme,
+            earlier=earlier,
+            wait_s=AWAY_S,
+            note=phase.note,
         )
 
 
@@ -203,6 +208,16 @@ def uri_of(segment: Segment) -> str:
     return segment.video.uri
 
 
+def address_of(segment: Segment) -> str:
+    """The URI that opens a segment's video, whose place may be away; it may hold a password: for memory alone."""
+    return segment.video.address
+
+
+def group_of(segment: Segment) -> str:
+    """What segments of the same file share: its content id."""
+    return content_of(segment.video.video_id)
+
+
 def counts(segment: Segment) -> bool:
     """Whether a segment counts towards recycling its worker: decoders of videos leak memory, photos do not."""
     return segment.video.kind != MediaKind.PHOTO
@@ -216,6 +231,8 @@ POLICY: Policy[Segment] = Policy(
     seconds_of=seconds_of,
     extra_s=counting_s,
     counts=counts,
+    uri_of=address_of,
+    group_of=group_of,
 )
 """How a pool treats segments."""
 

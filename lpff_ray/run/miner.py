@@ -27,6 +27,7 @@ from lpff_ray.run.lease import Lease
 from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
+from lpff_ray.storage.places import of_place, suspected_place
 from lpff_ray.tables import parts, schema
 from lpff_ray.types import SegmentStatus, Stage
 
@@ -62,10 +63,13 @@ class SegmentMiner:
         outcome = _Outcome()
         try:
             self._mine(lease, outcome)
-        except (UserError, SegmentError):
+        except UserError:
             raise
+        except SegmentError as error:
+            raise of_place(error, lease.item.video.uri) from error
         except OSError as error:  # the source can not be reached
-            raise segment_error(Stage.OPEN, error, lease.decoder) from error
+            place = suspected_place(lease.item.video.uri, error)
+            raise segment_error(Stage.OPEN, error, lease.decoder, place=place) from error
         except (cv2.error, RuntimeError, MemoryError) as error:  # a picture that a model can not take
             raise segment_error(Stage.MEASURE, error, outcome.decoder) from error
         except Exception as error:  # a bug: names the decoder in use, so that a retry takes another one
@@ -93,6 +97,9 @@ class SegmentMiner:
             # A lease that names its decoder is a retry with that decoder only.
             for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
                 self._decode(decoding, lease.item, outcome)
+        missing = len(outcome.wanted) - outcome.taken.frames
+        if missing and (place := suspected_place(video.uri)):  # a disk that went away on the way is no damage
+            raise segment_error(Stage.OPEN, f"{missing} frames not read", outcome.decoder, "Away", place)
         if len(outcome.wanted) and not outcome.taken.frames:
             message = f"none of {len(outcome.wanted)} frames could be decoded"
             raise SegmentError(Failure(Stage.DECODE, "NoFrames", message, outcome.decoder))

@@ -16,7 +16,9 @@ class Policy(Generic[Item]):
 
     worker, items: names of a worker and of several items in messages. name_of: an item's id.
     retry: the leases that replace one that failed: one, two (halves), or none if the item is given up.
+    group_of: what an item shares with others that fail as it does: its video.
     seconds_of: seconds of video in an item. extra_s: additional seconds until its deadline.
+    uri_of: where the item's file lies; "" for items that need none.
     counts: whether the item counts towards recycling its worker (Limits.recycle_after).
     """
 
@@ -24,9 +26,11 @@ class Policy(Generic[Item]):
     items: str
     name_of: Callable[[Item], str]
     retry: Callable[[Lease[Item], Failure], list[Lease[Item]]]
+    group_of: Callable[[Item], str]
     seconds_of: Callable[[Item], float] = lambda item: 0.0
     extra_s: Callable[[Item], float] = lambda item: 0.0
     counts: Callable[[Item], bool] = lambda item: True
+    uri_of: Callable[[Item], str] = lambda item: ""
 
 
 @dataclass

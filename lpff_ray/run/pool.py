@@ -1,11 +1,11 @@
 """The worker pool: brings every item of a job to its end, Completed or GivenUp, even if workers hang, crash or break.
 
-Items are leased to workers. A decoder can hang while it holds the GIL, crash, or use up the memory, and then everything
-else in its process is lost too. So the worker of an item past its deadline is stopped. The items in flight in a worker
-that was stopped or died are *suspects*: each is tried again in isolation, in a worker that holds nothing else. If it
-succeeds there, that attempt costs it nothing; if it fails, it is the cause, and goes through the retry steps of the
-policy. A failure of the worker itself (a GPU in an error state, a model that fails on known-good input) is no fault of
-an item: the worker is replaced, and if that recurs, its placement is taken out of the pool.
+Items are leased to workers. A decoder can hang while it holds the GIL, crash, or use up the memory, and all else in its
+process is lost too. So the worker of an item past its deadline is stopped. What was in flight in a worker that was
+stopped or died is tried again alone (`run.faults.suspects`): if it fails there, it is the cause, and goes through the
+retry steps of the policy. No fault of an item is a failure of the worker itself (a GPU in an error state, a model that
+fails on known-good input): the worker is replaced, and if that recurs, its placement is taken out of the pool; nor a
+host, a bucket or a disk that is away: what lies there waits (`run.faults.places`).
 
 Mining, export and the search for neighbours use it; local threads and Ray actors carry it out (`run.workers`).
 """
@@ -22,14 +22,17 @@ from typing import Any, Generic
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.monitoring.events import PoolListener
 from lpff_ray.monitoring.interrupt import Interrupt
+from lpff_ray.run.faults.deadlines import Deadlines
+from lpff_ray.run.faults.places import Places
+from lpff_ray.run.faults.suspects import Suspects
 from lpff_ray.run.lease import Answer, Completed, GivenUp, Item, Lease, MakeWorker, WorkerLost
 from lpff_ray.run.policy import Policy, PoolReport
 from lpff_ray.run.workers import Executor, InFlight, Limits, WorkerHandle, Workers
 from lpff_ray.types import Stage
 
 log = logging.getLogger(__name__)
-SHORTEST_S = 10.0
-"""Shorter items count as so long when the time that an item took sets the deadlines of the others."""
+IDLE_S = 0.2
+"""How long to wait where nothing is in flight until a place is looked at again."""
 
 
 class WorkPool:
@@ -55,7 +58,7 @@ class WorkPool:
         Then the iteration ends, with `report.interrupted` and the number of items left in `report.unfinished`.
 
         Raises UserError if no worker can be started or none is left, and when a worker raised it (a full disk), after
-        draining.
+        draining; Unavailable if a place that items lie at stays away.
         """
         self.report = PoolReport()
         job = _Job(items, policy, self.limits, listener or PoolListener(), self.report)
@@ -63,11 +66,7 @@ class WorkPool:
 
 
 class _Job(Generic[Item]):
-    """The state of one `map`.
-
-    queue: leases for any worker. suspects: to be tried in isolation, soon. isolated_retries: of what stopped or killed
-    a worker, tried in isolation when the queue is empty, so that good items do not wait for bad ones.
-    """
+    """The state of one `map`. queue: leases for any worker; the others wait in `suspects` and `places`."""
 
     workers: Workers
 
@@ -80,14 +79,13 @@ class _Job(Generic[Item]):
         report: PoolReport,
     ) -> None:
         self.queue: deque[Lease[Item]] = deque(Lease(item) for item in items)
-        self.suspects: deque[Lease[Item]] = deque()
-        self.isolated_retries: deque[Lease[Item]] = deque()
+        self.places = Places((lease.item for lease in self.queue), policy, limits, listener.note)
+        self.suspects = Suspects(policy, limits.most_losses)
         self.free_retries: Counter[str] = Counter()
         self.policy, self.limits, self.listener, self.report = policy, limits, listener, report
-        self.pace = limits.per_second
+        self.deadlines = Deadlines(policy, limits)
         self.fatal: UserError | None = None
         self.ends_at: float | None = None
-        self.late: set[Any] = set()
 
     def results(
         self, executor: Executor, make_worker: MakeWorker
@@ -102,8 +100,16 @@ class _Job(Generic[Item]):
             try:
                 while self.has_work(interrupt):
                     if not (interrupt.requested or self.fatal):
-                        self.workers.start_workers(self.waiting(), len(self.suspects))
+                        for lease, failure in self.places.settle(self.queue):
+                            yield from self.failed(lease, replace(failure, place=""), self.queue)
+                        self.workers.start_workers(
+                            self.waiting() - len(self.places), len(self.suspects.first)
+                        )
                         self.lease_out()
+                        if len(self.places) and not self.in_flight():
+                            if self.waiting() == len(self.places):
+                                self.fatal = self.places.stay_away()
+                            time.sleep(IDLE_S)
                     self.listener.in_flight(self.in_flight())
                     for handle, key, answer in self.workers.finished():
                         yield from self.handle_answer(handle, key, answer)
@@ -112,6 +118,7 @@ class _Job(Generic[Item]):
                 self.report.unfinished = self.in_flight() + self.waiting()
                 self.report.interrupted = interrupt.requested
                 self.workers.close(wait=not interrupt.forced)
+                self.places.close()
                 self.listener.in_flight(0)
         if self.fatal is not None:
             raise self.fatal
@@ -136,7 +143,7 @@ class _Job(Generic[Item]):
         return sum(len(handle.in_flight) for handle in self.workers.handles)
 
     def waiting(self) -> int:
-        return len(self.queue) + len(self.suspects) + len(self.isolated_retries)
+        return len(self.queue) + len(self.suspects) + len(self.places)
 
     # Leasing
 
@@ -144,29 +151,28 @@ class _Job(Generic[Item]):
         ready = self.workers.ready()
         for handle in ready:
             if not handle.in_flight:
-                lease = self.next_isolated(handle)
+                lease = self.suspects.next(handle.isolated, not self.queue, self.workers.handles)
                 handle.isolated = lease is not None
                 if lease is not None:
                     self.submit(handle, lease)
         for depth in range(1, max((handle.capacity for handle in ready), default=0) + 1):
             for handle in ready:
                 room = not handle.isolated and len(handle.in_flight) < min(depth, handle.capacity)
-                if self.queue and room:
-                    self.submit(handle, self.queue.popleft())
+                if room and (lease := self.next_lease()) is not None:
+                    self.submit(handle, lease)
 
-    def next_isolated(self, handle: WorkerHandle) -> Lease[Item] | None:
-        """The next lease that an idle worker is to try in isolation, None if there is none now."""
-        if self.suspects and (handle.isolated or not self.queue):
-            return self.suspects.popleft()
-        return self.isolated_retries.popleft() if self.isolated_retries and not self.queue else None
+    def next_lease(self) -> Lease[Item] | None:
+        """The next lease that may be begun beside others; None if there is none now."""
+        while self.queue:
+            lease = self.queue.popleft()
+            if not (self.suspects.holds(lease) or self.places.holds(lease)):
+                return lease
+        return None
 
     def submit(self, handle: WorkerHandle, lease: Lease[Item]) -> None:
         now = time.monotonic()
-        allowed = self.limits.base_s + self.pace * self.policy.seconds_of(lease.item)
-        allowed += self.policy.extra_s(lease.item)
-        if handle.served == 0:
-            allowed += self.limits.warm_up_s
-        handle.in_flight[self.workers.submit(handle, lease)] = InFlight(lease, now, now + allowed)
+        late_at = now + self.deadlines.allowed_s(lease, warmed_up=handle.served > 0)
+        handle.in_flight[self.workers.submit(handle, lease)] = InFlight(lease, now, late_at)
 
     def handle_answer(
         self, handle: WorkerHandle, key: Any, answer: Answer | WorkerLost
@@ -185,10 +191,12 @@ class _Job(Generic[Item]):
             self.fatal = self.fatal or answer.fatal
         elif answer.failure is not None and answer.broken:
             yield from self.broke(handle, held.lease, answer.failure)
-        elif answer.failure is not None:
-            yield from self.failed(held.lease, answer.failure, self.queue)
         else:
-            yield self.completed(handle, held, answer)
+            self.queue.extendleft(self.suspects.ended(held.lease, completed=answer.failure is None))
+            if answer.failure is not None:
+                yield from self.failed(held.lease, answer.failure, self.queue)
+            else:
+                yield self.completed(handle, held, answer)
         most = self.limits.rss_mb or handle.memory_mb or float("inf")
         used_up = handle.served >= self.limits.recycle_after or answer.rss_mb > most
         handle.retiring = handle.retiring or (used_up and self.workers.can_stop)
@@ -198,8 +206,7 @@ class _Job(Generic[Item]):
 
     def completed(self, handle: WorkerHandle, held: InFlight, answer: Answer) -> Completed[Item]:
         self.report.completed += 1
-        spent = time.monotonic() - held.began
-        self.pace = max(self.pace, 5 * spent / max(SHORTEST_S, self.policy.seconds_of(held.lease.item)))
+        self.deadlines.took(held.lease, time.monotonic() - held.began)
         handle.served += self.policy.counts(held.lease.item)
         self.listener.completed(held.lease, answer.result)
         return Completed(held.lease, answer.result)
@@ -207,40 +214,47 @@ class _Job(Generic[Item]):
     # Failures
 
     def enforce_deadlines(self) -> Iterator[GivenUp[Item]]:
-        now = time.monotonic()
         for handle in list(self.workers.handles):
-            late = [(key, held) for key, held in handle.in_flight.items() if now > held.deadline]
+            late = self.deadlines.passed(handle)
             if late and self.workers.can_stop:
                 self.report.stopped += 1
-                message = f"not done after {now - late[0][1].began:.0f} s"
+                message = f"not done after {time.monotonic() - late[0].began:.0f} s"
                 machine_fault = self.workers.stop(handle)
                 yield from self.lost(handle, Failure(Stage.PROCESS, "Timeout", message), machine_fault)
-                continue
-            for key, held in late:
-                if key not in self.late:
-                    self.late.add(key)
-                    self.listener.note(
-                        f"{self.policy.name_of(held.lease.item)} is not done after {now - held.began:.0f} s; a decoder "
-                        "that hangs can not be stopped in this process: --executor ray can"
-                    )
+            elif late:
+                self.deadlines.note_once(late, self.listener.note)
 
     def lost(self, handle: WorkerHandle, failure: Failure, machine_fault: str) -> Iterator[GivenUp[Item]]:
         """A worker died, or was stopped because of a late lease: find out which of its items is the cause."""
         leases = [held.lease for held in handle.in_flight.values()]
         names = ", ".join(self.policy.name_of(lease.item) for lease in leases)
-        doing = f" while working on {names}" if names else ""
-        self.listener.note(f"{self.policy.worker} on {handle.name} lost{doing}: {failure.message}")
-        log.warning("%s on %s lost%s: %s\n%s", *self._who(handle), doing, failure.message, failure.traceback)
-        if len(leases) > 1 or (leases and machine_fault and self.may_retry_free(leases[0])):
-            self.suspects.extend(leases)
+        who = f"{self.policy.worker} on {handle.name} lost{names and f' while working on {names}'}"
+        self.listener.note(f"{who}: {failure.message}")
+        log.warning("%s: %s\n%s", who, failure.message, failure.traceback)
+        groups = [self.policy.group_of(lease.item) for lease in leases]
+        if len(leases) > 1 or (leases and machine_fault and self.may_retry_free(groups[0])):
+            self.suspects.suspect(leases)
         elif leases:
-            blamed = replace(failure, decoder=leases[0].decoder)
-            yield from self.failed(leases[0], blamed, self.isolated_retries)
+            yield from self.lost_by(leases[0], replace(failure, decoder=leases[0].decoder))
+
+    def lost_by(self, lease: Lease[Item], failure: Failure) -> Iterator[GivenUp[Item]]:
+        """This lease alone is the cause: its next retry step, or the end of its whole group."""
+        self.suspects.blame(lease)
+        if not self.suspects.is_lost(lease):
+            retries: deque[Lease[Item]] = deque()
+            yield from self.failed(lease, failure, retries)
+            self.suspects.later.extendleft(reversed(retries))
+            return
+        message = f"{self.suspects.verdict(lease)} {self.policy.worker}s; the last: {failure.message}"
+        self.listener.note(message)
+        for one in [lease, *self.suspects.taken_from(lease, self.queue)]:
+            yield self.given_up(one, replace(failure, message=message))
 
     def broke(self, handle: WorkerHandle, lease: Lease[Item], failure: Failure) -> Iterator[GivenUp[Item]]:
         """The worker itself failed. Its leases go to others; one that meets only broken workers is given up."""
-        log.warning("%s on %s is broken: %s\n%s", *self._who(handle), failure.message, failure.traceback)
-        if self.may_retry_free(lease):
+        who = f"{self.policy.worker} on {handle.name} is broken"
+        log.warning("%s: %s\n%s", who, failure.message, failure.traceback)
+        if self.may_retry_free(self.policy.name_of(lease.item)):
             self.queue.appendleft(lease)
         else:
             yield from self.failed(lease, failure, self.queue)
@@ -248,9 +262,7 @@ class _Job(Generic[Item]):
             return  # it is being replaced already, and only finishes what it holds
         handle.broken = handle.retiring = True
         self.report.broken += 1
-        self.listener.note(
-            f"{self.policy.worker} on {handle.name} is broken, not what it worked on: {failure.message}"
-        )
+        self.listener.note(f"{who}, not what it worked on: {failure.message}")
         if self.workers.can_stop:
             self.queue.extendleft(held.lease for held in handle.in_flight.values())
             handle.in_flight.clear()
@@ -259,9 +271,12 @@ class _Job(Generic[Item]):
     def failed(
         self, lease: Lease[Item], failure: Failure, retries: deque[Lease[Item]]
     ) -> Iterator[GivenUp[Item]]:
-        """The item is the cause: its next retry step joins the queue `retries`, or it is given up."""
+        """Unless its place may be, the item is the cause: its next retry step joins `retries`, or it is given up."""
+        if failure.place and self.places.suspect(lease, failure):
+            return
         cause = lease.cause or replace(failure, traceback="")
-        leases = [replace(retry, cause=cause) for retry in self.policy.retry(lease, failure)]
+        leases = [] if self.suspects.is_lost(lease) else self.policy.retry(lease, failure)
+        leases = [replace(retry, cause=cause) for retry in leases]
         name = self.policy.name_of(lease.item)
         log.info("%s, attempt %d: %s: %s", name, lease.attempt, failure.kind, failure.message)
         if leases:
@@ -269,15 +284,15 @@ class _Job(Generic[Item]):
             self.listener.retried(lease, failure, leases)
             retries.extend(leases)
         else:
-            self.report.given_up += 1
-            self.listener.given_up(lease, failure)
-            yield GivenUp(lease, lease.cause or failure)
+            yield self.given_up(lease, failure, lease.cause)
 
-    def may_retry_free(self, lease: Lease[Item]) -> bool:
-        """Whether the item may be tried again at no cost, since the machine was the cause."""
-        name = self.policy.name_of(lease.item)
+    def given_up(self, lease: Lease[Item], failure: Failure, cause: Failure | None = None) -> GivenUp[Item]:
+        """failure: the last one. cause: the first one, if it is the reason to tell."""
+        self.report.given_up += 1
+        self.listener.given_up(lease, failure)
+        return GivenUp(lease, cause or failure)
+
+    def may_retry_free(self, name: str) -> bool:
+        """Whether an item, or a group, may be tried again at no cost, since the machine was the cause."""
         self.free_retries[name] += 1
         return self.free_retries[name] <= self.limits.free_retries
-
-    def _who(self, handle: WorkerHandle) -> tuple[str, str]:
-        return self.policy.worker, handle.name

@@ -11,6 +11,8 @@ A segment whose last attempt failed goes to `quarantine`. Steps that can not cha
 - "open": the file did not open. One more attempt, for a temporary failure of the store. After it, only a lease that
   names another decoder than the last resort goes on: without a name all decoders were tried already, and a half opens
   no better than the whole;
+- the worker was lost (it died, or was stopped past its deadline): this was found out by trying the segment alone, so it
+  is not tried the same way again: another decoder at once, then the halves;
 - "commit": the part could not be written. Neither the decoder nor the length matters, so three attempts with the same
   decoder.
 
@@ -26,6 +28,8 @@ from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 from lpff_ray.types import MediaKind, Stage
 
+LOSSES = ("ActorDied", "Timeout")
+"""Kinds of failures that cost a worker."""
 LAST_ATTEMPT = 4
 """Attempts at any one stretch of video, its halves included, at most."""
 
@@ -44,6 +48,10 @@ def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]
     used = failure.decoder or lease.decoder
     if attempt > LAST_ATTEMPT:
         return []
+    if failure.kind in LOSSES and lease.item.video.kind != MediaKind.PHOTO:
+        if attempt == 2:
+            return [Lease(lease.item, attempt, alternative_to(used))]
+        return _halves(lease, attempt)
     if attempt == 2:
         return [Lease(lease.item, attempt, used)]
     if failure.stage == Stage.COMMIT:
@@ -54,6 +62,10 @@ def next_leases(lease: Lease[Segment], failure: Failure) -> list[Lease[Segment]]
         return []
     if attempt == 3:
         return [Lease(lease.item, attempt, alternative_to(used))]
+    return _halves(lease, attempt)
+
+
+def _halves(lease: Lease[Segment], attempt: int) -> list[Lease[Segment]]:
     middle = middle_ns(lease.item)
     if middle is None or lease.item.is_half:
         return []

@@ -23,10 +23,14 @@ class Limits:
     nodes_s: how often to check for nodes that joined.
     recycle_after: items after which a worker is replaced, of those that count (see Policy.counts): decoders leak.
     rss_mb: resident memory, in MiB, above which a worker is replaced; 0: its share of the node's memory.
+    most_mb: resident memory, in MiB, at which a worker's process ends itself; 0: its share of the node's memory.
     starts: failed starts on one placement, or of the first worker of all, before giving up.
+    most_losses: workers that one group of items (a video) may cost while nothing of it succeeds, until it is given up.
     free_retries: how often an item is tried again at no cost after its worker was lost or broken, and the item was not
         the cause.
     breakdowns: broken workers on one placement until it is taken out of the pool.
+    place_s: how long a place (host, bucket, disk) that is away is waited for, once nothing else is left to do.
+    place_retries: how often an item is tried again at no cost after a failure that may have been its place's.
     """
 
     base_s: float = 60.0
@@ -37,9 +41,13 @@ class Limits:
     nodes_s: float = 30.0
     recycle_after: int = 200
     rss_mb: float = 0.0
+    most_mb: float = 0.0
     starts: int = 3
+    most_losses: int = 4
     free_retries: int = 3
     breakdowns: int = 2
+    place_s: float = 600.0
+    place_retries: int = 4
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import threading
 from functools import lru_cache
 from typing import Any
 
-import fsspec
-
 from lpff_ray.errors import UserError
+from lpff_ray.storage.filesystems import bounded_filesystem
 from lpff_ray.storage.uri import split_chain
 
 MOST_UNPACKED_GB, UNPACKED_VARIABLE = 2.0, "LPFF_RAY_MAX_UNPACKED_GB"
@@ -59,6 +58,6 @@ def opened_archive(protocol: str, uri: str, stamp: int) -> Any:
 
     stamp: when it was last changed, if that is known.
     """
-    filesystem, _ = fsspec.core.url_to_fs(f"{protocol}://::{uri}")
+    filesystem, _ = bounded_filesystem(f"{protocol}://::{uri}")
     filesystem.ls("")
     return filesystem

@@ -69,6 +69,8 @@ def explain(error: BaseException, uri: str) -> str:
         return f"access denied or no credentials: {_CREDENTIALS[extra]}" if extra else "permission denied"
     if isinstance(error, ImportError) and extra:
         return f"the package for this kind of place is not installed: pip install 'lpff-ray[{extra}]'"
+    if isinstance(error, asyncio.TimeoutError) and not getattr(error, "strerror", None):
+        return "the server sent nothing for too long"
     text = str(error).strip().splitlines()
     # An OSError made by `storage_failures` already is such a line.
     if type(error) is OSError and error.errno is None and text:

@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,48 @@ class Folder:
             return None
         except OSError as error:
             raise UserError(f"{self.root}/{name}: {explain(error, self.root)}") from None
+
+    def end_of(self, name: str, start: bytes, count: int) -> tuple[bytes, bytes] | None:
+        """The first bytes of a Parquet file, as many as `start` has, and its end with the whole footer.
+
+        count: bytes of the end to read at first. Returns None if there is no such file. Raises UserError if it can not
+        be read.
+        """
+        path = f"{self.path}/{name}"
+        try:
+            with storage_failures(self.root):
+                if self.is_local:
+                    with open(path, "rb") as file:
+                        size = os.fstat(file.fileno()).st_size
+                        head = file.read(len(start))
+                        file.seek(max(0, size - count))
+                        end = file.read()
+                        needed = int.from_bytes(end[-8:-4], "little") + 8
+                        if len(end) < needed <= size:
+                            file.seek(size - needed)
+                            end = file.read()
+                        return head, end
+                end = bytes(self.filesystem.cat_file(path, start=-count))
+                if int.from_bytes(end[-8:-4], "little") + 8 > len(end) == count:
+                    end = bytes(self.filesystem.cat_file(path))
+                # A store puts an object whole or not at all: its first bytes are not worth a request.
+                return (end if len(end) < count else start)[: len(start)], end
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UserError(f"{self.root}/{name}: {explain(error, self.root)}") from None
+
+    def move(self, name: str, target: str) -> None:
+        """Move a file within the folder; another process may have done so already."""
+        with suppress(FileNotFoundError), self.explained(target):
+            if self.is_local:
+                goal = Path(self.path, target)
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(Path(self.path, name), goal)
+                for folder in (goal.parent, Path(self.path, name).parent):
+                    _fsync(folder)
+            else:
+                self.filesystem.mv(f"{self.path}/{name}", f"{self.path}/{target}")
 
     def table(self, name: str, remedy: str, columns: list[str] | None = None) -> pl.DataFrame | None:
         """A Parquet file's rows, or None if there is no such file; columns: only these.

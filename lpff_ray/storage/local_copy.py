@@ -17,6 +17,7 @@ from functools import lru_cache
 from lpff_ray.errors import UserError, segment_error
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.opening import filesystem_of, opened
+from lpff_ray.storage.places import suspected_place
 from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.storage.uri import absolute, file_name, split_chain
 from lpff_ray.types import Stage
@@ -172,7 +173,8 @@ def _fetched(uri: str, held: ExitStack) -> str:
             raise UserError(
                 f"{cache}: no room for a copy of {redacted(uri)}: {os.strerror(error.errno)}; {remedy}"
             ) from None
-        raise segment_error(Stage.OPEN, redacted_text(f"{uri}: {error}"), "") from None
+        place, why = suspected_place(uri, error), redacted_text(f"{uri}: {explain(error, uri)}")
+        raise segment_error(Stage.OPEN, why, "", type(error).__name__, place) from None
     except BaseException:
         held.close()
         raise

@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-import fsspec
-
 from lpff_ray.errors import UserError
 from lpff_ray.storage.archives import archive_member, check_unpacked
 from lpff_ray.storage.failures import NO_ROOM, OPEN_ERRORS, storage_failures
+from lpff_ray.storage.filesystems import bounded_filesystem
 from lpff_ray.storage.redaction import redacted
-from lpff_ray.storage.uri import protocol_of, split_chain
+from lpff_ray.storage.uri import split_chain
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +51,7 @@ def opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
 
 def filesystem_of(uri: str) -> tuple[Any, str]:
     """fsspec's file system of a URI, and the path in it. Raises what fsspec does where there is none."""
-    if split_chain(uri)[1]:
-        return archive_member(uri)
-    if "::" not in uri:
-        return fsspec.core.url_to_fs(uri)
-    # A name that holds what fsspec takes for a chain.
-    kind = fsspec.get_filesystem_class(protocol_of(uri))
-    return fsspec.filesystem(protocol_of(uri), **kind._get_kwargs_from_urls(uri)), kind._strip_protocol(uri)
+    return archive_member(uri) if split_chain(uri)[1] else bounded_filesystem(uri)
 
 
 @contextmanager

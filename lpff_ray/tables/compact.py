@@ -7,8 +7,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.lock import locked
 from lpff_ray.tables import parts, read, schema
-from lpff_ray.tables.run_folder import COMPACTED_FILE, TABLES, compacted, open_run_folder
+from lpff_ray.tables.run_folder import (
+    BUSY,
+    COMPACTED_FILE,
+    LOCKS,
+    TABLES,
+    compacted,
+    config_hash,
+    open_run_folder,
+)
 from lpff_ray.types import SegmentStatus
 
 FACES_PER_FILE = 200_000
@@ -27,45 +37,47 @@ class Compaction:
 
 
 def compact(out: str) -> Compaction:
-    """Gather all parts into `tables/`, then remove them. Safe to interrupt, and to run while nothing else writes.
+    """Gather all parts into `tables/`, then remove them. Safe to interrupt, and to run while others mine or read.
 
     A new generation of files is written beside the old one; replacing `compacted.json` makes it the valid one in a
-    single step; only then are the parts and old files removed. Raises UserError if `out` holds no run.
+    single step; only then are the parts and old files removed. Raises UserError if `out` holds no run, or if
+    another process writes its tables.
     """
     folder = open_run_folder(out)
-    before = compacted(folder)
-    gathered = set(before["segment_ids"])
+    with locked(folder, f"{LOCKS}/tables", BUSY):
+        return _compact(folder, out)
+
+
+def _compact(folder: Folder, out: str) -> Compaction:
+    # One snapshot for all tables: parts that a `mine` commits meanwhile are in none of them.
+    files = read.snapshot(out)
+    gathered = set(files.gathered["segment_ids"])
     leftovers = [
-        name for name in folder.names(parts.PARTS, ".parquet") if name.removesuffix(".parquet") in gathered
+        name
+        for name in folder.names(parts.PARTS, parts.SUFFIX)
+        if name.removesuffix(parts.SUFFIX) in gathered
     ]
-    new = read.new_part_names(folder, gathered)
+    new = [part.name for part in files.parts]
     if new:
-        generation = int(before.get("generation", 0)) + 1
-        faces = read.scan(out)
+        generation = int(files.gathered.get("generation", 0)) + 1
+        faces = read.scanned(files)
         count = int(faces.select(pl.len()).collect().item())
         names = []
         for index, start in enumerate(range(0, max(count, 1), FACES_PER_FILE)):
             names.append(f"faces-{generation:04d}-{index:05d}.parquet")
-            table = faces.slice(start, FACES_PER_FILE).collect()
-            folder.commit(f"{TABLES}/{names[-1]}", schema.parquet_bytes(table, row_group_size=ROWS_PER_GROUP))
+            _write(folder, names[-1], faces.slice(start, FACES_PER_FILE).collect())
         tables: dict[str, list[str]] = {"faces": names}
-        for kind, table in (
-            (SegmentStatus.MINED, read.segments(out)),
-            (SegmentStatus.QUARANTINED, read.quarantine(out)),
-        ):
+        for kind in SegmentStatus:
             tables[kind] = [f"{kind}-{generation:04d}.parquet"]
-            folder.commit(
-                f"{TABLES}/{tables[kind][0]}", schema.parquet_bytes(table, row_group_size=ROWS_PER_GROUP)
-            )
-        folder.commit(
-            f"{TABLES}/videos.parquet", schema.parquet_bytes(read.videos(out), row_group_size=ROWS_PER_GROUP)
-        )
+            _write(folder, tables[kind][0], read.records(files, kind))
+        _write(folder, "videos.parquet", read.listed(files))
         state = {
             "schema_version": schema.SCHEMA_VERSION,
             "schema_minor": schema.SCHEMA_MINOR,
+            "config_hash": config_hash(files.record),
             "generation": generation,
             "tables": tables,
-            "segment_ids": sorted(gathered | {name.removesuffix(".parquet") for name in new}),
+            "segment_ids": sorted(gathered | {part.segment_id for part in files.parts}),
         }
         folder.commit(COMPACTED_FILE, json.dumps(state).encode())
     for name in [*leftovers, *new]:
@@ -75,5 +87,9 @@ def compact(out: str) -> Compaction:
         table_of, *rest = name.split("-")
         if rest and table_of in ("faces", *SegmentStatus) and name not in valid.get(table_of, ()):
             folder.remove(f"{TABLES}/{name}")
-    total = int(read.scan(out).select(pl.len()).collect().item())
+    total = int(read.scanned(read.snapshot(out)).select(pl.len()).collect().item())
     return Compaction(parts_gathered=len(new), faces=total, files=len(valid.get("faces", ())))
+
+
+def _write(folder: Folder, name: str, table: pl.DataFrame) -> None:
+    folder.commit(f"{TABLES}/{name}", schema.parquet_bytes(table, row_group_size=ROWS_PER_GROUP))

@@ -2,34 +2,81 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
+from lpff_ray.tables.parts import Part
 from lpff_ray.tables.run_folder import (
     COMPACTED_REMEDY,
     TABLES,
     compacted,
     compacted_tables,
-    faces_schema,
-    open_run_folder,
+    config_hash,
+    open_run,
     read_plan,
+    schema_of,
 )
 from lpff_ray.types import SegmentStatus, VideoStatus
+
+log = logging.getLogger(__name__)
 
 
 def scan(out: str) -> pl.LazyFrame:
     """All faces found so far, sorted by (video_id, frame_index, face_index); columns as in `schema.faces`.
 
-    Raises UserError if `out` holds no run, or a file that is damaged.
+    Parts that do not count (damaged, of another segment or configuration) are left out, and a warning names them.
+    Raises UserError if `out` holds no run, or a table that is damaged.
     """
-    folder = open_run_folder(out)
-    gathered = compacted(folder)
-    tables = [_whole(folder, f"{TABLES}/{name}") for name in gathered["tables"].get("faces", [])]
-    new = parts.sources(folder, new_part_names(folder, set(gathered["segment_ids"])))
-    columns = faces_schema(folder)
+    return scanned(snapshot(out))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The files of a run at one moment, so that several tables can be made of the same.
+
+    record: `run.json`. gathered: the record of `compact`. parts: those that it has not gathered and that count, in the
+    order of their rows.
+    """
+
+    folder: Folder
+    record: dict[str, Any]
+    gathered: dict[str, Any]
+    parts: list[Part]
+
+
+def snapshot(out: str) -> Snapshot:
+    """The files of a run now, also while others mine or compact it. Warns of parts that do not count.
+
+    Raises UserError if `out` holds no run.
+    """
+    folder, record = open_run(out)
+    while True:
+        names = folder.names(parts.PARTS, parts.SUFFIX)
+        gathered = compacted(folder)
+        new = new_part_names(names, set(gathered["segment_ids"]))
+        found = parts.read_parts(folder, new, config_hash(record))
+        if len(found) == len(new):
+            break  # else some went into the compacted tables, or were forgotten, in between
+    for part in found:
+        if part.wrong:
+            log.warning(
+                "%s/%s/%s: %s; left out: run `mine` again to make it anew",
+                *(folder.root, parts.PARTS, part.name, part.wrong),
+            )
+    return Snapshot(folder, record, gathered, [part for part in found if not part.wrong])
+
+
+def scanned(files: Snapshot) -> pl.LazyFrame:
+    """The faces of a snapshot, as `scan` gives them."""
+    folder = files.folder
+    tables = [_whole(folder, f"{TABLES}/{name}") for name in files.gathered["tables"].get("faces", [])]
+    new = [folder.source(f"{parts.PARTS}/{part.name}") for part in files.parts]
+    columns = schema_of(files.record)
     frames = [_scanned(paths, columns) for paths in (tables, new) if paths]
     if not frames:
         return schema.frame({}, columns).lazy()
@@ -46,7 +93,7 @@ def _scanned(paths: list[Any], columns: pl.Schema) -> pl.LazyFrame:
 
 def segments(out: str) -> pl.DataFrame:
     """One row per mined segment; columns as in `schema.SEGMENTS`. Raises UserError if `out` holds no run."""
-    return _records(open_run_folder(out), SegmentStatus.MINED)
+    return records(snapshot(out), SegmentStatus.MINED)
 
 
 def quarantine(out: str) -> pl.DataFrame:
@@ -54,7 +101,7 @@ def quarantine(out: str) -> pl.DataFrame:
 
     Raises UserError if `out` holds no run.
     """
-    return _records(open_run_folder(out), SegmentStatus.QUARANTINED)
+    return records(snapshot(out), SegmentStatus.QUARANTINED)
 
 
 def videos(out: str) -> pl.DataFrame:
@@ -62,13 +109,17 @@ def videos(out: str) -> pl.DataFrame:
 
     Raises UserError if `out` holds no run.
     """
-    folder = open_run_folder(out)
-    planned = read_plan(folder)
+    return listed(snapshot(out))
+
+
+def listed(files: Snapshot) -> pl.DataFrame:
+    """The sources of a run with what a snapshot holds of them, as `videos` gives them."""
+    planned = read_plan(files.folder)
     if planned is None:
         return schema.frame({}, schema.VIDEOS)
     counts = ["frames_looked_at", "frames_missing", "faces"]
     seconds = [name for name in schema.SEGMENTS if name.startswith("seconds_")]
-    mined = _records(folder, SegmentStatus.MINED)
+    mined = records(files, SegmentStatus.MINED)
     # A half counts as half a segment: the plan counts whole ones.
     share = pl.when(pl.col("segment_id").str.contains("[ab]$")).then(0.5).otherwise(1.0)
     sums = mined.group_by("video_id").agg(
@@ -77,7 +128,7 @@ def videos(out: str) -> pl.DataFrame:
         pl.col("decoder").unique().sort().str.join("+"),
     )
     failed = (
-        _records(folder, SegmentStatus.QUARANTINED)
+        records(files, SegmentStatus.QUARANTINED)
         .group_by("video_id")
         .agg(
             share.sum().alias("lost_share"),
@@ -113,10 +164,10 @@ def videos(out: str) -> pl.DataFrame:
     return table.select(pl.col(name).cast(kind) for name, kind in schema.VIDEOS.items())
 
 
-def new_part_names(folder: Folder, gathered: set[str]) -> list[str]:
-    """File names of the parts that `compact` has not gathered yet, in the order of their rows."""
-    names = (name.removesuffix(".parquet") for name in folder.names(parts.PARTS, ".parquet"))
-    return [f"{name}.parquet" for name in sorted(names, key=_row_order) if name not in gathered]
+def new_part_names(names: list[str], gathered: set[str]) -> list[str]:
+    """Of file names of parts, those that `compact` has not gathered yet, in the order of their rows."""
+    ids = (name.removesuffix(parts.SUFFIX) for name in names)
+    return [f"{name}{parts.SUFFIX}" for name in sorted(ids, key=_row_order) if name not in gathered]
 
 
 def _row_order(segment_id: str) -> tuple[str, ...]:
@@ -132,11 +183,10 @@ def _whole(folder: Folder, name: str) -> Any:
     return source
 
 
-def _records(folder: Folder, kind: SegmentStatus) -> pl.DataFrame:
+def records(files: Snapshot, kind: SegmentStatus) -> pl.DataFrame:
+    """The segments of a kind in a snapshot, as `segments` and `quarantine` give them."""
     columns = schema.SEGMENTS if kind == SegmentStatus.MINED else schema.QUARANTINE
-    gathered = compacted(folder)
-    tables = compacted_tables(folder, gathered, kind)
-    names = new_part_names(folder, set(gathered["segment_ids"]))
-    footers = parts.read_footers(folder, names)
-    new = schema.frame([footer["record"] for footer in footers if footer["kind"] == kind], columns)
+    tables = compacted_tables(files.folder, files.gathered, kind)
+    found = [part.footer["record"] for part in files.parts if part.footer["kind"] == kind]
+    new = schema.frame(found, columns)
     return pl.concat([*(schema.conformed(table, columns) for table in tables), new]).sort("segment_id")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any
 
@@ -18,15 +17,20 @@ from lpff_ray.plan.content import SCHEME, content_of
 from lpff_ray.plan.segment import Segment, segments
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.folder import Folder
-from lpff_ray.storage.opening import exists
+from lpff_ray.storage.lock import locked
 from lpff_ray.storage.redaction import redacted_text
 from lpff_ray.tables import parts, schema
+from lpff_ray.tables.plan_table import joined_plans
 from lpff_ray.tables.run_folder import (
+    BUSY,
     COMPACTED_FILE,
+    LOCKS,
     PLAN_FILE,
     RUN_FILE,
+    WAIT_S,
     compacted,
     compacted_tables,
+    config_hash,
     parsed_run_file,
     read_plan,
     schema_of,
@@ -52,6 +56,8 @@ class Run:
         self._found = None if text is None else parsed_run_file(self.folder, text)
         if self._found is not None and self._differences() and self._holds_rows():
             raise UserError(self._differences())
+        self._known: dict[str, parts.Part] = {}
+        self._check_rows()
 
     def begin(self) -> Run:
         """Write `run.json`, the first time, and return itself. A folder without rows takes on another configuration.
@@ -83,6 +89,30 @@ class Run:
     def _holds_rows(self) -> bool:
         return bool(self.folder.names(parts.PARTS, ".parquet") or compacted(self.folder)["segment_ids"])
 
+    def _check_rows(self) -> None:
+        """Raises UserError if all rows are of another configuration than `run.json`, or, without one, than this one."""
+        wanted = config_hash(self._found or self._description)
+        gathered = compacted(self.folder)
+        self._known = {part.name: part for part in self._parts(wanted)}
+        hashes = {str(part.footer["config_hash"]) for part in self._known.values() if part.footer}
+        if gathered["segment_ids"]:
+            hashes.add(gathered.get("config_hash", wanted))
+        if hashes and wanted not in hashes:
+            than = f"than {RUN_FILE} says"
+            if self._found is None:
+                than = f"than this one, and {RUN_FILE} is missing"
+            raise UserError(
+                f"{self.folder.root}: its rows were mined with another configuration ({min(hashes)}, not {wanted}) "
+                f"{than}; restore {RUN_FILE} from a copy, or use another --out"
+            )
+
+    def _parts(self, config_hash: str) -> list[parts.Part]:
+        """The parts there are now; those that were read before are not read again."""
+        names = self.folder.names(parts.PARTS, parts.SUFFIX)
+        new = parts.read_parts(self.folder, [name for name in names if name not in self._known], config_hash)
+        found = {part.name: part for part in new}
+        return [part for name in names if (part := self._known.get(name) or found.get(name)) is not None]
+
     def _differences(self) -> str:
         """How the run in the folder differs in its configuration or models from this one; "" if it does not."""
         assert self._found is not None
@@ -106,33 +136,44 @@ class Run:
         return ""
 
     def done(self) -> set[str]:
-        """Ids of the segments (or halves) that have a part or are in the compacted tables."""
-        suffix = ".parquet"
-        names = self.folder.names(parts.PARTS, suffix)
-        return {name.removesuffix(suffix) for name in names} | set(compacted(self.folder)["segment_ids"])
+        """Ids of the segments (or halves) that have a part or are in the compacted tables.
+
+        Parts that do not count (damaged, of another segment or configuration) are moved to `damaged/`, with a warning.
+        """
+        found = self._parts(
+            self.config.hash()
+        )  # before the record of `compact`, which removes parts afterwards
+        gathered = set(compacted(self.folder)["segment_ids"])
+        for part in found:
+            if part.wrong and part.segment_id not in gathered:
+                parts.set_aside(self.folder, part)
+        self._known = {}
+        return {part.segment_id for part in found if not part.wrong} | gathered
 
     def forget_quarantined(self) -> int:
-        """Forget which segments were given up, so that they are tried again. Returns how many."""
-        names = self.folder.names(parts.PARTS, ".parquet")
-        footers = parts.read_footers(self.folder, names)
-        chosen = [
-            name
-            for name, footer in zip(names, footers, strict=True)
-            if footer["kind"] == SegmentStatus.QUARANTINED
-        ]
-        for name in chosen:
-            self.folder.remove(f"{parts.PARTS}/{name}")
-        state = compacted(self.folder)
-        gathered = {
-            name
-            for table in compacted_tables(self.folder, state, SegmentStatus.QUARANTINED)
-            for name in table["segment_id"]
-        }
-        if gathered:
-            del state["tables"][SegmentStatus.QUARANTINED]
-            state["segment_ids"] = sorted(set(state["segment_ids"]) - gathered)
-            self.folder.commit(COMPACTED_FILE, json.dumps(state).encode())
-        return len(chosen) + len(gathered)
+        """Forget which segments were given up, so that they are tried again. Returns how many.
+
+        Raises UserError while another process writes the tables of the run.
+        """
+        with locked(self.folder, f"{LOCKS}/tables", BUSY):
+            found = self._parts(self.config.hash())
+            chosen = [
+                part for part in found if not part.wrong and part.footer["kind"] == SegmentStatus.QUARANTINED
+            ]
+            for part in chosen:
+                self.folder.remove(f"{parts.PARTS}/{part.name}")
+            state = compacted(self.folder)
+            gathered = {
+                name
+                for table in compacted_tables(self.folder, state, SegmentStatus.QUARANTINED)
+                for name in table["segment_id"]
+            }
+            if gathered:
+                del state["tables"][SegmentStatus.QUARANTINED]
+                state["segment_ids"] = sorted(set(state["segment_ids"]) - gathered)
+                state["generation"] = int(state.get("generation", 0)) + 1
+                self.folder.commit(COMPACTED_FILE, json.dumps(state).encode())
+            return len(chosen) + len(gathered)
 
     def commit_quarantine(self, segment: Segment, failure: Failure, attempts: int, log: str = "") -> None:
         """Record that a segment could not be mined. log: the file below the folder that holds the traceback."""
@@ -162,24 +203,9 @@ class Run:
             row = video.row()
             row["segments"] = len(segments(video, self.config.segment_seconds))
             rows.append({name: row[name] for name in schema.PLAN})
-        table = schema.frame(rows, schema.PLAN)
-        earlier = read_plan(self.folder)
-        if earlier is not None:
-            table = pl.concat([_without_moved(schema.conformed(earlier, schema.PLAN), table), table])
-        source = ["uri", "clip_id", "start_s", "end_s", "crop", "crop_unit"]
-        table = table.unique(source, keep="last", maintain_order=True)
-        self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
-
-
-def _without_moved(earlier: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
-    """The rows of an earlier plan but those whose file is gone, and is planned now from another place."""
-    same = ["video_id", "clip_id"]
-    elsewhere = earlier.join(now, on="uri", how="anti").join(now, on=same, how="semi")["uri"].unique()
-    with ThreadPoolExecutor(16) as pool:
-        there = list(pool.map(exists, elsewhere))
-    gone = [uri for uri, is_there in zip(elsewhere, there, strict=True) if not is_there]
-    moved = earlier.filter(pl.col("uri").is_in(gone)).join(now, on=same, how="semi")
-    return earlier.join(moved.select("uri", *same), on=["uri", *same], how="anti", maintain_order="left")
+        with locked(self.folder, f"{LOCKS}/plan", BUSY, wait_s=WAIT_S):  # another `mine` may add to it, too
+            table = joined_plans(read_plan(self.folder), schema.frame(rows, schema.PLAN))
+            self.folder.commit(PLAN_FILE, schema.parquet_bytes(table))
 
 
 def _description(config: MineConfig) -> dict[str, Any]:

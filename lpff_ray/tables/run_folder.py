@@ -12,6 +12,7 @@ import polars as pl
 
 from lpff_ray.errors import UserError
 from lpff_ray.measure.columns import EMBEDDING_WIDTH
+from lpff_ray.settings import hash_of
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import schema
 from lpff_ray.types import CropUnit
@@ -20,6 +21,19 @@ RUN_FILE = "run.json"
 PLAN_FILE = "plan.parquet"
 PLAN_REMEDY = "remove it and run `mine` again with all sources"
 TABLES = "tables"
+LOCKS = ".locks"
+"""Where those who write lock each other out, see storage.lock."""
+BUSY = "another process writes the tables of this run; wait until it ends, and run the same command again"
+WAIT_S = 60.0
+"""How long to wait for another process that writes a few files."""
+_HELD: dict[str, tuple[type, Any]] = {
+    "schema_version": (int, None),
+    "config": (dict, None),
+    "plugins": (list, []),
+    "measured_columns": (dict, {}),
+    "embedding_width": (int, EMBEDDING_WIDTH),
+}
+"""What `run.json` must hold, its type, and what older releases stand for that left it out (None: none did)."""
 COMPACTED_FILE = f"{TABLES}/compacted.json"
 # Its parts are removed: only a copy of the file, or mining, restores it.
 COMPACTED_REMEDY = f"restore it from a copy, or remove {TABLES}/ and run `mine` and `dedupe` again"
@@ -45,13 +59,8 @@ def read_plan(folder: Folder) -> pl.DataFrame | None:
     )
 
 
-def faces_schema(folder: Folder) -> pl.Schema:
-    """The columns of this run's faces table, from its `run.json`: no model and no other package is loaded."""
-    return schema_of(run_record(folder))
-
-
 def schema_of(record: dict[str, Any]) -> pl.Schema:
-    """The columns of the faces table of a run whose `run.json` holds `record`."""
+    """The columns of the faces table of a run whose `run.json` is `record`: no model and no package is loaded."""
     extra = {name: schema.named_type(kind) for name, kind in record.get("measured_columns", {}).items()}
     return schema.faces(record.get("embedding_width", EMBEDDING_WIDTH), extra)
 
@@ -64,12 +73,21 @@ def run_record(folder: Folder) -> dict[str, Any]:
 
 def open_run_folder(out: str) -> Folder:
     """The folder of an existing run. Raises UserError if `out` holds none, or one of a newer version."""
+    return open_run(out)[0]
+
+
+def open_run(out: str) -> tuple[Folder, dict[str, Any]]:
+    """The folder of an existing run, and its `run.json`. Raises UserError as `open_run_folder` does."""
     folder = Folder(out)
     text = folder.read(RUN_FILE)
     if text is None:
         raise UserError(f"{out}: no run here ({RUN_FILE} is missing); give the --out folder of a `mine` run")
-    parsed_run_file(folder, text)
-    return folder
+    return folder, parsed_run_file(folder, text)
+
+
+def config_hash(record: dict[str, Any]) -> str:
+    """The hash of the configuration that `run.json` holds: of what it says now, not of what was noted beside it."""
+    return hash_of(record["config"])
 
 
 def compacted(folder: Folder) -> dict[str, Any]:
@@ -91,9 +109,21 @@ def parsed_run_file(folder: Folder, text: bytes) -> dict[str, Any]:
     """The content of `run.json`. Raises UserError if it is damaged, or of a newer version."""
     try:
         found = json.loads(text)
-        version = found["schema_version"]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{folder.root}/{RUN_FILE}: damaged; restore it or use another --out") from None
+    except ValueError:
+        found = None
+    wrong = [
+        name
+        for name, (kind, default) in _HELD.items()
+        if not isinstance(found, dict) or type(found.get(name, default)) is not kind
+    ]
+    if wrong:
+        what = (
+            f"its {wrong[0]} is missing or of another type" if isinstance(found, dict) else "no JSON object"
+        )
+        raise UserError(
+            f"{folder.root}/{RUN_FILE}: damaged ({what}); restore it from a copy, or use another --out"
+        )
+    version = found["schema_version"]
     if version > schema.SCHEMA_VERSION:
         raise UserError(
             f"{folder.root}: made by a newer lpff_ray (table version {version}, this release reads up to "

@@ -90,9 +90,19 @@ def test_a_mined_and_deduped_clip_can_be_selected_from(demo_run: Path, tmp_path:
     assert done.rules["dedupe"]["settings"]
 
 
-@pytest.mark.parametrize("file", ["parts/v-00000.parquet", "tables/dedupe.parquet"])
 @pytest.mark.parametrize("verb", ["select", "dedupe"])
-def test_a_damaged_file_is_one_clear_line(tmp_path: Path, verb: str, file: str) -> None:
+def test_a_damaged_part_is_left_out_and_named(tmp_path: Path, verb: str) -> None:
+    out = handmade_run(tmp_path, [face("a", "p", 50)])
+    Path(out, "parts/v-00000.parquet").write_bytes(b"PAR1 torn")
+    done = call(verb, out)
+    assert "parts/v-00000.parquet: damaged, or not a part of lpff_ray; left out" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if verb == "select" else 0)
+
+
+@pytest.mark.parametrize("verb", ["select", "dedupe"])
+def test_a_damaged_file_is_one_clear_line(tmp_path: Path, verb: str) -> None:
+    file = "tables/dedupe.parquet"
     out = handmade_run(tmp_path, [face("a", "p", 50)])
     content = Path(out, file).read_bytes()
     Path(out, file).write_bytes(content[: len(content) // 2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -94,3 +94,83 @@ def web_server(folder: Path, ranges: bool, needed: str = "") -> Iterator[str]:
 def bytes_sent() -> int:
     """Bytes that servers with ranges have sent in answer to range requests since the start."""
     return _Ranges.sent
+
+
+class FaultyServer:
+    """Serves a folder on one address, and fails as it is told.
+
+    fault: None, an HTTP status, "stall" (sends half of a file and then nothing) or "cut" (half, and hangs up), for
+    those requests whose path `hits` says; asked: paths of all requests.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.fault: int | str | None = None
+        self.hits: Callable[[str], bool] = lambda path: True
+        self.asked: list[str] = []
+        self._folder, self._port = folder, 0
+        self._ended = threading.Event()
+        self.listen()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def listen(self) -> None:
+        """Answer, on the same port as before."""
+        self._server = _Server(("127.0.0.1", self._port), partial(_Faulty, self, directory=str(self._folder)))
+        self._port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def refuse(self) -> None:
+        """Refuse connections until `listen`."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def close(self) -> None:
+        self._ended.set()
+        self.refuse()
+
+    def wait(self) -> None:
+        """Until the server is closed."""
+        self._ended.wait()
+
+
+class _Faulty(_Ranges):
+    protocol_version = "HTTP/1.0"
+
+    def __init__(self, owner: FaultyServer, *args: Any, **options: Any) -> None:
+        self._owner = owner
+        super().__init__(*args, **options)
+
+    def do_HEAD(self) -> None:
+        self._answer(super().do_HEAD)
+
+    def do_GET(self) -> None:
+        self._answer(super().do_GET)
+
+    def _answer(self, as_usual: Callable[[], None]) -> None:
+        owner = self._owner
+        owner.asked.append(self.path)
+        fault = owner.fault if owner.hits(self.path) else None
+        if isinstance(fault, int):
+            self.send_error(fault)
+        elif fault is None or self.command == "HEAD":
+            as_usual()
+        else:
+            data = Path(self.translate_path(self.path)).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            if fault == "stall":
+                owner.wait()
+
+
+@contextmanager
+def faulty_server(folder: Path) -> Iterator[FaultyServer]:
+    """A FaultyServer that is closed with the context."""
+    server = FaultyServer(folder)
+    try:
+        yield server
+    finally:
+        server.close()

@@ -121,7 +121,7 @@ def test_a_wrong_out_is_said_before_any_source_is_looked_at(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any, message: str
 ) -> None:
     calls: list[Sequence[Source]] = []
-    monkeypatch.setattr(mine_module, "plan_videos", lambda sources, on_progress: calls.append(sources) or [])
+    monkeypatch.setattr(mine_module, "plan_videos", lambda sources, **options: calls.append(sources) or [])
     monkeypatch.setattr(mine_module, "expand", lambda sources, videos: calls.append(sources) or [])
     out = tmp_path / "below" / "out"
     out.parent.mkdir()
@@ -135,7 +135,7 @@ def test_a_read_only_out_is_said_before_any_source_is_looked_at(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[Any] = []
-    monkeypatch.setattr(mine_module, "plan_videos", lambda sources, on_progress: calls.append(sources) or [])
+    monkeypatch.setattr(mine_module, "plan_videos", lambda sources, **options: calls.append(sources) or [])
     monkeypatch.setattr(mine_module, "expand", lambda sources, videos: calls.append(sources) or [])
     # Root, as whom tests may run, can write everywhere: the system's refusal is made here.
     monkeypatch.setattr("os.access", lambda path, mode: False)

@@ -20,14 +20,14 @@ SEGMENT = Segment("v-00000", VIDEO, 0, 0, 20 * NS)
 PHOTO = Segment("p-00000", Video("p", "p.jpg", "photo", 1, "planned"), 0, None, None)
 
 
-def climb(segment: Segment, stage: str, decoder: str = "") -> list[tuple[str, int, str]]:
+def climb(segment: Segment, stage: str, decoder: str = "", kind: str = "X") -> list[tuple[str, int, str]]:
     """(segment_id, attempt, decoder) of every lease when each fails at `stage`, the first in `decoder`."""
     waiting, tried = [Lease(segment)], []
     while waiting:
         lease = waiting.pop(0)
         tried.append((lease.item.segment_id, lease.attempt, lease.decoder))
         used = lease.decoder or decoder
-        waiting += next_leases(lease, Failure(stage, "X", "x", used))
+        waiting += next_leases(lease, Failure(stage, kind, "x", used))
     return tried
 
 
@@ -55,6 +55,17 @@ def test_a_video_whose_frames_are_counted_gets_time_for_it() -> None:
 def test_time_without_frames_is_no_work() -> None:
     jumped = replace(VIDEO, duration_s=1e6, gaps_ns=((5 * NS, 999_990 * NS),))
     assert seconds_of(Segment("s", jumped, 0, None, None)) == 15
+
+
+@pytest.mark.parametrize("kind", ["ActorDied", "Timeout"])
+def test_what_cost_a_worker_is_not_tried_the_same_way_again(kind: str) -> None:
+    assert climb(SEGMENT, "process", kind=kind) == [
+        ("v-00000", 1, ""),
+        ("v-00000", 2, "pyav"),
+        ("v-00000a", 3, "pyav"),
+        ("v-00000b", 3, "pyav"),
+    ]
+    assert climb(PHOTO, "process", kind=kind) == [("p-00000", 1, ""), ("p-00000", 2, "")]
 
 
 def test_other_decoder_of_pyav_is_decord() -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import fsspec
 import pytest
-from clips import write_clip
 from random_faces import commit, faces, video
 
 import lpff_ray
 from lpff_ray.config import MineConfig
 from lpff_ray.errors import Failure, UserError
-from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.segment import Segment
-from lpff_ray.plan.sources import expand
 from lpff_ray.plan.video import Video
 from lpff_ray.tables import curated, schema
 from lpff_ray.tables.compact import compact
@@ -75,26 +72,110 @@ def test_a_folder_without_a_run_is_a_users_mistake(tmp_path: Path) -> None:
             read(str(tmp_path))
 
 
-def test_a_damaged_part_is_named(run: Run) -> None:
-    (Path(run.folder.root) / "parts").mkdir()
-    (Path(run.folder.root) / "parts" / "a-00000.parquet").write_bytes(b"PAR1 torn")
-    for read in (
-        lpff_ray.segments,
-        lpff_ray.scan,
-    ):  # before a scan is collected: later, nobody knows which part
-        with pytest.raises(UserError, match=r"a-00000.parquet.*damaged; remove it and run `mine` again"):
-            read(run.folder.root)
+def swapped(run: Run) -> str:
+    first, second = (Path(run.folder.root, f"parts/a-0000{number}.parquet") for number in (0, 1))
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    return "holds another segment, a-0000"
 
 
-@pytest.mark.parametrize("torn", [b"", b"PAR1 torn", None])
-def test_a_damaged_table_is_named_with_its_remedy(run: Run, torn: bytes | None) -> None:
+def torn(run: Run) -> str:
+    for number in (0, 1):
+        Path(run.folder.root, f"parts/a-0000{number}.parquet").write_bytes(b"PAR1 torn"[: 9 * number])
+    return "damaged, or not a part of lpff_ray"
+
+
+def without_its_beginning(run: Run) -> str:
+    for number in (0, 1):
+        path = Path(run.folder.root, f"parts/a-0000{number}.parquet")
+        path.write_bytes(bytes(1000) + path.read_bytes()[1000:])
+    return "damaged, or not a part of lpff_ray"
+
+
+def of_another_configuration(run: Run) -> str:
+    other = Run(str(Path(run.folder.root).parent / "other"), MineConfig(every=1)).begin()
+    for number in (0, 1):
+        segment = Segment(f"a-0000{number}", video("a"), number, None, None)
+        other.commit_quarantine(segment, Failure("decode", "X", "y"), 1)
+        name = f"parts/a-0000{number}.parquet"
+        Path(run.folder.root, name).write_bytes(Path(other.folder.root, name).read_bytes())
+    return f"was mined with another configuration, {MineConfig(every=1).hash()}"
+
+
+@pytest.mark.parametrize("tamper", [swapped, torn, without_its_beginning, of_another_configuration])
+def test_parts_that_do_not_count_are_left_out_and_made_anew(
+    run: Run, tamper: Callable[[Run], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two configurations, or another video's rows, stood in one table; one damaged part stopped every verb."""
+    out = run.folder.root
+    for number in range(3):
+        commit(run, "a", number, 5)
+    run.commit_plan([video("a", 90.0)])
+    why = tamper(run)
+    for read in (lpff_ray.segments, lambda out: lpff_ray.scan(out).collect()):
+        assert set(read(out)["segment_id"]) == {"a-00002"}
+    assert lpff_ray.videos(out)["status"].to_list() == ["pending"]
+    assert f"{out}/parts/a-00000.parquet: {why}" in caplog.text
+    assert len(list(Path(out).glob("parts/*"))) == 3, "reading moves nothing"
+    assert Run(out, run.config).begin().done() == {"a-00002"}
+    assert f"{why}" in caplog.text
+    assert "moved to damaged/, its segment is mined again" in caplog.text
+    assert sorted(path.name for path in Path(out).glob("damaged/*")) == ["a-00000.parquet", "a-00001.parquet"]
+    commit(run, "a", 0, 5), commit(run, "a", 1, 5)
+    assert len(lpff_ray.scan(out).collect()) == 15
+    assert compact(out).faces == 15
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("change", ["removed", "of another run"])
+def test_rows_do_not_change_their_configuration(run: Run, compacted: bool, change: str) -> None:
+    """A removed `run.json` let another configuration mix with the rows there."""
+    out = run.folder.root
+    commit(run, "a", 0, 5)
+    if compacted:
+        compact(out)
+    (Path(out) / "run.json").unlink()
+    if change == "of another run":
+        other = Run(str(Path(out).parent / "other"), MineConfig(every=1)).begin()
+        (Path(out) / "run.json").write_bytes(Path(other.folder.root, "run.json").read_bytes())
+    with pytest.raises(UserError, match=r"mined with another configuration .*; restore run.json from a copy"):
+        Run(out, MineConfig(every=1))
+    (Path(out) / "run.json").unlink(missing_ok=True)
+    assert Run(out, run.config).begin().done() == {"a-00000"}, "the same one goes on"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"schema_version": 1}', '{"schema_version": "1", "config": {}}'),
+        *('{"schema_version": 1, "config": []}', '{"schema_version": true, "config": {}}'),
+    ],
+)
+def test_a_damaged_run_file_is_one_line(run: Run, content: str) -> None:
+    commit(run, "a", 0, 5)
+    (Path(run.folder.root) / "run.json").write_text(content)
+    for act in (lambda: Run(run.folder.root, run.config), lambda: lpff_ray.scan(run.folder.root)):
+        with pytest.raises(UserError, match=r"run.json: damaged \(.*\); restore it from a copy"):
+            act()
+
+
+def test_two_runs_that_plan_at_once_lose_no_source(run: Run) -> None:
+    names = [f"v{number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda name: Run(run.folder.root, run.config).commit_plan([video(name)]), names))
+    assert sorted(lpff_ray.videos(run.folder.root)["video_id"]) == sorted(names)
+
+
+@pytest.mark.parametrize("left", [b"", b"PAR1 torn", None])
+def test_a_damaged_table_is_named_with_its_remedy(run: Run, left: bytes | None) -> None:
     out = Path(run.folder.root)
 
     def damage(file: Path) -> None:
         """Overwrite a file, or for None its first half: the footer of that one is whole."""
         content = file.read_bytes()
         file.write_bytes(
-            torn if torn is not None else bytes(len(content) // 2) + content[len(content) // 2 :]
+            left if left is not None else bytes(len(content) // 2) + content[len(content) // 2 :]
         )
 
     run.commit_plan([video("a")])
@@ -107,7 +188,7 @@ def test_a_damaged_table_is_named_with_its_remedy(run: Run, torn: bytes | None) 
     damage(out / "tables" / "segment-0001.parquet")
     with pytest.raises(UserError, match=r"tables/segment-0001.parquet.*damaged; restore it"):
         lpff_ray.segments(str(out))
-    if torn is not None:
+    if left is not None:
         damage(out / "tables" / "faces-0001-00000.parquet")
         with pytest.raises(UserError, match=r"tables/faces-0001-00000.parquet.*damaged; restore it"):
             lpff_ray.scan(str(out))
@@ -177,41 +258,3 @@ def test_quarantined_segments_are_done_until_forgotten(run: Run) -> None:
     assert run.done() == {"a-00000"}
     assert run.forget_quarantined() == 1
     assert run.done() == set()
-
-
-def test_planning_again_replaces_rows_and_keeps_those_of_other_sources(run: Run) -> None:
-    run.commit_plan([video("a"), video("b")])
-    run.commit_plan([video("b", 90.0), video("c")])
-    table = lpff_ray.videos(run.folder.root).sort("video_id")
-    assert table["video_id"].to_list() == ["a", "b", "c"]
-    assert table["duration_s"].to_list() == [60.0, 90.0, 60.0]
-
-
-def test_sources_that_moved_are_listed_once(run: Run, tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.mkdir()
-    write_clip(old / "a.mp4", 5)
-    shutil.copy(old / "a.mp4", old / "b.mp4")
-    (old / "notes.txt").write_text("x")
-
-    def listed(folder: Path) -> list[tuple[str, str]]:
-        run.commit_plan(plan_videos(expand([str(folder)])))
-        return lpff_ray.videos(run.folder.root).select("uri", "status").sort("uri").rows()
-
-    statuses = {"a.mp4": "pending", "b.mp4": "duplicate", "notes.txt": "not_media"}
-    assert listed(old) == [(str(old / name), status) for name, status in statuses.items()]
-    old.rename(new)
-    assert listed(new) == [(str(new / name), status) for name, status in statuses.items()]
-    shutil.copytree(new, old)
-    assert len(listed(old)) == 6, "a copy that is there under both names is no source that moved"
-    shutil.rmtree(old)
-    assert listed(new) == [(str(new / name), status) for name, status in statuses.items()]
-
-
-def test_sources_that_moved_on_an_object_store_are_listed_once(run: Run, tmp_path: Path) -> None:
-    memory = fsspec.filesystem("memory")
-    for place in ("old", "new"):
-        memory.pipe(f"/{tmp_path.name}/{place}/a.txt", b"x")
-        run.commit_plan(plan_videos(expand([f"memory://{tmp_path.name}/{place}"])))
-        memory.rm(f"/{tmp_path.name}/{place}", recursive=True)
-    assert lpff_ray.videos(run.folder.root)["uri"].to_list() == [f"memory:///{tmp_path.name}/new/a.txt"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lpff_ray
-from lpff_ray.cli.options import as_json, checked_out, option, out, placement, workers
+from lpff_ray.cli.options import as_json, checked_out, option, out, placement, wait_for_sources, workers
 from lpff_ray.cli.output import end_interrupted, plain, report
 from lpff_ray.cli.settings import setting_options
 from lpff_ray.cli.verb import Option, Verb
@@ -88,6 +88,7 @@ def _named(arguments: Sequence[str]) -> str:
 )
 @placement
 @workers
+@wait_for_sources
 @as_json
 @click.pass_context
 def export(
@@ -101,14 +102,17 @@ def export(
     executor: str,
     address: str,
     workers: int | None,
+    wait_for_sources: float,
     as_json: bool,
     **settings: Any,
 ) -> None:
     """Make a data set of a selection: crops and index files. Run the same command again to resume.
 
     `lpff-ray export --format NAME --help` shows the options of a format. The exit code is 1 if a video or a frame
-    could not be read.
+    could not be read, 75 if a host, bucket or disk of the sources stayed away.
     """
+    from lpff_ray.run.workers import Limits
+
     summary = lpff_ray.export(
         out,
         selection,
@@ -118,6 +122,7 @@ def export(
         address=address,
         workers=workers,
         signed=signed,
+        limits=Limits(place_s=wait_for_sources),
     )
     report(as_json, plain(summary), sentences(summary))
     if summary.interrupted:

@@ -20,6 +20,7 @@ from lpff_ray.cli.options import (
     placement,
     sources,
     videos,
+    wait_for_sources,
     workers,
 )
 from lpff_ray.cli.output import end_interrupted, report
@@ -62,6 +63,7 @@ def _settings(ctx: click.Context) -> list[Option]:
 @placement
 @device
 @workers
+@wait_for_sources
 @as_json
 @click.pass_context
 def mine(
@@ -77,14 +79,17 @@ def mine(
     address: str,
     device: str,
     workers: int | None,
+    wait_for_sources: float,
     as_json: bool,
     **settings: Any,
 ) -> None:
     """Mine faces. Run the same command again to resume.
 
-    The exit code is 1 if more of the segments failed than --max-quarantine allows.
+    The exit code is 1 if more of the segments failed than --max-quarantine allows, 75 if a host, bucket or disk of the
+    sources stayed away.
     """
     from lpff_ray.config import load_config
+    from lpff_ray.run.workers import Limits
 
     summary = lpff_ray.mine(
         sources,
@@ -97,6 +102,7 @@ def mine(
         limit=limit,
         retry_quarantined=retry_quarantined,
         videos=videos,
+        limits=Limits(place_s=wait_for_sources),
     )
     report(as_json, mined(summary), sentences(summary, max_quarantine))
     end(ctx, summary, max_quarantine)

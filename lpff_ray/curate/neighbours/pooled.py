@@ -71,6 +71,7 @@ POLICY: Policy[SearchTask] = Policy(
     items="comparisons",
     name_of=search_task_name,
     retry=search_retries,
+    group_of=search_task_name,
     counts=never_counts,
 )
 """How a pool treats search tasks."""

@@ -19,8 +19,8 @@ class OddWorker:
     """Writes a line to `out/log` as each lease begins: segment_id attempt decoder pid; and a file when it is done.
 
     uri: "ok", "sleep:SECONDS", "hang" and "hang-first" (on attempt 1), both holding the GIL, "exit", "exit-first",
-    "segfault", "raise" and "raise-first", "decord-fails", "fails-anew", "user-error", "breaks" (breaks the worker for
-    good), and "breaks-first" (only where `out/broken` is not there yet).
+    "segfault", "balloon" (takes 4 GB), "raise" and "raise-first", "decord-fails", "fails-anew", "user-error", "breaks"
+    (breaks the worker for good), and "breaks-first" (only where `out/broken` is not there yet).
     """
 
     def __init__(self, out: str, device: str) -> None:
@@ -46,6 +46,10 @@ class OddWorker:
         elif deed == "exit" or (deed == "exit-first" and first):
             time.sleep(0.2)  # let the neighbour begin
             os._exit(3)
+        elif deed == "balloon":
+            held = []
+            while len(held) < 200:
+                held.append(bytearray(os.urandom(1024) * 20_480))  # 20 MB
         elif deed == "segfault":
             ctypes.string_at(0)
         elif deed == "raise" or (deed == "raise-first" and first):

@@ -11,7 +11,7 @@ from typing import Any
 
 from odd_worker import OddWorker
 
-from lpff_ray.monitoring.events import Listeners
+from lpff_ray.monitoring.events import Listeners, PoolListener
 from lpff_ray.monitoring.failure_log import FailureLog
 from lpff_ray.monitoring.progress import MiningProgress
 from lpff_ray.plan.segment import Segment
@@ -46,6 +46,13 @@ class Pooled:
         return {path.name.removesuffix("-00000.done") for path in self.out.glob("*.done")}
 
 
+class Notes(PoolListener):
+    """Hands notes on."""
+
+    def __init__(self, on_note: Callable[[str], object]) -> None:
+        self.note = on_note  # type: ignore[method-assign,assignment]
+
+
 def pooled(
     executor: str,
     out: Path,
@@ -54,9 +61,13 @@ def pooled(
     workers: int = 2,
     make_worker: Callable[[str], Any] | None = None,
     see: str = "",
+    on_note: Callable[[str], object] = lambda text: None,
     **limits: Any,
 ) -> Pooled:
-    """Work on segments with a short deadline. see: a folder that workers must see."""
+    """Work on segments with a short deadline. see: a folder that workers must see.
+
+    on_note: called with each line that the pool shows.
+    """
     found = Pooled(out)
     stream = io.StringIO()
     patience = Limits(**{"base_s": 4.0, "per_second": 0.0, "warm_up_s": 0.0, "grace_s": 10.0, **limits})
@@ -68,7 +79,10 @@ def pooled(
         ):
             failures = FailureLog(Folder(str(out)), name_of, uri_of)
             ended = pool.map(
-                segments, make_worker or partial(OddWorker, str(out)), POLICY, Listeners(progress, failures)
+                segments,
+                make_worker or partial(OddWorker, str(out)),
+                POLICY,
+                Listeners(progress, failures, Notes(on_note)),
             )
             for end in ended:
                 if isinstance(end, GivenUp):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import signal
 import subprocess
@@ -25,7 +23,7 @@ HOLDER = """
 import sys
 from lpff_ray.storage.lock import locked
 from lpff_ray.storage.folder import Folder
-with locked(Folder(sys.argv[1]), ".lpff_ray/lock"):
+with locked(Folder(sys.argv[1]), ".lpff_ray/lock", "busy"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -91,22 +89,10 @@ def test_no_lock_is_laid_into_somebody_elses_folder(mined: Path, tmp_path: Path)
     assert list(tree(tmp_path)) == ["mine.txt"]
 
 
-def test_what_knows_no_locks_is_not_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with locked(Folder("memory://unlocked/dest"), "lock"), locked(Folder("memory://unlocked/dest"), "lock"):
-        assert not Folder("memory://unlocked/dest").names("", "")
-
-    def refused(file: object, how: int) -> None:
-        raise OSError(errno.ENOTSUP, "Operation not supported")  # as Lustre and FUSE say it
-
-    monkeypatch.setattr(fcntl, "flock", refused)
-    with locked(Folder(str(tmp_path)), "lock"):
-        assert (tmp_path / "lock").exists()
-
-
 def test_a_folder_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / ".lpff_ray").write_text("a file")
     with (
         pytest.raises(UserError, match=r"lpff_ray/lock: can not be written: "),
-        locked(Folder(str(tmp_path)), ".lpff_ray/lock"),
+        locked(Folder(str(tmp_path)), ".lpff_ray/lock", "busy"),
     ):
         pass
