@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from lpff_ray.errors import UserError
 from lpff_ray.measure.identity.embeddings import Distances
 from lpff_ray.measure.registry import EMBEDDINGS
 from lpff_ray.storage.toml import read_toml
+
+FEW_TRACKS = 2000
+"""Tracks up to which `identity_distance` is as it is.
+Evidence: docs/evidence/identity.md#thresholds-of-dlibs-network"""
 
 
 def distances_of(embedding: str) -> Distances:
@@ -42,6 +47,13 @@ class DedupeConfig(BaseModel):
         lt=1.4,
         description="the same of two tracks of one video, which are more likely one person's (dlib-resnet: 0.34, "
         "ArcFace: 1.1)",
+    )
+    collection_cost: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="taken off identity_distance for every tenfold of tracks beyond 2,000, since the nearest of many "
+        "strangers is nearer (dlib-resnet: 0.026, ArcFace: 0; 0 if identity_distance is given)",
     )
     unclear_cost: float | None = Field(
         default=None,
@@ -89,12 +101,20 @@ class DedupeConfig(BaseModel):
         defaults = {
             "identity_distance": distances.identity,
             "video_distance": min(max(distances.video + moved, 0.0), 1.4),
+            "collection_cost": distances.collection if self.identity_distance is None else 0.0,
             "unclear_cost": distances.unclear,
             "duplicate_distance": distances.duplicate,
         }
         return self.model_copy(
             update={name: value for name, value in defaults.items() if getattr(self, name) is None}
         )
+
+    def distance_among(self, tracks: int) -> float:
+        """`identity_distance` among so many tracks; of a resolved configuration."""
+        assert self.identity_distance is not None
+        assert self.collection_cost is not None
+        tenfolds = math.log10(max(1.0, tracks / FEW_TRACKS))
+        return max(0.0, self.identity_distance - self.collection_cost * tenfolds)
 
 
 def read_table(path: Path, name: str) -> dict[str, Any]:

@@ -160,14 +160,13 @@ def dedupe_faces(
     with Phase("dedupe", 4, "steps: tracks, identities, duplicates, clips") as phase:
         tracks = whole_tracks(faces, distances_of(embedding).stitch)
         phase.advance()
-        assert config.identity_distance is not None
         assert config.unclear_cost is not None
         assert config.video_distance is not None
         person = average_linkage(
             tracks.embedding,
             1 - np.minimum(tracks.clarity / CLEAR, 1).astype(np.float64),
             tracks.apart,
-            config.identity_distance,
+            config.distance_among(len(tracks.names)),
             unclear_cost=config.unclear_cost,
             groups=Groups(tracks.video, config.video_distance),
             people=None if stated is None else known_people(faces, tracks, stated),

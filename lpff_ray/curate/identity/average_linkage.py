@@ -21,6 +21,7 @@ from lpff_ray.curate.neighbours.search import MapTasks, pairs_within
 _PAIRS = 2_000_000
 _SAMPLE = 64
 _CHUNK = 1 << 16
+_LEAST_RADIUS = 1e-3  # of a search: where all clusters are loose, none is near enough to another
 _GROUP_ROWS = 1024  # of a group that are compared with the others at once
 
 
@@ -126,7 +127,7 @@ def average_linkage(
         level = higher if higher > level else radius
         # Scaled to unit length means are nearer to each other than their clusters, by their lengths: no pair is missed.
         longest = min(1.0, float((lengths / state.sizes[heads]).max(initial=0.0)) + 1e-6)
-        nearer = np.sqrt(max(0.0, 2 - (2 - level**2) / longest**2))
+        nearer = np.sqrt(max(_LEAST_RADIUS**2, 2 - (2 - level**2) / longest**2))
         near = pairs_within(means, float(nearer), device=device, map_tasks=map_tasks)
         _join(state, label, heads[near.first], heads[near.second], level**2)
     return label

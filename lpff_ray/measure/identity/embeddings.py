@@ -30,8 +30,8 @@ class Distances:
 
     identity: at most between two tracks of one person, as the root of the mean square over pairs of their faces; video:
     the same between tracks of one video. duplicate: at most between two faces that are nearly the same picture. stitch:
-    at most between the faces on either side of a segment's border. unclear: cost of two unclear tracks
-    (`DedupeConfig.unclear_cost`).
+    at most between the faces on either side of a segment's border. unclear, collection: costs of two unclear tracks,
+    and of a large collection (`DedupeConfig.unclear_cost`, `collection_cost`).
     """
 
     identity: float
@@ -39,6 +39,7 @@ class Distances:
     duplicate: float
     stitch: float
     unclear: float
+    collection: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ DLIB = Embedding(
     name="dlib-resnet",
     width=EMBEDDING_WIDTH,
     likeness=Likeness(enough=0.96, slope=8.0),
-    distances=Distances(identity=0.31, video=0.34, duplicate=0.2, stitch=0.3, unclear=0.08),
+    distances=Distances(identity=0.31, video=0.34, duplicate=0.2, stitch=0.3, unclear=0.08, collection=0.026),
     load=_load_dlib,
 )
 

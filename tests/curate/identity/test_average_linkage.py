@@ -86,6 +86,12 @@ def test_is_scipys_average_linkage(pairs: int, monkeypatch: pytest.MonkeyPatch) 
         assert 1 < len(np.unique(label)) < 600
 
 
+def test_loose_tracks_alone_are_nobody_elses() -> None:
+    """Means of very different faces are short: no direction, however equal, makes them near."""
+    loose = np.tile(np.float32([[0.7, 0]]), (3, 1))
+    assert len(np.unique(average_linkage(loose, np.zeros(3), NOBODY, 0.3))) == 3
+
+
 def test_no_chain_pulls_two_ends_together() -> None:
     angles = np.arange(30) * 0.1
     arc = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
