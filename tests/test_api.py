@@ -25,6 +25,7 @@ LIGHT_MODULES = {
     "lpff_ray.monitoring",  # empty
     "lpff_ray.monitoring.log",
     "lpff_ray.monitoring.wording",
+    "lpff_ray.settings",  # a hash of plain values
 }
 """And these modules alone of other folders."""
 

