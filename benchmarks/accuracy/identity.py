@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 import lpff_ray
+from lpff_ray.exports.evaluation.people import middle_faces
 
 DISTANCES = (0.30, 0.35, 0.40, 0.45, 0.50, 0.60)
 FRONT, SIDES = 20.0, (40.0, 50.0)
@@ -63,18 +64,12 @@ def lfw_distances(folder: Path) -> tuple[NDArray, NDArray]:
     paths = sorted(folder.glob("*/*.jpg"))
     photos = [np.ascontiguousarray(cv2.imread(str(path))[..., ::-1]) for path in paths]
     table = lpff_ray.analyze(photos, lpff_ray.MineConfig(min_face_px=40))
-    embeddings, people = [], []
-    for index, path in enumerate(paths):
-        faces = table.filter(pl.col("frame_index") == index)
-        if len(faces):
-            centres = faces["bbox"].to_numpy().reshape(-1, 2, 2).mean(axis=1)
-            middle = np.array(photos[index].shape[1::-1]) / 2
-            nearest = int(np.argmin(((centres - middle) ** 2).sum(axis=1)))
-            embeddings.append(faces["embedding"][nearest].to_numpy())
-            people.append(path.parent.name)
+    faces = middle_faces(table)
+    embeddings = faces["embedding"].to_numpy()
+    people = np.array([paths[number].parent.name for number in faces["frame_index"]])
     first, second = np.triu_indices(len(people), 1)
-    distances = np.linalg.norm(np.array(embeddings)[first] - np.array(embeddings)[second], axis=1)
-    same = np.array(people)[first] == np.array(people)[second]
+    distances = np.linalg.norm(embeddings[first] - embeddings[second], axis=1)
+    same = people[first] == people[second]
     return distances[same], distances[~same]
 
 

@@ -58,7 +58,7 @@ MAGIC = {
 """First bytes that belong to one kind of file only. A photo may turn out to be an animation."""
 
 _RAW = "a camera's raw file is not read: develop it to JPEG or TIFF"
-TOLD_BY_NAME = {
+NOT_READ = {
     **dict.fromkeys(
         (
             "dng",
@@ -92,7 +92,7 @@ TOLD_BY_NAME = {
     "crdownload": "an unfinished download: let it finish",
 }
 """Endings of pictures and videos that nothing here reads, with what to do about them."""
-_TOLD_BY_BYTES = {
+_NOT_READ_BY_BYTES = {
     b"\xff\x0a": "jxl",
     b"\0\0\0\x0cJXL \r\n\x87\n": "jxl",
     b"8BPS": "psd",
@@ -109,14 +109,14 @@ def ending_of(name: str) -> str:
 
 def not_read(head: bytes, name: str) -> str:
     """Why a file of a known format is not read, with what to do; "" for all others. head: as `looks_like_media`."""
-    for magic, ending in _TOLD_BY_BYTES.items():
+    for magic, ending in _NOT_READ_BY_BYTES.items():
         if head.startswith(magic):
-            return TOLD_BY_NAME[ending]
+            return NOT_READ[ending]
     # Cameras' raw files are TIFFs, or containers with a brand of their own; else bytes go before names.
     may_be_raw = head[:4] in TIFF_MAGIC or head[4:12] == b"ftypcrx "
     if looks_like_media(head, "") and not may_be_raw:
         return ""
-    return TOLD_BY_NAME.get(ending_of(name), "")
+    return NOT_READ.get(ending_of(name), "")
 
 
 def looks_like_media(head: bytes, name: str) -> MediaKind | Literal[""]:

@@ -51,9 +51,9 @@ def frame_times(
         return np.zeros(0, np.int64), ""
     frame_ns = round(NS / rate)
     if (pts[order] != NO_TIME).all():
-        told = nanoseconds(pts[order], time_base)
-        if told is not None and (np.diff(told) > 0).all() and plausible(told):
-            return told, ""
+        stated = nanoseconds(pts[order], time_base)
+        if stated is not None and (np.diff(stated) > 0).all() and plausible(stated):
+            return stated, ""
     ticks = _filled(np.sort(order), pts, dts, is_keyframe, float(time_base * rate))
     if ticks is None:
         return _steady(len(order), frame_ns), "it states no times: its frames are timed by their rate"

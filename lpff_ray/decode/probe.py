@@ -105,40 +105,27 @@ def _probe_picture(opened: str | BinaryIO) -> MediaInfo:
             width, height = turned_size(image)
             image_format = (image.format or "").lower()
             size = os.path.getsize(opened) if isinstance(opened, str) else opened.seek(0, os.SEEK_END)
-            if frame_count(image, size) == 1:
-                reason = ""
-                if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
-                    reason = f"the first of its {image.n_frames} pages is looked at"
-                return MediaInfo(
-                    kind=MediaKind.PHOTO,
-                    container=image_format,
-                    codec=image_format,
-                    width=width,
-                    height=height,
-                    fps=0.0,
-                    duration_s=0.0,
-                    frames_expected=1,
-                    first_pts_ns=0,
-                    keyframe_pts_ns=(0,),
-                    reason=reason,
-                )
-            times = read_times(image, size)
+            frames, reason, duration_s = frame_count(image, size), "", 0.0
+            if frames > 1:
+                duration_s = read_times(image, size)[-1] / 1000
+            elif image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+                reason = f"the first of its {image.n_frames} pages is looked at"
     except UserError:
         raise
     except Exception as error:
         raise Unreadable(f"the photo can not be read: {_first_line(error)}") from error
-    frames, duration_s = len(times) - 1, times[-1] / 1000
     return MediaInfo(
-        kind=MediaKind.ANIMATION,
+        kind=MediaKind.ANIMATION if frames > 1 else MediaKind.PHOTO,
         container=image_format,
         codec=image_format,
         width=width,
         height=height,
-        fps=frames / duration_s,
+        fps=frames / duration_s if duration_s else 0.0,
         duration_s=duration_s,
         frames_expected=frames,
         first_pts_ns=0,
         keyframe_pts_ns=(0,),
+        reason=reason,
     )
 
 

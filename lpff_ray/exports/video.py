@@ -18,7 +18,7 @@ from lpff_ray.plan.content import content_id, content_of, whole_id
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.local_copy import local_copy
 from lpff_ray.storage.opening import opened
-from lpff_ray.storage.places import refused, suspected_place
+from lpff_ray.storage.places import silent_place
 from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.tables.run_folder import open_run_folder, read_plan
 from lpff_ray.types import Stage, VideoStatus
@@ -102,7 +102,7 @@ def _uri_of_bytes(video: VideoFile) -> str:
             if isinstance(error, PermissionError):
                 found += "; if its address was signed or held a password, give the whole one with --signed"
             # Where it refuses, an address without its signature is the likelier cause: waiting would not help.
-            place = place or ("" if refused(error) else suspected_place(uri, error))
+            place = place or silent_place(uri, error)
         complaint = complaint or found
     raise segment_error(Stage.OPEN, complaint, "", "Missing", place)
 

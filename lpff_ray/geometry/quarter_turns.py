@@ -9,18 +9,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_PLANES = np.array([np.linalg.matrix_power([[0.0, -1.0], [1.0, 0.0]], turn) for turn in range(4)])
+"""What row vectors (x, y) are multiplied by for 0 to 3 turns: one turn takes (x, y) to (y, -x)."""
+
 
 def turned_points(points: NDArray, turns: NDArray, sizes: NDArray) -> NDArray[np.float64]:
     """Points [n, k, 2] of pictures of `sizes` [n, 2], in the pictures turned by `turns` [n]."""
-    points = np.asarray(points, np.float64)
-    sizes = np.broadcast_to(np.asarray(sizes, np.float64), (len(points), 2))
-    result = points.copy()
-    for turn in range(1, 4):
-        of = np.asarray(turns) % 4 == turn
-        if of.any():
-            middle, turned_middle = sizes[of] / 2, sizes[of][:, :: -1 if turn % 2 else 1] / 2
-            away = (points[of] - middle[:, None]) @ _plane(turn)
-            result[of] = away + turned_middle[:, None]
+    result = np.array(points, np.float64)
+    turns, sizes = np.asarray(turns) % 4, np.broadcast_to(np.asarray(sizes, np.float64), (len(result), 2))
+    of = turns > 0  # the others stay as they are, to the last bit
+    turned_sizes = np.where(turns[of, None] % 2, sizes[of][:, ::-1], sizes[of])
+    result[of] = (result[of] - sizes[of, None] / 2) @ _PLANES[turns[of]] + turned_sizes[:, None] / 2
     return result
 
 
@@ -32,13 +31,6 @@ def turned_boxes(boxes: NDArray, turns: NDArray, sizes: NDArray) -> NDArray[np.f
 
 def turned_rotations(rotations: NDArray, turns: NDArray) -> NDArray[np.float64]:
     """Head rotations [n, 3, 3] (`geometry.rotation`) seen in pictures, in the pictures turned by `turns` [n]."""
-    about_z = np.zeros((len(rotations), 3, 3))
-    about_z[:, 2, 2] = 1.0
-    for number, turn in enumerate(np.asarray(turns)):
-        about_z[number, :2, :2] = _plane(int(turn)).T
+    about_z = np.tile(np.eye(3), (len(rotations), 1, 1))
+    about_z[:, :2, :2] = _PLANES[np.asarray(turns) % 4].swapaxes(1, 2)
     return about_z @ rotations
-
-
-def _plane(turn: int) -> NDArray[np.float64]:
-    """The matrix [2, 2] that row vectors (x, y) are multiplied by: one turn takes (x, y) to (y, -x)."""
-    return np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), turn % 4)

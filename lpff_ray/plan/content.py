@@ -14,7 +14,7 @@ from lpff_ray.decode.probe import MediaInfo, Unreadable, probe
 from lpff_ray.errors import UserError
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened, read_spans
-from lpff_ray.storage.places import refused, suspected_place
+from lpff_ray.storage.places import silent_place
 from lpff_ray.storage.redaction import redacted
 from lpff_ray.storage.uri import file_name
 from lpff_ray.types import MediaKind, VideoStatus
@@ -88,9 +88,9 @@ def inspect(uri: str, scheme: int = SCHEME) -> FileContent:
 def _place_away(uri: str, error: BaseException) -> str:
     """The host or bucket that may be away; of a folder that is missing, or a bucket that refuses, nothing tells that
     they were ever there."""
-    if not isinstance(error, OSError) or "://" not in uri or refused(error):
+    if not isinstance(error, OSError) or "://" not in uri:
         return ""
-    place = suspected_place(uri, error)
+    place = silent_place(uri, error)
     return "" if os.path.isabs(place) else place
 
 

@@ -25,7 +25,7 @@ Mapped = Callable[[Callable[[str], FileContent], Iterable[str]], Iterable[FileCo
 """How to call a function for several uris: `map`, or that of a pool."""
 
 
-def told_apart(
+def without_false_duplicates(
     contents: Mapping[str, FileContent], earlier: Mapping[str, str], call: Mapped = map
 ) -> dict[str, FileContent]:
     """The same contents, with ids of their own for files that share one and are not the same in every byte.

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from lpff_ray.plan.content import SCHEME, FileContent, inspect
 from lpff_ray.plan.crop import unit_of
-from lpff_ray.plan.duplicates import told_apart
+from lpff_ray.plan.duplicates import without_false_duplicates
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.places import place_of
@@ -54,7 +54,7 @@ def plan_videos(
             if on_progress is not None:
                 on_progress(len(contents), len(uris))
         _look_again(contents, pool, look, wait_s, note)
-        contents = told_apart(contents, earlier or {}, pool.map)
+        contents = without_false_duplicates(contents, earlier or {}, pool.map)
     finally:
         # After Ctrl-C, files not begun are not waited for.
         pool.shutdown(cancel_futures=True)
@@ -85,7 +85,7 @@ def _look_again(
     A file of a host that did answer for others has TRIES more: it may be the only one that fails.
     """
     until, pause_s, rounds = time.monotonic() + wait_s, 1.0, 0
-    told: set[str] = set()
+    noted: set[str] = set()
     while time.monotonic() + pause_s <= until:
         answered = {place_of(uri) for uri, content in contents.items() if not content.place}
         failed = [uri for uri, content in contents.items() if content.place]
@@ -94,8 +94,8 @@ def _look_again(
         if not (alone or away):
             return
         for place, uri in away.items():
-            if place not in told:
-                told.add(place)
+            if place not in noted:
+                noted.add(place)
                 why = redacted_text(contents[uri].reason)
                 note(f"{redacted(place)} is away ({why}): asking again, {wait_s:.0f} s at most")
         time.sleep(pause_s)

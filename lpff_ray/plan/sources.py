@@ -14,7 +14,6 @@ from lpff_ray.plan.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celeb
 from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
 from lpff_ray.storage.failures import OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.filesystems import bounded_filesystem
-from lpff_ray.storage.opening import filesystem_of
 from lpff_ray.storage.redaction import redacted_text
 from lpff_ray.storage.uri import absolute, protocol_of, split_chain
 
@@ -146,7 +145,7 @@ def _walk(top: str) -> list[str]:
 def _list_remote(uri: str, name: str) -> list[str]:
     """URIs of the files that a URI or a glob of URIs names."""
     head, archive = split_chain(uri)
-    filesystem, path = bounded_filesystem(uri) if archive else filesystem_of(uri)
+    filesystem, path = bounded_filesystem(uri)
     # In web addresses a question mark starts the query.
     magic = "*[" if head.startswith(("http://", "https://")) else "*?["
     pattern = any(letter in path for letter in magic)

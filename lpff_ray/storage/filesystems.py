@@ -16,11 +16,10 @@ CONNECT_S, SILENCE_S = 15.0, 30.0
 """Seconds until a server must answer, and until it must send the next bytes of an answer."""
 
 
-def bounded_filesystem(uri: str, **options: Any) -> tuple[Any, str]:
+def bounded_filesystem(uri: str) -> tuple[Any, str]:
     """fsspec's file system for a URI or a chain of them, and the path in it.
 
-    options: by protocol, as of `fsspec.core.url_to_fs`. What the user's own configuration of fsspec says wins over the
-    bounds. Raises what fsspec raises.
+    What the user's own configuration of fsspec says wins over the bounds. Raises what fsspec raises.
     """
     bounds, rest = {}, uri
     while rest:
@@ -31,9 +30,9 @@ def bounded_filesystem(uri: str, **options: Any) -> tuple[Any, str]:
     if "::" in uri and not split_chain(uri)[1]:  # a name that holds what fsspec takes for a chain
         protocol = protocol_of(uri)
         kind = fsspec.get_filesystem_class(protocol)
-        given = {**bounds.get(protocol, {}), **options.get(protocol, {}), **kind._get_kwargs_from_urls(uri)}
+        given = {**bounds.get(protocol, {}), **kind._get_kwargs_from_urls(uri)}
         return fsspec.filesystem(protocol, **given), kind._strip_protocol(uri)
-    return fsspec.core.url_to_fs(uri, **{**bounds, **options})
+    return fsspec.core.url_to_fs(uri, **bounds)
 
 
 def _bounds(protocol: str) -> dict[str, Any]:

@@ -82,8 +82,12 @@ def of_place(error: SegmentError, uri: str) -> SegmentError:
     return SegmentError(replace(error.failure, place=suspected_place(uri)))
 
 
-def refused(error: BaseException) -> bool:
-    """Whether a failure is a refusal (no access) rather than a place that does not answer."""
+def silent_place(uri: str, error: BaseException) -> str:
+    """As `suspected_place`, where a refusal (no access) is an answer like others: nothing tells that waiting helps."""
+    return "" if _refused(error) else suspected_place(uri, error)
+
+
+def _refused(error: BaseException) -> bool:
     return any(isinstance(one, PermissionError) or _status(one) in REFUSED for one in _chain(error))
 
 

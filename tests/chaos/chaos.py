@@ -151,7 +151,7 @@ def a_file_that_vanishes(world: World, chance: random.Random) -> Outcome:
     gone = f"{CLIPS - 1}.mp4"
     kept = (videos / gone).rename(world.root / gone)
     process.communicate(timeout=200)
-    before = world.measured("", out, guilty=(gone,))
+    before = world.measured("", out, bad_sources=(gone,))
     kept.rename(videos / gone)
     outcome = world.recovered("a file that vanishes", out, "--retry-quarantined", sources=videos)
     outcome.wrong_blame += before.wrong_blame
@@ -207,7 +207,7 @@ def _poisoned(world: World, chance: random.Random, way: str) -> Outcome:
     (videos / "4.mp4").rename(videos / poison)
     process = world.begin(out, "--executor", "ray", sources=videos, chaos=f"poison:{way}")
     process.communicate(timeout=500)
-    before = world.measured("", out, guilty=("poison",))
+    before = world.measured("", out, bad_sources=("poison",))
     (videos / poison).rename(videos / "4.mp4")
     outcome = world.recovered(f"poison: {way}", out, "--retry-quarantined", sources=videos)
     outcome.wrong_blame += before.wrong_blame

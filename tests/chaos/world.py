@@ -94,30 +94,35 @@ class World:
         return done.returncode, done.stderr
 
     def recovered(
-        self, fault: str, out: Path, *options: object, sources: object = None, guilty: tuple[str, ...] = ()
+        self,
+        fault: str,
+        out: Path,
+        *options: object,
+        sources: object = None,
+        bad_sources: tuple[str, ...] = (),
     ) -> Outcome:
-        """Run the same command again, and measure. guilty: names of sources that are rightly in quarantine."""
+        """Run the same command again, and measure. bad_sources: names of sources that are rightly in quarantine."""
         kept = len(lpff_ray.segments(str(out))) if (out / "run.json").exists() else 0
         began = time.monotonic()
         done = call("mine", sources or self.videos, "--out", out, *SETTINGS, "--json", *options)
-        outcome = self.measured(fault, out, guilty)
+        outcome = self.measured(fault, out, bad_sources)
         outcome.recover_s = time.monotonic() - began
-        if done.returncode != (1 if guilty else 0):
+        if done.returncode != (1 if bad_sources else 0):
             outcome.note = f"exit {done.returncode}: {done.stderr[-200:]}"
-        elif not guilty:
+        elif not bad_sources:
             outcome.extra = kept + json.loads(done.stdout)["mined"] - CLIPS * SEGMENTS
         return outcome
 
-    def measured(self, fault: str, out: Path, guilty: tuple[str, ...] = ()) -> Outcome:
+    def measured(self, fault: str, out: Path, bad_sources: tuple[str, ...] = ()) -> Outcome:
         """The tables in `out` against those of the undisturbed run."""
         found = lpff_ray.scan(str(out)).collect()["face_id"].to_list()
         given_up = lpff_ray.quarantine(str(out))["uri"].to_list()
-        lost = set() if guilty else self.rows - set(found)
+        lost = set() if bad_sources else self.rows - set(found)
         return Outcome(
             fault,
             lost=len(lost),
             doubled=len(found) - len(set(found)),
-            wrong_blame=sum(not Path(uri).name.startswith(guilty or ("-",)) for uri in given_up),
+            wrong_blame=sum(not Path(uri).name.startswith(bad_sources or ("-",)) for uri in given_up),
             leftovers=len([*out.rglob("*.tmp"), *out.rglob(".visible-*")]),
         )
 

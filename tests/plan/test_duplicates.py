@@ -17,7 +17,7 @@ from servers import web_server
 
 from lpff_ray.plan import duplicates
 from lpff_ray.plan.content import BLOCK, BLOCKS, WHOLE, FileContent, inspect
-from lpff_ray.plan.duplicates import told_apart
+from lpff_ray.plan.duplicates import without_false_duplicates
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.video import Video
@@ -138,11 +138,12 @@ def test_equal_checksums_of_a_store_save_fetching(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(duplicates, "opened", fetched := Fetched())
     content = FileContent("shared", 3, VideoStatus.PLANNED, whole=False)
     assert {
-        one.identity for one in told_apart(dict.fromkeys(["s3://b/a", "s3://b/b"], content), {}).values()
+        one.identity
+        for one in without_false_duplicates(dict.fromkeys(["s3://b/a", "s3://b/b"], content), {}).values()
     } == {"shared"}
     assert fetched.uris == []
     for other in ("s3://b/c", "s3://b/d", "s3://b/gone", "ftp://b/a"):
-        found = told_apart(dict.fromkeys(["s3://b/a", other], content), {})
+        found = without_false_duplicates(dict.fromkeys(["s3://b/a", other], content), {})
         assert {one.identity for one in found.values()} == {"s3://b/a", other}
 
 

@@ -100,14 +100,14 @@ def _embedded(
         for start in range(0, len(photos), BATCH):
             batch = photos[start : start + BATCH]
             table = analyzer([str(path) for path in batch])
-            for number, face in _middle_faces(table).iter_rows():
+            for number, face in middle_faces(table).iter_rows():
                 vectors.append(np.asarray(face, np.float32))
                 owners.append(people[start + number])
             phase.advance(len(batch))
     return np.array(vectors).reshape(len(owners), -1), np.array(owners), len(photos) - len(owners)
 
 
-def _middle_faces(table: pl.DataFrame) -> pl.DataFrame:
+def middle_faces(table: pl.DataFrame) -> pl.DataFrame:
     """frame_index and embedding of the face of each picture that is nearest to its middle."""
     away = sum(
         ((pl.col("bbox").arr.get(low) + pl.col("bbox").arr.get(low + 2)) / 2 - pl.col(side) / 2) ** 2

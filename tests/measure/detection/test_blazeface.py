@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skimage.data import astronaut
+from scenes import scene_by_inner_box
 
 from lpff_ray.geometry.transforms import iou
 from lpff_ray.measure.detection.blazeface import (
@@ -28,8 +28,6 @@ from lpff_ray.measure.detection.blazeface import (
 )
 from lpff_ray.models.cards import load_cards
 
-FACE_SHARE = 105 / 512  # the face's box over the photo's width
-
 
 @pytest.fixture(scope="module")
 def detector() -> FaceDetector:
@@ -41,13 +39,6 @@ def make_detector(min_face_px: float) -> FaceDetector:
     return FaceDetector(
         cards["blazeface-short"].path(), cards["dlib-mmod"].path(), "cpu", min_face_px, min_score=0.5
     )
-
-
-def scene(face_px: float, x: float, y: float, size: tuple[int, int] = (720, 1280)) -> np.ndarray:
-    """A grey frame with the portrait scaled so that its face is `face_px` wide with its centre at (x, y)."""
-    scale = face_px / (FACE_SHARE * 512)
-    matrix = np.array([[scale, 0, x - 224 * scale], [0, scale, y - 125 * scale]])
-    return cv2.warpAffine(astronaut(), matrix, size[::-1], flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
 
 
 @given(st.integers(32, 4000), st.integers(32, 4000), st.sampled_from([24, 32, 64, 128]))
@@ -73,7 +64,7 @@ def test_a_small_frame_is_not_made_smaller_than_the_network_can_see(side: int, m
 @pytest.mark.parametrize("face_px", [36, 64, 120, 240, 480])
 def test_a_face_of_any_size_is_found_once_where_it_is(detector: FaceDetector, face_px: float) -> None:
     x, y = 700.0, 330.0
-    found = detector.detect([scene(face_px, x, y)])[0]
+    found = detector.detect([scene_by_inner_box(face_px, x, y)])[0]
     assert len(found.boxes) == 1
     centre, side = (found.boxes[0, :2] + found.boxes[0, 2:]) / 2, found.boxes[0, 2] - found.boxes[0, 0]
     assert np.abs(centre - [x, y]).max() < 0.1 * face_px
@@ -83,14 +74,14 @@ def test_a_face_of_any_size_is_found_once_where_it_is(detector: FaceDetector, fa
 
 @pytest.mark.parametrize(("x", "y"), [(40, 40), (1240, 40), (40, 680), (1240, 680), (640, 360), (333, 517)])
 def test_a_small_face_is_found_anywhere_in_the_frame(detector: FaceDetector, x: float, y: float) -> None:
-    found = detector.detect([scene(48, x, y)])[0]
+    found = detector.detect([scene_by_inner_box(48, x, y)])[0]
     assert len(found.boxes) == 1
     assert np.abs((found.boxes[0, :2] + found.boxes[0, 2:]) / 2 - [x, y]).max() < 8
 
 
 @pytest.mark.parametrize("side", [110, 120, 160, 240])
 def test_a_face_that_fills_a_small_photo_is_found_with_default_settings(side: int) -> None:
-    photo = scene(0.7 * side, side / 2, side / 2, (side, side))
+    photo = scene_by_inner_box(0.7 * side, side / 2, side / 2, (side, side))
     found = make_detector(64).detect([photo])[0]
     assert len(found.boxes) == 1
     assert found.scores[0] > 0.8
@@ -112,31 +103,6 @@ def test_turned_faces_are_found_and_look_alikes_are_not(detector: FaceDetector, 
             if number % 11 == 0:  # 88, the likest, among them
                 picture = frame.to_ndarray(format="rgb24")
                 assert not len(default.detect([picture])[0].boxes)
-
-
-def test_faces_are_numbered_left_to_right_and_gates_are_counted(detector: FaceDetector) -> None:
-    frame = np.concatenate([scene(100, 320, 360, (720, 640)), scene(60, 320, 360, (720, 640))], axis=1)
-    found = detector.detect([frame])[0]
-    assert len(found.boxes) == 2
-    assert found.boxes[0, 0] < found.boxes[1, 0]
-    gated = make_detector(80).detect([frame])[0]
-    assert len(gated.boxes) == 1
-    assert gated.rejected >= 1
-
-
-def test_a_frame_does_not_depend_on_the_frames_beside_it(detector: FaceDetector) -> None:
-    frames = [scene(80, 300, 300), scene(200, 800, 360), np.zeros((720, 1280, 3), np.uint8)]
-    together = detector.detect(frames)
-    for frame, found in zip(frames, together, strict=True):
-        alone = detector.detect([frame])[0]
-        assert np.array_equal(alone.boxes, found.boxes)
-        assert np.array_equal(alone.keypoints, found.keypoints)
-        assert np.array_equal(alone.scores, found.scores)
-
-
-@pytest.mark.parametrize("shape", [(4, 4, 3), (1, 300, 3), (33, 47, 3)])
-def test_tiny_frames_hold_no_face_and_break_nothing(detector: FaceDetector, shape: tuple[int, ...]) -> None:
-    assert len(detector.detect([np.full(shape, 90, np.uint8)])[0].boxes) == 0
 
 
 def test_anchors_of_the_original_input_are_mediapipes() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skimage.data import astronaut
+from scenes import scene_by_head
 
 from lpff_ray.geometry.transforms import iou
 from lpff_ray.measure.detection.blazeface import load_blazeface
@@ -29,21 +29,12 @@ from lpff_ray.measure.detection.centerface import (
 from lpff_ray.measure.detection.centerface_rows import decode, non_maximum_suppression
 from lpff_ray.measure.detection.inner_boxes import inner_boxes
 
-FACE = np.array([180.0, 60.0, 269.0, 178.0])  # the portrait's face, hair to chin, in its 512 pixels
 RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_MOUTH, LEFT_MOUTH = range(5)
 
 
 @pytest.fixture(scope="module")
 def detector() -> CenterFaceDetector:
     return load_centerface("cpu", 32.0, 0.5)
-
-
-def scene(longer: float, x: float, y: float, size: tuple[int, int] = (720, 1280)) -> np.ndarray:
-    """A grey frame with the portrait scaled so that its face is `longer` pixels high with its centre at (x, y)."""
-    scale = longer / (FACE[3] - FACE[1])
-    middle = (FACE[:2] + FACE[2:]) / 2
-    matrix = np.array([[scale, 0, x - middle[0] * scale], [0, scale, y - middle[1] * scale]])
-    return cv2.warpAffine(astronaut(), matrix, size[::-1], flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
 
 
 @given(st.integers(32, 4000), st.integers(32, 4000), st.sampled_from([12, 24, 32, 64, 100, 400]))
@@ -73,7 +64,7 @@ def test_a_smaller_limit_adds_passes_for_smaller_faces_only(height: int, width: 
 @pytest.mark.parametrize("longer", [44, 64, 120, 240, 480, 700])
 def test_a_face_of_any_size_is_found_once_where_it_is(detector: CenterFaceDetector, longer: float) -> None:
     x, y = 700.0, 380.0
-    found = detector.detect([scene(longer, x, y)])[0]
+    found = detector.detect([scene_by_head(longer, x, y)])[0]
     assert len(found.boxes) == 1
     assert found.scores[0] > 0.9
     centre = (found.boxes[0, :2] + found.boxes[0, 2:]) / 2
@@ -89,14 +80,14 @@ def test_a_face_of_any_size_is_found_once_where_it_is(detector: CenterFaceDetect
 def test_a_small_face_is_found_anywhere_in_the_frame(
     detector: CenterFaceDetector, x: float, y: float
 ) -> None:
-    found = detector.detect([scene(56, x, y)])[0]
+    found = detector.detect([scene_by_head(56, x, y)])[0]
     assert len(found.boxes) == 1
     assert np.abs((found.boxes[0, :2] + found.boxes[0, 2:]) / 2 - [x, y]).max() < 8
 
 
 @pytest.mark.parametrize("side", [110, 120, 160, 240])
 def test_a_face_that_fills_a_small_photo_is_found_with_default_settings(side: int) -> None:
-    photo = scene(0.9 * side, side / 2, side / 2, (side, side))
+    photo = scene_by_head(0.9 * side, side / 2, side / 2, (side, side))
     found = load_centerface("cpu", 64.0, 0.5).detect([photo])[0]
     assert len(found.boxes) == 1
     assert found.scores[0] > 0.9
@@ -104,7 +95,7 @@ def test_a_face_that_fills_a_small_photo_is_found_with_default_settings(side: in
 
 def test_the_smallest_face_wanted_changes_nothing_of_larger_ones() -> None:
     """`--min-face-px` once was the size that frames were reduced by: at 32 other large faces were found than at 64."""
-    frame = np.concatenate([scene(size, 320, 360, (720, 640)) for size in (90, 200, 50)], axis=1)
+    frame = np.concatenate([scene_by_head(size, 320, 360, (720, 640)) for size in (90, 200, 50)], axis=1)
     default, smaller = (load_centerface("cpu", least, 0.5).detect([frame])[0] for least in (64.0, 24.0))
     assert len(default.boxes) == 2
     assert len(smaller.boxes) == 3
@@ -130,33 +121,6 @@ def test_profiles_are_found_and_animals_are_not(detector: CenterFaceDetector, sh
                     assert not len(default.detect([frame.to_ndarray(format="rgb24")])[0].boxes), number
 
 
-def test_faces_are_numbered_left_to_right_and_gates_are_counted(detector: CenterFaceDetector) -> None:
-    frame = np.concatenate([scene(140, 320, 360, (720, 640)), scene(60, 320, 360, (720, 640))], axis=1)
-    found = detector.detect([frame])[0]
-    assert len(found.boxes) == 2
-    assert found.boxes[0, 0] < found.boxes[1, 0]
-    gated = load_centerface("cpu", 90.0, 0.5).detect([frame])[0]
-    assert len(gated.boxes) == 1
-    assert load_centerface("cpu", 90.0, 0.999).detect([frame])[0].rejected >= 1
-
-
-def test_a_frame_does_not_depend_on_the_frames_beside_it(detector: CenterFaceDetector) -> None:
-    frames = [scene(80, 300, 300), scene(200, 800, 360), np.zeros((720, 1280, 3), np.uint8)]
-    together = detector.detect(frames)
-    for frame, found in zip(frames, together, strict=True):
-        alone = detector.detect([frame])[0]
-        assert np.array_equal(alone.boxes, found.boxes)
-        assert np.array_equal(alone.keypoints, found.keypoints)
-        assert np.array_equal(alone.scores, found.scores)
-
-
-@pytest.mark.parametrize("shape", [(4, 4, 3), (1, 300, 3), (33, 47, 3)])
-def test_tiny_frames_hold_no_face_and_break_nothing(
-    detector: CenterFaceDetector, shape: tuple[int, ...]
-) -> None:
-    assert len(detector.detect([np.full(shape, 90, np.uint8)])[0].boxes) == 0
-
-
 def test_a_cell_of_the_outputs_is_a_row() -> None:
     heat, size, offset = np.zeros((1, 4, 6), "f"), np.zeros((2, 4, 6), "f"), np.zeros((2, 4, 6), "f")
     points = np.zeros((10, 4, 6), "f")
@@ -179,7 +143,7 @@ def test_a_face_is_one_row_and_a_part_of_it_none() -> None:
 
 
 def test_the_inner_box_is_near_blazefaces(detector: CenterFaceDetector) -> None:
-    frame = scene(200, 600, 360)
+    frame = scene_by_head(200, 600, 360)
     inner = detector.detect([frame])[0].inner_boxes
     assert inner is not None
     box, expected = inner[0], load_blazeface("cpu", 64.0, 0.5).detect([frame])[0].boxes[0]

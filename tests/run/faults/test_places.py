@@ -76,21 +76,21 @@ def test_the_same_on_ray(ray_work: Work, server: FaultyServer) -> None:
 
 def host_is_away_for_a_while(work: Work, server: FaultyServer, fault: int | str) -> None:
 
-    def mend() -> None:
+    def restore() -> None:
         server.fault = None
         if fault == "refuse":
             server.listen()
 
-    def mend_soon(note: str) -> None:
+    def restore_soon(note: str) -> None:
         if "is away" in note:
-            threading.Timer(1.0, mend).start()
+            threading.Timer(1.0, restore).start()
 
     items = segments(server)
     if fault == "refuse":
         server.refuse()
     else:
         server.fault = fault
-    found = work(items, on_note=mend_soon)
+    found = work(items, on_note=restore_soon)
     assert found.done() == everything()
     assert found.given_up == []
     assert found.report.retries == 0, "no attempt is counted"
