@@ -56,7 +56,7 @@ def mined(executor: str, every: int, threads: int, clips: list[str]) -> dict[str
                     first[0] = time.perf_counter() - start
                     return
 
-        watcher = threading.Thread(target=watch)
+        watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         config = lpff_ray.MineConfig(every=every)
         lpff_ray.mine(clips, out, config, workers=threads, executor=executor)

@@ -40,7 +40,7 @@ class Measure:
 
 if __name__ == "__main__":
     every, processes, clips = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    ray.init(num_cpus=processes + 1, log_to_driver=False, include_dashboard=False)
+    ray.init("local", num_cpus=processes + 1, log_to_driver=False, include_dashboard=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows = (
         ray.data.from_items(clips, override_num_blocks=len(clips))
