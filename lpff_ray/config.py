@@ -121,6 +121,11 @@ class MineConfig(BaseModel):
         return hash_of(self.as_dict())
 
 
+def with_left_out(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as `as_dict` gives them, with those that it leaves out."""
+    return {**_LATER, **settings}
+
+
 def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:
     """Read `run.toml` (or nothing); settings of the command line replace those of the file.
 

@@ -27,7 +27,7 @@ class Segment:
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to a worker. Where segments may be cut is the driver's knowledge, and can be long."""
-        return {**vars(self), "video": replace(self.video, keyframe_pts_ns=(), gaps_ns=())}
+        return vars(replace(self, video=replace(self.video, keyframe_pts_ns=(), gaps_ns=())))
 
     @property
     def is_half(self) -> bool:
