@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -34,7 +34,7 @@ _REGISTRIES: dict[str, Registry[Any]] = {
     "iqa": IMAGE_QUALITY,
     "measures": MEASURES,
 }
-_LATER: dict[str, Any] = {"measures": []}
+_LATER: dict[str, Any] = {"measures": [], "precision": "exact"}
 
 
 def choices(setting: str) -> list[str]:
@@ -70,6 +70,9 @@ class MineConfig(BaseModel):
     embedding: str = Field(default="dlib-resnet", description="identity embedding of the faces")
     iqa: str = Field(default="embedded", description="what measures image quality")
     measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")
+    precision: Literal["fast", "exact"] = Field(
+        default="fast", description="numbers of networks on the CPU: fast is bfloat16, exact float32"
+    )
 
     @model_validator(mode="after")
     def _one_sampling_rule(self) -> MineConfig:
@@ -105,8 +108,8 @@ class MineConfig(BaseModel):
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain values, as `run.json` holds them.
 
-        Settings of a later release are left out at their defaults, so that the configuration of an older run is still
-        the same.
+        Settings of a later release are left out where they say what an older release did, so that the configuration
+        of an older run is still the same.
         """
         settings = self.model_dump(mode="json")
         return {
@@ -116,6 +119,11 @@ class MineConfig(BaseModel):
     def hash(self) -> str:
         """Hex digest of the configuration: equal if and only if every setting is equal."""
         return hash_of(self.as_dict())
+
+
+def with_left_out(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as `as_dict` gives them, with those that it leaves out."""
+    return {**_LATER, **settings}
 
 
 def load_config(path: Path | None, overrides: dict[str, Any]) -> MineConfig:

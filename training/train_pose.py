@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lpff_ray.models.cards import load_cards
-from lpff_ray.models.networks.posenet import STAGES, PoseNet, load_posenet
+from lpff_ray.models.networks.posenet import STAGES
 from lpff_ray.models.networks.tflite_graph import TfliteGraph
 from lpff_ray.models.networks.tflite_layers import Convolution, Prelu
+from lpff_ray.models.networks.torch_posenet import PoseNet, load_posenet
 from training import pose_data
 from training.augment import augmented
 from training.pose_labels import Targets, targets

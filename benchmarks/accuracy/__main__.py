@@ -10,6 +10,8 @@ import cv2
 import typer
 
 from benchmarks.accuracy import detection, identities, identity, pose, quality, turned
+from lpff_ray.config import MineConfig
+from lpff_ray.models.precision import Precision, precision
 
 HEAD = """# Accuracy
 
@@ -50,7 +52,8 @@ def main(
     page = out / "accuracy.md"
     written = sections(page.read_text(encoding="utf-8")) if page.exists() else {}
     for name in chosen:
-        written[PARTS[name]] = evaluate[name]().strip()
+        with precision(Precision(MineConfig().precision)):  # as `mine` has it
+            written[PARTS[name]] = evaluate[name]().strip()
         print(f"## {PARTS[name]}\n\n{written[PARTS[name]]}\n", flush=True)
     parts = (f"\n## {title}\n\n{written[title]}\n" for title in PARTS.values() if title in written)
     page.write_text(HEAD + "".join(parts), encoding="utf-8")

@@ -1,39 +1,132 @@
-"""`python -m benchmarks.speed --data ../shared/data [--every 5 --every 1]`: one table, all ratios from one run."""
+"""`python -m benchmarks.speed --data ../shared/data [--peers PYTHON] [--out docs]`: how fast mining is, beside others.
+
+Every contestant is a command, run in turn, several times over; the table has medians. Rates are source frames per
+second with the start of the process included. On a busy machine only the ratios mean something, and little.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+import json
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import psutil
 import typer
 
-from benchmarks.speed.rates import decode_rate, mine_once
+from benchmarks.speed.page import page
+from benchmarks.speed.results import Result, Timed
+from benchmarks.speed.roofline import roofline
+from benchmarks.speed.sets import clips_of
+
+PEERS = Path(__file__).with_name("peers")
+OURS = ("floor", "pyav", "decord", "local", "ray")
+OTHERS = ("naive", "chain", "ray_data")
+# Ratios of `local` to others that are asked for, by set and stride; --quick fails below 0.9 of one.
+ASKED = {
+    ("A", 5): {"naive": 8.0},
+    ("A", 1): {"naive": 10.0},
+    ("B", 5): {"naive": 4.0},
+    ("C", 5): {"naive": 10.0},
+    ("D", 5): {"naive": 2.0, "pyav": 0.85},
+}
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="The shared data folder, or any folder of videos.")],
-    every: Annotated[list[int] | None, typer.Option(help="Sampling steps to measure [5, 1].")] = None,
-    threads: Annotated[int, typer.Option(help="Threads of every contestant.")] = 2,
+    data: Annotated[Path, typer.Option(help="The shared data folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for speed.md; without it nothing is written.")
+    ] = None,
+    peers: Annotated[
+        str, typer.Option(help="Python with peers/requirements.txt; without it only ours.")
+    ] = "",
+    sets: Annotated[
+        str, typer.Option(help="Some of A,B,C,D, as A:5,A:1 for strides.")
+    ] = "A:5,A:1,B:5,C:5,D:5",
+    only: Annotated[str, typer.Option(help="Some contestants, commas between.")] = "",
+    runs: Annotated[int, typer.Option(help="Runs of each contestant.")] = 3,
+    threads: Annotated[int, typer.Option(help="Threads or processes of each contestant.")] = 2,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few clips, one run; exit 1 if a ratio falls short.")
+    ] = False,
 ) -> None:
-    """Print source frames per second of decoding alone and of mining, and what each stage costs."""
-    folder = data / "videos" if (data / "videos").is_dir() else data
-    clips = sorted(str(path) for path in folder.iterdir() if path.suffix in (".mp4", ".mov", ".mkv", ".webm"))
-    for step in every or [5, 1]:
-        decord, pyav = (decode_rate(clips, name, step, threads) for name in ("decord", "pyav"))
-        # In a process of its own, so that peak memory is of mining alone.
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            looked, total, seconds, peak_mb, stages = pool.submit(mine_once, clips, step, threads).result()
-        print(f"\n--every {step}, {threads} threads, {len(clips)} clips, {total} frames, {looked} looked at")
-        print(f"decord only   {decord:8.1f} frames/s")
-        print(f"PyAV only     {pyav:8.1f} frames/s   {pyav / decord:.2f} of decord")
-        rate = total / seconds
-        print(
-            f"mine          {rate:8.1f} frames/s   {rate / decord:.2f} of decord   {looked / seconds:.1f} looked at/s"
-        )
-        print(f"peak memory   {peak_mb:8.0f} MiB")
-        print(stages)
+    """Print the table, write docs/speed.md."""
+    chosen = only.split(",") if only else [*OURS, *(OTHERS if peers else ())]
+    results = []
+    for one in sets.split(","):
+        name, stride = one.split(":") if ":" in one else (one, "5")
+        clips = clips_of(data, name, quick)
+        found = measured(clips, int(stride), chosen, peers, 1 if quick else runs, threads)
+        frames, limit = roofline(clips, int(stride), threads)
+        results.append(Result(name, int(stride), frames, found, limit))
+        for timed in found.values():
+            timed.rates = [frames / seconds for seconds in timed.rates]
+        print(page([results[-1]], threads), flush=True)
+    if out is not None:
+        (out / "speed.md").write_text(page(results, threads), encoding="utf-8")
+    short = list(shortfalls(results))
+    print("\n".join(short))
+    raise typer.Exit(1 if quick and short else 0)
+
+
+def measured(
+    clips: list[str], every: int, chosen: list[str], peers: str, runs: int, threads: int
+) -> dict[str, Timed]:
+    """All contestants in turn, `runs` times. `rates` still holds seconds."""
+    found = {name: Timed() for name in chosen}
+    for _ in range(runs):
+        for name, timed in found.items():
+            if name in OURS:
+                command = [sys.executable, "-m", "benchmarks.speed.contestant", name]
+            else:
+                command = [peers, str(PEERS / f"{name}.py")]
+            seconds, peak, told = run_once([*command, str(every), str(threads), *clips])
+            timed.rates.append(seconds)
+            timed.peaks.append(peak)
+            timed.told.append(told)
+    return found
+
+
+def run_once(command: list[str]) -> tuple[float, float, dict[str, Any]]:
+    """Seconds, peak memory in MiB of the process and its children together, and what its last line tells."""
+    start, peak, done = time.perf_counter(), [0.0], threading.Event()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def watch() -> None:
+        root = psutil.Process(process.pid)
+        while not done.wait(0.2):
+            try:
+                tree = [root, *root.children(recursive=True)]
+                peak[0] = max(peak[0], sum(one.memory_info().rss for one in tree) / 2**20)
+            except psutil.NoSuchProcess:
+                continue
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    printed, errors = process.communicate()
+    seconds = time.perf_counter() - start
+    done.set()
+    watcher.join()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command[:4])} ended with {process.returncode}:\n{errors[-2000:]}")
+    return seconds, peak[0], json.loads(printed.strip().splitlines()[-1])
+
+
+def shortfalls(results: list[Result]) -> list[str]:
+    """A line for each ratio below 0.9 of what is asked for."""
+    lines = []
+    for result in results:
+        for other, asked in ASKED.get((result.name, result.every), {}).items():
+            if other in result.contestants and "local" in result.contestants:
+                ratio = result.contestants["local"].rate / result.contestants[other].rate
+                if ratio < 0.9 * asked:
+                    lines.append(
+                        f"{result.name}, every {result.every}: {ratio:.2f} of {other}, asked {asked}"
+                    )
+    return lines
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from lpff_ray.curate.identity.tracks import whole_tracks
 from lpff_ray.curate.neighbours.pooled import search_on
 from lpff_ray.curate.neighbours.search import MapTasks
 from lpff_ray.errors import UserError
-from lpff_ray.models.runtimes import torch_device
+from lpff_ray.models.torch_runtime import torch_device
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.executors import AUTO, LOCAL, chosen_executor, work_pool
 from lpff_ray.run.local import available_cpus, chosen_device

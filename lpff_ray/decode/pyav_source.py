@@ -24,7 +24,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from lpff_ray.decode import damage
 from lpff_ray.decode.container import codec_name, number_of, open_video, packets_of, set_number, video_stream
-from lpff_ray.decode.display import SQUARE, deinterlaced, display_matrix, pixel_aspect, shown_size, turn
+from lpff_ray.decode.display import SQUARE, DisplayMatrices, deinterlaced, pixel_aspect, shown_size, turn
 from lpff_ray.decode.frame_source import Frame, FrameSource, FrameTable, check_indices
 from lpff_ray.decode.frame_table import numbered, read_frame_table
 from lpff_ray.errors import segment_error
@@ -61,6 +61,7 @@ class PyavSource(FrameSource):
         self._threads = threads
         self._reformatter = VideoReformatter()  # keeps its tables from frame to frame, which is faster
         self._opened: tuple[av.container.InputContainer, av.VideoStream] | None = None
+        self._matrices = DisplayMatrices()
         self._at_start = True  # nothing was read yet
         self._enters = True  # decoding can begin at every keyframe, as far as was seen
         packets = self.table.decode_order.tolist()
@@ -277,7 +278,7 @@ class PyavSource(FrameSource):
             raise segment_error(Stage.DECODE, message, self.name, "Colour")
         if picture.colorspace not in MATRICES:
             picture.colorspace = UNSPECIFIED
-        matrix = display_matrix(picture)
+        matrix = self._matrices.of(picture)
         try:
             picture = deinterlaced(picture)
         except av.FFmpegError as error:

@@ -25,6 +25,7 @@ from lpff_ray.measure.pose.learned import learned_pose
 from lpff_ray.measure.quality.measures import Brightness, PerceptualHash
 from lpff_ray.measure.registry import DETECTORS, EMBEDDINGS, ESTIMATORS, IMAGE_QUALITY, MEASURES
 from lpff_ray.models.cards import load_cards
+from lpff_ray.models.precision import Precision, precision
 from lpff_ray.models.runtimes import PoseModel
 from lpff_ray.monitoring.timing import Timed
 
@@ -59,6 +60,11 @@ class FaceMeasurer:
         """Raises UserError if a model's file is missing or wrong, or the device is absent."""
         self.focal_factor = config.focal_factor
         self.min_face_px = config.min_face_px
+        with precision(Precision(config.precision)):
+            self._load(config, device)
+        self.extra_columns = _extra_columns(self.measures)
+
+    def _load(self, config: MineConfig, device: str) -> None:
         self.detector = DETECTORS.load(config.detector)(device, config.min_face_px, config.min_det_score)
         self.mesh = FaceMesh(load_cards()["facemesh"].path(), device)
         self.pose = PoseModel(device)
@@ -71,7 +77,6 @@ class FaceMeasurer:
             PerceptualHash(device),
             *(MEASURES.load(name)(device) for name in config.measures),
         ]
-        self.extra_columns = _extra_columns(self.measures)
 
     def measure(
         self, frames: Sequence[Frame], into: Measurements, crop: tuple[int, int, int, int] | None = None

@@ -1,7 +1,8 @@
-"""Runs the built-in models on batches: LiteRT on the CPU, torch on a GPU, with the same weights and the same results.
+"""Runs the built-in models on batches: LiteRT and OpenVINO on the CPU, torch on a GPU, with the same weights.
 
-A result never depends on the batch that an image is in: LiteRT runs on one image at a time, torch on batches padded to
-a fixed size. Threads may share objects of this module.
+A result never depends on the batch that an image is in: LiteRT runs on one image at a time, the others on batches
+padded to a fixed size. Threads may share objects of this module. torch, whose import takes seconds, is only loaded for
+a GPU.
 """
 
 from __future__ import annotations
@@ -9,29 +10,28 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from ai_edge_litert.interpreter import Interpreter
-from torch import Tensor, nn
-from torch.nn import functional
 
 from lpff_ray.errors import UserError
-from lpff_ray.models.networks.dlib_mmod import CROP, DlibMmod
+from lpff_ray.models.batches import (
+    CPU_CROPS_PER_BATCH,
+    CPU_FACES_PER_BATCH,
+    CUDA_FACES_PER_BATCH,
+    OnArrays,
+    in_fixed_batches,
+)
 from lpff_ray.models.networks.dlib_resnet import CHIP_SIZE, DlibResNet
 from lpff_ray.models.networks.posenet import INPUT as POSE_INPUT
-from lpff_ray.models.networks.posenet import load_posenet
-from lpff_ray.models.networks.tflite_graph import TfliteGraph
+from lpff_ray.models.networks.posenet import openvino_posenet, read_posenet, unpacked
+from lpff_ray.models.openvino_network import OpenVinoNetwork
+from lpff_ray.models.precision import Precision
 
-# A batch costs its full size however few images are in it, so on the CPU it is as small as speed allows.
-CPU_FACES_PER_BATCH = 16
-CPU_CROPS_PER_BATCH = 4
-CUDA_FACES_PER_BATCH = 64
-CUDA_IMAGES_PER_BATCH = 32
-# Fewer of large images: the miner gives ten frames of 1080p at once, two of 4K
-CUDA_PIXELS_PER_BATCH = 2 << 20
+if TYPE_CHECKING:
+    from lpff_ray.models.torch_runtime import TorchBackend
 
 
 class TfliteModel:
@@ -46,10 +46,13 @@ class TfliteModel:
         Raises UserError if the file can not be used, the device is absent, or LiteRT can not run the graph at
         that size.
         """
-        self._run = (
-            LiteRtBackend(path, input_size) if device == "cpu" else TorchBackend(path, device, input_size)
-        )
-        self.input_size = self._run.input_size
+        if device == "cpu":
+            run: LiteRtBackend | TorchBackend = LiteRtBackend(path, input_size)
+        else:
+            from lpff_ray.models.torch_runtime import TorchBackend
+
+            run = TorchBackend(path, device, input_size)
+        self._run, self.input_size = run, run.input_size
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """float32 [n, h, w, c] -> the file's outputs, float32, shaped as in the file but with n in front."""
@@ -59,26 +62,19 @@ class TfliteModel:
 
 
 class CropModel:
-    """A torch network on square RGB crops, in batches of any length."""
+    """A network on square RGB crops, in batches of any length."""
 
-    def __init__(self, network: nn.Module, side: int, device: str, cpu_batch: int) -> None:
-        """side: of the crops, pixels. device: "cpu", "cuda" or "cuda:N". Raises UserError if it is absent."""
-        self._device = torch_device(device)
-        self._batch_size = cpu_batch if self._device.type == "cpu" else CUDA_FACES_PER_BATCH
-        self._network = network.to(self._device)
-        self._side = side
+    def __init__(self, run: OnArrays, side: int, batch: int) -> None:
+        """run: the network on uint8 [batch, side, side, 3] RGB, with one output [batch, ...]. side: pixels."""
+        self._run, self._side, self._batch = run, side, batch
 
-    def outputs(self, crops: np.ndarray) -> list[np.ndarray]:
-        """uint8 [n, side, side, 3] RGB -> the network's outputs, float32 [n, ...]."""
+    def output(self, crops: np.ndarray) -> np.ndarray:
+        """uint8 [n, side, side, 3] RGB -> the network's output, float32 [n, ...]."""
         if crops.shape[1:] != (self._side, self._side, 3) or crops.dtype != np.uint8:
             raise ValueError(
                 f"crops are {crops.dtype} {crops.shape}, not uint8 [n, {self._side}, {self._side}, 3]"
             )
-        return in_fixed_batches(self.run, crops, self._batch_size, self._device)
-
-    def run(self, crops: Tensor) -> list[Tensor]:
-        """uint8 [batch, side, side, 3] on the device -> outputs."""
-        raise NotImplementedError
+        return in_fixed_batches(self._run, crops, self._batch)[0]
 
 
 class EmbeddingModel(CropModel):
@@ -86,46 +82,56 @@ class EmbeddingModel(CropModel):
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         """path: dlib_face_recognition_resnet_model_v1.dat. Raises UserError if it or the device can not be used."""
-        super().__init__(DlibResNet(path), CHIP_SIZE, device, CPU_FACES_PER_BATCH)
+        network = DlibResNet(path)
+        if device == "cpu":
+            model = network.openvino_model(CPU_FACES_PER_BATCH)
+            super().__init__(OpenVinoNetwork(model), CHIP_SIZE, CPU_FACES_PER_BATCH)
+        else:
+            from lpff_ray.models.torch_runtime import embedding_on
+
+            super().__init__(embedding_on(network, device), CHIP_SIZE, CUDA_FACES_PER_BATCH)
 
     def __call__(self, faces: np.ndarray) -> np.ndarray:
         """uint8 [n, 150, 150, 3] RGB, aligned -> float32 [n, 128] of unit length."""
-        return self.outputs(faces)[0]
-
-    def run(self, crops: Tensor) -> list[Tensor]:
-        # Left in channels-last memory, which is faster. Evidence: docs/evidence/speed.md#channels-last-memory
-        return [functional.normalize(self._network(crops.permute(0, 3, 1, 2).float()))]
+        found = self.output(faces)
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
 class FaceVerifier(CropModel):
-    """dlib's face detector as a verifier: is there a face in the middle of a crop?"""
+    """dlib's face detector as a verifier: is there a face in the middle of a crop? It runs on torch everywhere."""
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         """path: mmod_human_face_detector.dat. Raises UserError if it or the device can not be used."""
-        super().__init__(DlibMmod(path), CROP, device, CPU_CROPS_PER_BATCH)
+        from lpff_ray.models.networks.dlib_mmod import CROP
+        from lpff_ray.models.torch_runtime import verifier_on
+
+        batch = CPU_CROPS_PER_BATCH if device == "cpu" else CUDA_FACES_PER_BATCH
+        super().__init__(verifier_on(path, device), CROP, batch)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """uint8 [n, 160, 160, 3] RGB -> float32 [n]: about 1 for a face of 80 pixels in the middle, else below 0."""
-        return self.outputs(crops)[0]
-
-    def run(self, crops: Tensor) -> list[Tensor]:
-        return [self._network(crops.permute(0, 3, 1, 2).float())]
+        return self.output(crops)
 
 
 class PoseModel(CropModel):
-    """PoseNet: the head pose of faces."""
+    """PoseNet: the head pose of faces. On the CPU in float32 whatever the run's precision.
+
+    Evidence: docs/evidence/speed.md#precision
+    """
 
     def __init__(self, device: str = "cpu") -> None:
         """Raises UserError if the weights are missing or the device is absent."""
-        super().__init__(load_posenet(), POSE_INPUT, device, CPU_CROPS_PER_BATCH)
+        if device == "cpu":
+            model = openvino_posenet(read_posenet(), CPU_CROPS_PER_BATCH)
+            super().__init__(OpenVinoNetwork(model, Precision.EXACT), POSE_INPUT, CPU_CROPS_PER_BATCH)
+        else:
+            from lpff_ray.models.torch_runtime import posenet_on
+
+            super().__init__(posenet_on(device), POSE_INPUT, CUDA_FACES_PER_BATCH)
 
     def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """uint8 [n, 96, 96, 3] RGB -> rotations [n, 3, 3], expected errors [n], positions [n, 3]; see PoseNet."""
-        rotation, error, position = self.outputs(crops)
-        return rotation, error, position
-
-    def run(self, crops: Tensor) -> list[Tensor]:
-        return list(self._network(crops.permute(0, 3, 1, 2).float() / 255.0))
+        return unpacked(self.output(crops))
 
 
 class LiteRtBackend:
@@ -169,58 +175,6 @@ class LiteRtBackend:
             reason = " ".join(str(error).split())
             raise UserError(f"{self._path}: LiteRT can not run it{size}: {reason}") from None
         return interpreter
-
-
-class TorchBackend:
-    """A .tflite file on a torch device, in batches of a fixed size."""
-
-    def __init__(self, path: Path, device: str, input_size: tuple[int, int] | None) -> None:
-        self._device = torch_device(device)
-        self._graph = TfliteGraph(path).to(self._device)
-        height, width = self.input_size = input_size or self._graph.input_size
-        self._batch_size = max(1, min(CUDA_IMAGES_PER_BATCH, CUDA_PIXELS_PER_BATCH // (height * width)))
-
-    def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
-        return in_fixed_batches(self._graph, batch, self._batch_size, self._device)
-
-
-def torch_device(name: str) -> torch.device:
-    """Raises UserError if the device is absent. On CUDA, also asks for full float32 in this process.
-
-    TF32, cuDNN's default, would move raw outputs by far more than the 5e-4 that CPU and GPU may differ by.
-    """
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"device {name}: unknown; use cpu, cuda or cuda:N") from None
-    if device.type == "cuda":
-        count = torch.cuda.device_count()
-        if (device.index or 0) >= count:
-            raise UserError(
-                f"device {name}: torch sees {count} CUDA devices; use --device cpu, or repair the driver"
-            )
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.deterministic = True
-    return device
-
-
-def in_fixed_batches(
-    run: Callable[[Tensor], list[Tensor]], batch: np.ndarray, size: int, device: torch.device
-) -> list[np.ndarray]:
-    """`run` on every `size` items of the batch, the last ones padded with zeros, and its outputs for the real items.
-
-    So an item is computed by the same kernels whatever it is batched with, and its result is the same bit for bit.
-    """
-    parts: list[list[np.ndarray]] = []
-    with torch.inference_mode():
-        for start in range(0, max(len(batch), 1), size):
-            items = batch[start : start + size]
-            padded = np.zeros((size, *batch.shape[1:]), batch.dtype)
-            padded[: len(items)] = items
-            outputs = run(torch.from_numpy(padded).to(device))
-            parts.append([output[: len(items)].cpu().numpy() for output in outputs])
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 _first_allocation = threading.Lock()

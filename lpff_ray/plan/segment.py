@@ -6,6 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import itemgetter
+from typing import Any
 
 from lpff_ray.decode.frame_source import NS
 from lpff_ray.plan.video import Video
@@ -23,6 +24,10 @@ class Segment:
     index: int
     start_ns: int | None
     end_ns: int | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to a worker. Where segments may be cut is the driver's knowledge, and can be long."""
+        return vars(replace(self, video=replace(self.video, keyframe_pts_ns=(), gaps_ns=())))
 
     @property
     def is_half(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,6 +16,7 @@ from lpff_ray.run.threads import single_threaded
 from lpff_ray.run.workers import Limits, WorkerHandle
 
 MOST_THREADS = 8
+CUDA_DRIVER = "libcuda.so.1"
 WAIT_S = 0.5  # signals and deadlines are checked between waits
 
 
@@ -72,6 +74,12 @@ def chosen_device(device: str) -> str:
     """ "auto" resolved: the GPU if torch sees one."""
     if device != "auto":
         return device
+    try:
+        ctypes.CDLL(
+            CUDA_DRIVER
+        )  # without it there is no GPU, and torch, which takes seconds to load, need not be asked
+    except OSError:
+        return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

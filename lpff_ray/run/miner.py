@@ -116,6 +116,7 @@ class SegmentMiner:
             outcome.positions.extend(frame.index for frame in frames)
             height, width = frames[0].rgb.shape[:2]
             self.measurer.measure(frames, taken, segment.video.crop_in(width, height))
+            frames.clear()  # not to be kept while the next ones are decoded
         self.measurer.finish(taken)
         outcome.note = decoding.remarks
         for stage, seconds in decoding.seconds.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from lpff_ray.config import MineConfig
+from lpff_ray.config import MineConfig, with_left_out
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.measure.registry import EMBEDDINGS, MEASURES
 from lpff_ray.models import store
@@ -116,7 +116,7 @@ class Run:
     def _differences(self) -> str:
         """How the run in the folder differs in its configuration or models from this one; "" if it does not."""
         assert self._found is not None
-        found, wanted = self._found["config"], self.config.as_dict()
+        found, wanted = (with_left_out(one) for one in (self._found["config"], self.config.as_dict()))
         different = [
             f"{name} = {found.get(name)!r} there, {wanted.get(name)!r} now"
             for name in sorted(found.keys() | wanted.keys())

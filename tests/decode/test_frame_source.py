@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -280,3 +281,19 @@ def test_a_keyframe_that_comes_whole_only_later_is_no_entry(tmp_path: Path) -> N
             part = {frame.index: frame.rgb for frame in source.frames(wanted)}
         assert list(part) == list(wanted)
         assert all(np.array_equal(rgb, whole[index]) for index, rgb in part.items())
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_frames_that_were_delivered_leave_memory_at_once(tmp_path: Path, rotation: int) -> None:
+    """PyAV's side data hold their frame in a circle: 90 pictures of a film stayed in memory."""
+    write_clip(tmp_path / "clip.mp4", 40, rotation=rotation)
+    with open_source(str(tmp_path / "clip.mp4"), "video", "pyav") as source:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in source.frames(range(40)):
+                pass
+            kept = sum(isinstance(one, av.VideoFrame) for one in gc.get_objects())
+        finally:
+            gc.enable()
+    assert kept < 5

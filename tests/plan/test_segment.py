@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 from lpff_ray.decode.frame_source import NS
@@ -54,3 +55,16 @@ def test_one_segment_where_nothing_can_be_cut() -> None:
         assert [(cut.start_ns, cut.end_ns) for cut in segments(video, 30)] == [(None, None)]
     assert segments(_video(status="unreadable"), 30) == []
     assert segments(_video(status="duplicate", duration_s=99.0), 30) == []
+
+
+def test_what_travels_to_a_worker_is_short() -> None:
+    """A lease of a long film carried the times of all of its keyframes."""
+    keyframes = tuple(second * NS for second in range(7200))
+    video = _video(duration_s=7200.0, keyframe_pts_ns=keyframes, gaps_ns=((NS, 3 * NS),))
+    segment = segments(video, 30)[7]
+    sent = pickle.dumps(segment)
+    assert len(sent) < 2000
+    arrived = pickle.loads(sent)
+    assert (arrived.segment_id, arrived.start_ns) == (segment.segment_id, segment.start_ns)
+    assert arrived.video.address == video.address
+    assert segment.video is video, "the driver's own is as it was"

@@ -22,7 +22,7 @@ from lpff_ray.tables.compact import compact
 from lpff_ray.tables.run import Run
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
-CONFIG = MineConfig(every=4, segment_seconds=1, detector="blazeface")  # then the default
+CONFIG = MineConfig(every=4, segment_seconds=1, detector="blazeface", precision="exact")  # then the defaults
 
 
 @pytest.fixture
@@ -73,7 +73,9 @@ def test_it_is_gone_on_with_by_the_same_configuration_alone(old: Path) -> None:
     assert len(run.done()) == 3 + len(lpff_ray.quarantine(str(old)))
     assert CONFIG.hash() == json.loads((old / "run.json").read_text())["config_hash"]
     with pytest.raises(UserError, match="every = 4 there, 2 now"):
-        Run(str(old), MineConfig(every=2, segment_seconds=1, detector="blazeface"))
+        Run(str(old), MineConfig(every=2, segment_seconds=1, detector="blazeface", precision="exact"))
+    with pytest.raises(UserError, match="precision = 'exact' there, 'fast' now"):
+        Run(str(old), CONFIG.model_copy(update={"precision": "fast"}))
 
 
 def test_it_is_compacted_deduped_and_selected_from(old: Path) -> None:

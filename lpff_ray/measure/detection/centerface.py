@@ -30,6 +30,7 @@ from lpff_ray.measure.detection.inner_boxes import inner_boxes, longer_side
 from lpff_ray.measure.detection.pictures import padded, reduced
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.fully_convolutional import FullyConvolutional
+from lpff_ray.models.precision import Precision, chosen_precision
 
 # The first pass sees a face of REFERENCE_FACE pixels (face_px) at SMALLEST_INPUT_FACE pixels, a small frame at
 # SMALLEST_PICTURE pixels (shorter side), and the whole frame again, COARSER times as small, while it is larger than
@@ -91,7 +92,11 @@ class CenterFaceDetector:
         min_score: lowest `det_score` returned. Raises UserError if the file can not be used, or the device is absent.
         """
         self.scheme = SCHEME
-        self._network = FullyConvolutional(model_path, device)
+        # Boxes and points come from one look in float32, whatever precision the run has: it would move them more than
+        # candidates, and looks that only score. Evidence: docs/evidence/speed.md#precision
+        self._scoring = FullyConvolutional(model_path, device)
+        exact = device != "cpu" or chosen_precision() is Precision.EXACT
+        self._measuring = self._scoring if exact else FullyConvolutional(model_path, device, Precision.EXACT)
         self.min_face_px = min_face_px
         self.min_score = min_score
 
@@ -108,9 +113,8 @@ class CenterFaceDetector:
         for one in first_passes(height, width, self.min_face_px):
             # Each from the one before, which is faster; passes for smaller faces must not change the others' pictures.
             images = [reduced(image, frame, one.scale) for image, frame in zip(images, frames, strict=True)]
-            for number, rows in enumerate(self._rows(padded(images), CANDIDATE_SCORE)):
+            for number, rows in enumerate(self._candidates(images)):
                 rows[:, :14] /= one.scale
-                rows = non_maximum_suppression(rows)
                 found[number].append(rows)
                 limits[number].append(np.full(len(rows), one.below))
             if one.below < np.inf:
@@ -122,10 +126,15 @@ class CenterFaceDetector:
             for rows, below in zip(confirmed, limits, strict=True)
         ]
 
-    def _rows(self, batch: NDArray[np.uint8], threshold: float) -> list[NDArray[np.float64]]:
-        """Rows [k, 15] per picture of a batch, in its pixels, before non-maximum suppression."""
-        heat, size, offset, points = self._network(batch)
-        return [decode(*outputs, threshold) for outputs in zip(heat, size, offset, points, strict=True)]
+    def _candidates(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
+        """Rows [k, 15] per picture, in its pixels. A picture equal to the one before, as slides are, costs nothing."""
+        new = [
+            number == 0 or not np.array_equal(image, images[number - 1])
+            for number, image in enumerate(images)
+        ]
+        batch = padded([image for image, is_new in zip(images, new, strict=True) if is_new])
+        rows = [non_maximum_suppression(one) for one in _rows(self._scoring, batch, CANDIDATE_SCORE)]
+        return [rows[index].copy() for index in np.cumsum(new) - 1]
 
     def _second_pass(
         self, frames: list[NDArray[np.uint8]], candidates: list[NDArray]
@@ -144,10 +153,12 @@ class CenterFaceDetector:
         found[large], turns[large] = self._upright(frames, frame_of[large], rows[large])
         score = found[:, 14]
         logits = _logit(score)
-        doubtful = np.flatnonzero((score > DOUBTFUL[0]) & (score < DOUBTFUL[1]))
+        doubtful = np.flatnonzero((score > DOUBTFUL[0]) & (score < DOUBTFUL[1]) & self._is_large(found))
         looks = [logits[doubtful]]
         for size, mirrored in DOUBTFUL_LOOKS:
-            again = self._look(frames, frame_of[doubtful], rows[doubtful], size, turns[doubtful], mirrored)
+            again = self._look(
+                self._scoring, frames, frame_of[doubtful], rows[doubtful], size, turns[doubtful], mirrored
+            )
             looks.append(_logit(again[:, 14]))
         logits[doubtful] = np.mean(looks, axis=0)
         confidence = 1 / (1 + np.exp(-SOFTNESS * (WEIGHT * logits + BIAS)))
@@ -162,21 +173,30 @@ class CenterFaceDetector:
         CenterFace also finds a face that lies on its side or stands on its head, but scores it lower, its points wrong.
         """
         turns = np.zeros(len(rows), np.int64)
-        found = self._look(frames, frame_of, rows, SECOND_PASS_INPUT, turns)
+        found = self._look(self._measuring, frames, frame_of, rows, SECOND_PASS_INPUT, turns)
         leaning = ~is_upright(found, turns)
-        unsure = np.flatnonzero((found[:, 14] < UPRIGHT) | leaning)
+        # What is too small now that it has been looked at is none of the faces that are asked for.
+        possible = self._is_large(found) | (found[:, 14] == 0)
+        unsure = np.flatnonzero(((found[:, 14] < UPRIGHT) | leaning) & possible)
         gain = np.where(leaning[unsure], 0.0, TURNED_GAIN)
         limits = np.maximum(found[unsure, 14] + gain, TURNED)
         for turn in (1, 2, 3):
             turned = np.full(len(unsure), turn)
-            again = self._look(frames, frame_of[unsure], rows[unsure], SECOND_PASS_INPUT, turned)
+            again = self._look(
+                self._scoring, frames, frame_of[unsure], rows[unsure], SECOND_PASS_INPUT, turned
+            )
             better = (again[:, 14] >= limits) & is_upright(again, turned)
             limits[better] = again[better, 14]
-            found[unsure[better]], turns[unsure[better]] = again[better], turn
+            turns[unsure[better]] = turn
+        is_turned = np.flatnonzero(turns)
+        found[is_turned] = self._look(
+            self._measuring, frames, frame_of[is_turned], rows[is_turned], SECOND_PASS_INPUT, turns[is_turned]
+        )
         return found, turns
 
     def _look(
         self,
+        network: FullyConvolutional,
         frames: list[NDArray[np.uint8]],
         frame_of: NDArray,
         rows: NDArray,
@@ -204,7 +224,7 @@ class CenterFaceDetector:
         inner = size / 2 / SECOND_PASS_SIDE
         expected = np.array([size / 2 - inner] * 2 + [size / 2 + inner] * 2)
         crops = np.ascontiguousarray(crops[:, :, ::-1]) if mirrored else crops
-        for number, there in enumerate(self._rows(crops, SECOND_PASS_SCORE)):
+        for number, there in enumerate(_rows(network, crops, SECOND_PASS_SCORE)):
             there = there[iou(expected, there) > SAME_FACE_IOU]
             if len(there):
                 best = mean_row(there)
@@ -213,9 +233,11 @@ class CenterFaceDetector:
                 found[number, :14], found[number, 14] = points.reshape(-1), best[14]
         return found
 
+    def _is_large(self, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.asarray(MOST_SIZE_SHARE * longer_side(rows) >= self.min_face_px)
+
     def _accepted(self, rows: NDArray[np.float64]) -> Detections:
-        large = MOST_SIZE_SHARE * longer_side(rows) >= self.min_face_px
-        kept = large & (rows[:, 14] >= self.min_score)
+        kept = self._is_large(rows) & (rows[:, 14] >= self.min_score)
         ordered = rows[kept][np.lexsort((rows[kept, 1], rows[kept, 0]))].astype(np.float32)
         turns = ordered[:, 15].astype(np.int64)
         return Detections(
@@ -249,6 +271,14 @@ def first_passes(height: int, width: int, min_face_px: float) -> list[Pass]:
     while shorter * passes[-1].scale > LARGEST_INPUT_FACE:
         passes.append(Pass(passes[-1].scale / COARSER))
     return passes
+
+
+def _rows(
+    network: FullyConvolutional, batch: NDArray[np.uint8], threshold: float
+) -> list[NDArray[np.float64]]:
+    """Rows [k, 15] per picture of a batch, in its pixels, before non-maximum suppression."""
+    heat, size, offset, points = network(batch)
+    return [decode(*outputs, threshold) for outputs in zip(heat, size, offset, points, strict=True)]
 
 
 def _logit(probability: NDArray) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from lpff_ray.measure.columns import EMBEDDING_WIDTH, embedding
 from lpff_ray.measure.contract import CropMeasure, FaceBatch, Values
 from lpff_ray.measure.identity.chips import arcface_chip
 from lpff_ray.models.cards import load_cards
-from lpff_ray.models.optional.arcface import load_arcface
 from lpff_ray.models.runtimes import EmbeddingModel
 from lpff_ray.models.store import plugin, plugin_files
 
@@ -45,6 +44,8 @@ class ArcFaceEmbedding(CropMeasure):
     def __init__(self, name: str, device: str) -> None:
         """name: of its card. Raises UserError if its file is missing, wrong or unusable."""
         super().__init__(device)
+        from lpff_ray.models.optional.arcface import load_arcface  # not above: it loads torch
+
         card = plugin(name)
         assert card.width is not None
         self.name = name  # type: ignore[misc]  # one class serves three cards

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lpff_ray.measure import columns
 from lpff_ray.measure.contract import FaceBatch, Measure, Values
 from lpff_ray.measure.quality import appearance, image_quality
-from lpff_ray.measure.quality.hyperiqa import HyperIqaScorer
 from lpff_ray.models.store import plugin, plugin_files
 
 Scorer = Callable[[Sequence[NDArray[np.uint8]], NDArray], NDArray[np.float32]]
@@ -75,4 +74,6 @@ def embedded(device: str) -> ImageQuality:
 
 def hyperiqa(device: str) -> ImageQuality:
     """`iqa` by HyperIQA, whose scale EFHQ's threshold of 42 is on. Raises UserError if its file can not be used."""
+    from lpff_ray.measure.quality.hyperiqa import HyperIqaScorer  # not above: it loads torch
+
     return ImageQuality(device, HyperIqaScorer(plugin_files(plugin("hyperiqa"))[0], device))

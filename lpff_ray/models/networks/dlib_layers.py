@@ -10,17 +10,19 @@ import math
 import re
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
+from lpff_ray.models.networks.openvino_layers import ConvolutionLayer
+
+Values = NDArray[np.float32]
 TENSOR_VERSION = 2
 MEAN_RGB = (122.782, 117.001, 104.298)  # what dlib's input layers subtract, and divide by
 SCALE = 256.0
 BATCH_NORM_EPS = 1e-4  # dlib's DEFAULT_BATCH_NORM_EPS
 
 
-def folded_convolution(layers: Layers) -> nn.Conv2d:
-    """A convolution and the affine or batch normalisation layer behind it, if any, as one module."""
+def folded_convolution(layers: Layers) -> ConvolutionLayer:
+    """A convolution and the affine or batch normalisation layer behind it, if any, as one."""
     weights, biases, stride, padding = layers.convolution()
     following = layers.next_tag()
     if following == "affine_":
@@ -28,12 +30,8 @@ def folded_convolution(layers: Layers) -> nn.Conv2d:
     elif following == "bn_con2":
         gammas, betas = layers.batch_norm(len(biases))
     else:
-        gammas, betas = torch.ones_like(biases), torch.zeros_like(biases)
-    out, channels, height, width = weights.shape
-    module = nn.Conv2d(channels, out, (height, width), stride, padding)
-    module.weight.data = weights * gammas.reshape(-1, 1, 1, 1)
-    module.bias = nn.Parameter(biases * gammas + betas)
-    return module
+        gammas, betas = np.ones_like(biases), np.zeros_like(biases)
+    return ConvolutionLayer(weights * gammas.reshape(-1, 1, 1, 1), biases * gammas + betas, stride, padding)
 
 
 class Layers:
@@ -57,17 +55,19 @@ class Layers:
             raise ValueError(f"layer {found} where {tag} should be")
         self._at = end
 
-    def convolution(self) -> tuple[Tensor, Tensor, tuple[int, int], tuple[int, int]]:
-        """Weights [out, in, h, w], biases [out], stride and padding (rows, columns)."""
+    def convolution(self) -> tuple[Values, Values, int, int]:
+        """Weights [out, in, h, w], biases [out], stride and padding."""
         self.expect("con_4")
         values = self._tensor()
         out, height, width, stride_y, stride_x, pad_y, pad_x = (self._integer() for _ in range(7))
         if out < 1 or height < 1 or width < 1 or (len(values) - out) % (out * height * width):
             raise ValueError("convolution of impossible size")
         weights, biases = values[:-out].reshape(out, -1, height, width), values[-out:]
-        return weights, biases, (stride_y, stride_x), (pad_y, pad_x)
+        if stride_y != stride_x or pad_y != pad_x:
+            raise ValueError("convolution is not the same in rows and columns")
+        return weights, biases, stride_y, pad_y
 
-    def affine(self, channels: int) -> tuple[Tensor, Tensor]:
+    def affine(self, channels: int) -> tuple[Values, Values]:
         """Factors and offsets, one each per channel."""
         self.expect("affine_")
         values = self._tensor()
@@ -75,7 +75,7 @@ class Layers:
             raise ValueError("affine layer of impossible size")
         return values[:channels], values[channels:]
 
-    def batch_norm(self, channels: int) -> tuple[Tensor, Tensor]:
+    def batch_norm(self, channels: int) -> tuple[Values, Values]:
         """Factors and offsets, one each per channel, of a trained batch normalisation."""
         self.expect("bn_con2")
         values = self._tensor()
@@ -86,7 +86,7 @@ class Layers:
         mean, variance = self._tensor(), self._tensor()
         if len(values) != 2 * channels or len(mean) != channels or len(variance) != channels:
             raise ValueError("batch normalisation of impossible size")
-        gammas = values[:channels] / torch.sqrt(variance + BATCH_NORM_EPS)
+        gammas = values[:channels] / np.sqrt(variance + BATCH_NORM_EPS)
         return gammas, values[channels:] - mean * gammas
 
     def pool(self, tag: str) -> tuple[int, int, int]:
@@ -97,7 +97,7 @@ class Layers:
             raise ValueError("pooling is not square")
         return height, stride_y, pad_y
 
-    def projection(self, outputs: int) -> Tensor:
+    def projection(self, outputs: int) -> Values:
         """Matrix [in, outputs] of a fully connected layer without biases."""
         self.expect("fc_2")
         out, inputs = self._integer(), self._integer()
@@ -124,8 +124,8 @@ class Layers:
         value = int.from_bytes(self._take(control & 0x0F), "little")
         return -value if control & 0x80 else value
 
-    def _tensor(self) -> Tensor:
+    def _tensor(self) -> Values:
         if self._integer() != TENSOR_VERSION:
             raise ValueError("unknown tensor version")
         size = math.prod(self._integer() for _ in range(4))
-        return torch.from_numpy(np.frombuffer(self._take(4 * size), "<f4").astype(np.float32))
+        return np.frombuffer(self._take(4 * size), "<f4").astype(np.float32)

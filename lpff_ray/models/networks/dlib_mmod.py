@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lpff_ray.errors import UserError
 from lpff_ray.models.networks.dlib_layers import MEAN_RGB, SCALE, Layers, folded_convolution
+from lpff_ray.models.networks.torch_dlib import conv2d
 
 CROP = 160
 MIDDLE = slice(5, 12)  # of the 17 x 17 positions in a crop, those within 24 pixels of its middle
@@ -29,7 +30,7 @@ class DlibMmod(nn.Module):
             layers = Layers(path.read_bytes())
             modules: list[nn.Module] = []
             while layers.next_tag() == "con_4":
-                modules += [folded_convolution(layers), nn.ReLU()]
+                modules += [conv2d(folded_convolution(layers)), nn.ReLU()]
             if len(modules) != 14 or layers.next_tag():
                 raise ValueError("not seven convolutions")
         except OSError as error:

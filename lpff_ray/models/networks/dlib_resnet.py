@@ -1,39 +1,56 @@
-"""dlib's face recognition ResNet, read from its own .dat file into torch. dlib is not needed.
+"""dlib's face recognition ResNet, read from its own .dat file. dlib is not needed.
 
-The file is dlib's serialisation of `anet_type` (dnn_face_recognition_ex.cpp).
+The file is dlib's serialisation of `anet_type` (dnn_face_recognition_ex.cpp). OpenVINO runs the network on the CPU;
+`torch_dlib` has the same one for a GPU.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+import numpy as np
 
 from lpff_ray.errors import UserError
+from lpff_ray.models.networks import openvino_layers as layers
 from lpff_ray.models.networks.dlib_layers import MEAN_RGB, SCALE, Layers, folded_convolution
 
 EMBEDDING_SIZE = 128
 CHIP_SIZE = 150
 
 
-class DlibResNet(nn.Module):
-    """Face embedding: 150 x 150 pixels to 128 numbers; the same person lies within about 0.6 (Euclidean)."""
+@dataclass(frozen=True)
+class ResNetBlock:
+    """Two convolutions beside a shortcut, which is a 2 x 2 average where the first of them down-samples.
+
+    shortcut_pool: kernel, stride and padding of that average.
+    """
+
+    first: layers.ConvolutionLayer
+    second: layers.ConvolutionLayer
+    shortcut_pool: tuple[int, int, int] | None
+
+
+class DlibResNet:
+    """Face embedding: 150 x 150 pixels to 128 numbers; the same person lies within about 0.6 (Euclidean).
+
+    stem, stem_pool (kernel, stride, padding of a maximum), blocks, projection [channels, 128]: its layers in order,
+    a mean over all pixels before the last.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises UserError if the file is missing or is not this network."""
-        super().__init__()
         try:
-            layers = Layers(path.read_bytes())
-            self.stem = folded_convolution(layers)
-            self.stem_pool = layers.pool("max_pool_2")
-            self.blocks = nn.ModuleList()
-            while layers.next_tag() == "con_4":
-                self.blocks.append(_Block(layers))
-            if layers.pool("avg_pool_2")[0] != 0:
+            stored = Layers(path.read_bytes())
+            self.stem = folded_convolution(stored)
+            self.stem_pool = stored.pool("max_pool_2")
+            self.blocks: list[ResNetBlock] = []
+            while stored.next_tag() == "con_4":
+                self.blocks.append(_block(stored))
+            if stored.pool("avg_pool_2")[0] != 0:
                 raise ValueError("the last pooling is not global")
-            self.register_buffer("projection", layers.projection(EMBEDDING_SIZE))
+            self.projection = stored.projection(EMBEDDING_SIZE)
         except OSError as error:
             raise UserError(f"{path}: can not be read: {error.strerror}") from None
         except ValueError as error:
@@ -41,44 +58,34 @@ class DlibResNet(nn.Module):
                 f"{path}: not dlib's face recognition ResNet, or damaged ({error}): "
                 "pip install --force-reinstall face_recognition_models"
             ) from None
-        self.register_buffer("mean", torch.tensor(MEAN_RGB).reshape(1, 3, 1, 1))
-        self.projection: Tensor
-        self.mean: Tensor
-        self.requires_grad_(False)
-        self.eval()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """float32 [n, 3, 150, 150], RGB 0..255 -> [n, 128], as dlib gives it (not of unit length)."""
-        x = self.stem((x - self.mean) / SCALE).relu()
-        kernel, stride, padding = self.stem_pool
-        x = functional.max_pool2d(x, kernel, stride, padding)
+    def openvino_model(self, batch: int) -> Any:
+        """The openvino.Model: uint8 [batch, 150, 150, 3] RGB -> [batch, 128], as dlib gives it (not of unit length)."""
+        op = layers.operations()
+        parameter, x = layers.pictures(batch, CHIP_SIZE)
+        x = op.subtract(x, layers.per_channel(np.array(MEAN_RGB)))
+        x = op.multiply(x, layers.constant(np.array(1 / SCALE, np.float32)))
+        x = layers.maximum(op.relu(layers.convolution(x, self.stem)), *self.stem_pool)
         for block in self.blocks:
-            x = block(x)
-        return x.mean(dim=(2, 3)) @ self.projection
+            x = _node(block, x)
+        x = op.reduce_mean(x, layers.constant(np.array([2, 3], np.int64)), False)
+        return layers.model(op.matmul(x, layers.constant(self.projection), False, False), parameter)
 
 
-class _Block(nn.Module):
-    """Two convolutions beside a shortcut, which is a 2 x 2 average where the first of them down-samples."""
-
-    def __init__(self, layers: Layers) -> None:
-        super().__init__()
-        self.first = folded_convolution(layers)
-        self.second = folded_convolution(layers)
-        self.shortcut_pool: tuple[int, int, int] | None = None
-        if layers.next_tag() == "avg_pool_2":
-            self.shortcut_pool = layers.pool("avg_pool_2")
-        layers.expect("add_prev_")
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.second(self.first(x).relu())
-        if self.shortcut_pool is None:
-            return (x + y).relu()
-        shortcut = functional.avg_pool2d(x, *self.shortcut_pool)
-        # dlib adds tensors of different sizes as if the missing channels, rows and columns were zero.
-        shape = [max(a, b) for a, b in zip(shortcut.shape, y.shape, strict=True)]
-        return (_zero_padded(shortcut, shape) + _zero_padded(y, shape)).relu()
+def _block(stored: Layers) -> ResNetBlock:
+    first, second = folded_convolution(stored), folded_convolution(stored)
+    shortcut = stored.pool("avg_pool_2") if stored.next_tag() == "avg_pool_2" else None
+    stored.expect("add_prev_")
+    return ResNetBlock(first, second, shortcut)
 
 
-def _zero_padded(x: Tensor, shape: list[int]) -> Tensor:
-    _, channels, rows, columns = (want - have for want, have in zip(shape, x.shape, strict=True))
-    return functional.pad(x, (0, columns, 0, rows, 0, channels)) if channels or rows or columns else x
+def _node(block: ResNetBlock, x: Any) -> Any:
+    op = layers.operations()
+    y = layers.convolution(op.relu(layers.convolution(x, block.first)), block.second)
+    if block.shortcut_pool is None:
+        return op.relu(op.add(x, y))
+    shortcut = layers.average(x, *block.shortcut_pool)
+    # dlib adds tensors of different sizes as if the missing channels, rows and columns were zero.
+    sides = np.array([layers.sides(shortcut), layers.sides(y)])
+    of_shortcut, of_y = (sides.max(0) - sides).tolist()
+    return op.relu(op.add(layers.zero_padded(shortcut, *of_shortcut), layers.zero_padded(y, *of_y)))

@@ -14,20 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lpff_ray.errors import UserError
-from lpff_ray.models.openvino_core import openvino, openvino_core
+from lpff_ray.models.openvino_core import openvino
+from lpff_ray.models.openvino_network import read_onnx
 
 ANY_SIDE = 64  # sides of the input that constants are folded for; the operations hold at any size
-
-
-def read_onnx(path: Path) -> Any:
-    """The openvino.Model of a file. Raises UserError if it can not be read."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    try:
-        return openvino_core().read_model(path)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not an ONNX model, or damaged: {reason[:200]}") from None
 
 
 class OnnxGraph(nn.Module):

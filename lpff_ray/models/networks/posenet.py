@@ -1,20 +1,21 @@
 """PoseNet: head pose from one crop, frontal to profile. A compact network whose weights ship with the package.
 
 Its trunk is FaceMesh's (residual depthwise blocks with PReLU), its output a rotation in six numbers, an expected error
-and a position. Model card: posenet.md. Weights: posenet.npz, made by `python -m training.train_pose`.
+and a position. Model card: posenet.md. Weights: posenet.npz, made by `python -m training.train_pose`. This is the
+network for OpenVINO, which runs it on the CPU; `torch_posenet` is the same one for training and for a GPU.
 """
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from numpy.typing import NDArray
 
 from lpff_ray.errors import UserError
+from lpff_ray.models.networks import openvino_layers as layers
 
 WEIGHTS = Path(__file__).with_name("posenet.npz")
 INPUT = 96  # side of the crop, pixels
@@ -24,103 +25,82 @@ STAGES = ((16, 2, False), (32, 3, True), (64, 3, True), (128, 3, True), (128, 3,
 FEATURES = 512
 # Signs of the outputs for the mirror image: two rows of the rotation, logarithm of the expected error, position.
 MIRRORED = (1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0)
+SAME = (1, 1)  # rows and columns that TensorFlow's SAME adds below and on the right, for even sides
+
+Weights = dict[str, NDArray[np.float32]]
 
 
-class PoseNet(nn.Module):
-    """Rotation and position of a head, and the expected error of the rotation, from a crop of its face."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        width, side = STAGES[0][0], INPUT // 2
-        self.stem = nn.Conv2d(3, width, 3, stride=2)
-        self.stem_activation = nn.PReLU(width)
-        blocks = []
-        for channels, count, halves in STAGES:
-            side //= 2 if halves else 1
-            for index in range(count):
-                blocks.append(_Block(width, channels, halve=halves and index == 0))
-                width = channels
-        self.blocks = nn.Sequential(*blocks)
-        self.widen = nn.Conv2d(width, FEATURES, 1)
-        self.widen_activation = nn.PReLU(FEATURES)
-        self.pool = nn.Conv2d(FEATURES, FEATURES, side, groups=FEATURES)
-        self.pool_activation = nn.PReLU(FEATURES)
-        self.head = nn.Linear(FEATURES, len(MIRRORED))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """float32 [n, 3, INPUT, INPUT], RGB 0..1 -> rotations [n, 3, 3], expected errors [n], positions [n, 3].
-
-        The rotation takes head to camera as the face looks in its own surroundings (weak perspective); frames as in
-        `lpff_ray.geometry.rotation`. The expected error is of the geodesic to the true rotation, in degrees. The
-        position is that of the middle of eyes, nose tip and mouth corners: x and y from the crop's middle in shares of
-        its side, and the natural logarithm of the share that 10 cm of the head take. In eval mode the network runs on
-        the mirror image too, so a mirrored face has exactly the mirrored pose.
-        """
-        numbers = self._numbers(x)
-        if not self.training:
-            numbers = (numbers + self._numbers(x.flip(3)) * numbers.new_tensor(MIRRORED)) / 2
-        return rotation_from_6d(numbers[:, :6]), numbers[:, 6].clamp(-2.0, 5.0).exp(), numbers[:, 7:]
-
-    def _numbers(self, x: Tensor) -> Tensor:
-        x = self.stem_activation(self.stem(_padded(x)))
-        x = self.widen_activation(self.widen(self.blocks(x)))
-        return self.head(self.pool_activation(self.pool(x)).flatten(1))
-
-
-class _Block(nn.Module):
-    """Depthwise 3 x 3, pointwise, a shortcut, PReLU. Where it halves, the shortcut is a maximum of 2 x 2."""
-
-    def __init__(self, channels: int, out: int, halve: bool) -> None:
-        super().__init__()
-        self.halve = halve
-        self.added = out - channels
-        self.depthwise = nn.Conv2d(
-            channels, channels, 3, stride=2 if halve else 1, padding=0 if halve else 1, groups=channels
-        )
-        self.pointwise = nn.Conv2d(channels, out, 1)
-        self.activation = nn.PReLU(out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.pointwise(self.depthwise(_padded(x) if self.halve else x))
-        if self.halve:
-            x = functional.max_pool2d(x, 2)
-        if self.added:
-            x = functional.pad(x, (0, 0, 0, 0, 0, self.added))
-        return self.activation(x + y)
-
-
-def rotation_from_6d(x: Tensor) -> Tensor:
-    """[n, 6] -> rotations [n, 3, 3]: two rows made orthonormal by Gram-Schmidt, and their cross product.
-
-    Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks" (CVPR 2019).
-    """
-    first = functional.normalize(x[:, :3], dim=1)
-    second = functional.normalize(x[:, 3:] - (first * x[:, 3:]).sum(1, keepdim=True) * first, dim=1)
-    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=1)
-
-
-def load_posenet(path: Path | None = None) -> PoseNet:
-    """The network with the weights of `path`, by default those of the package, float32, in eval mode on the CPU.
-
-    Raises UserError if the file is missing or does not hold this network.
-    """
+def read_posenet(path: Path | None = None) -> Weights:
+    """The weights by name in a file, by default the package's. Raises UserError if it can not be read."""
     path = path or WEIGHTS
-    network = PoseNet()
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            network.load_state_dict({name: torch.from_numpy(arrays[name]).float() for name in arrays.files})
+            return {name: arrays[name].astype(np.float32) for name in arrays.files}
     except OSError as error:
         raise UserError(f"{path}: can not be read: {error.strerror or error}") from None
-    except (ValueError, RuntimeError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(
-            f"{path}: not PoseNet's weights, or damaged ({reason}): install lpff-ray again"
-        ) from None
-    # Faster on a CPU; torch's stubs do not know the argument. Evidence: docs/evidence/speed.md#channels-last-memory
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.requires_grad_(False).eval()
+    except (ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(not_posenet(path, error)) from None
 
 
-def _padded(x: Tensor) -> Tensor:
-    """One more row and column, right and below, before a convolution that halves (TensorFlow's SAME for even sides)."""
-    return functional.pad(x, (0, 1, 0, 1))
+def not_posenet(path: Path | None, error: Exception) -> str:
+    """The line for a file that holds something else."""
+    reason = " ".join(str(error).split())[:120]
+    return f"{path or WEIGHTS}: not PoseNet's weights, or damaged ({reason}): install lpff-ray again"
+
+
+def openvino_posenet(weights: Weights, batch: int) -> Any:
+    """The openvino.Model: uint8 [batch, INPUT, INPUT, 3] RGB -> the numbers [batch, 10] that `unpacked` takes.
+
+    They are the mean of the picture's and of its mirror image's, so a mirrored face has exactly the mirrored pose.
+    """
+    op = layers.operations()
+
+    def convolution(
+        x: Any, name: str, stride: int = 1, padding: int = 0, more: tuple[int, int] = (0, 0)
+    ) -> Any:
+        weight = weights[f"{name}.weight"]
+        groups = len(weight) if weight.shape[1] == 1 else 1
+        layer = layers.ConvolutionLayer(weight, weights[f"{name}.bias"], stride, padding, groups)
+        return layers.convolution(x, layer, more)
+
+    def prelu(x: Any, name: str) -> Any:
+        return op.prelu(x, layers.constant(weights[f"{name}.weight"]))
+
+    parameter, x = layers.pictures(batch, INPUT)
+    x = op.multiply(x, layers.constant(np.array(1 / 255, np.float32)))
+    x = op.concat([x, op.reverse_sequence(x, layers.constant(np.full(batch, INPUT, np.int64)), 0, 3)], 0)
+    x = prelu(convolution(x, "stem", 2, 0, SAME), "stem_activation")
+    number = 0
+    for channels, count, halves in STAGES:
+        for index in range(count):
+            name, halve = f"blocks.{number}", halves and index == 0
+            y = convolution(x, f"{name}.depthwise", *((2, 0, SAME) if halve else (1, 1)))
+            y = convolution(y, f"{name}.pointwise")
+            x = layers.maximum(x, 2, 2) if halve else x
+            x = layers.zero_padded(x, channels - layers.sides(x)[0], 0, 0)
+            x = prelu(op.add(x, y), f"{name}.activation")
+            number += 1
+    x = prelu(convolution(x, "widen"), "widen_activation")
+    x = prelu(convolution(x, "pool"), "pool_activation")
+    x = op.reshape(x, layers.constant(np.array([2, batch, FEATURES], np.int64)), False)
+    x = op.matmul(x, layers.constant(weights["head.weight"]), False, True)
+    x = op.add(x, layers.constant(weights["head.bias"]))
+    signs = np.stack([np.ones(len(MIRRORED)), MIRRORED])[:, None].astype(np.float32)
+    x = op.multiply(x, layers.constant(signs))
+    return layers.model(op.reduce_mean(x, layers.constant(np.array([0], np.int64)), False), parameter)
+
+
+def unpacked(numbers: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArray]:
+    """Rotations [n, 3, 3], expected errors [n] in degrees and positions [n, 3] of the network's numbers [n, 10].
+
+    The rotation's two rows are made orthonormal by Gram-Schmidt, the third is their cross product. Source: Zhou et al.,
+    "On the Continuity of Rotation Representations in Neural Networks" (CVPR 2019). What they mean: PoseNet.forward.
+    """
+    first = _unit(numbers[:, :3])
+    second = _unit(numbers[:, 3:6] - (first * numbers[:, 3:6]).sum(1, keepdims=True) * first)
+    rotation = np.stack([first, second, np.cross(first, second)], axis=1)
+    return rotation, np.exp(np.clip(numbers[:, 6], -2.0, 5.0)), numbers[:, 7:]
+
+
+def _unit(vectors: NDArray) -> NDArray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -16,12 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lpff_ray.errors import UserError
-from lpff_ray.models.runtimes import (
-    CPU_CROPS_PER_BATCH,
-    CUDA_IMAGES_PER_BATCH,
-    in_fixed_batches,
-    torch_device,
-)
+from lpff_ray.models.batches import CPU_CROPS_PER_BATCH, CUDA_IMAGES_PER_BATCH, in_fixed_batches
+from lpff_ray.models.torch_runtime import OnDevice, torch_device
 
 NESTED = ("state_dict", "model_state_dict", "params")  # names under which training programs store the tensors
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -121,10 +117,8 @@ class CheckpointNetwork(ABC):
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [n, side, side, 3] RGB -> the network's output, float32 [n, ...]."""
         check_crops(crops, self.side)
-        outputs = in_fixed_batches(
-            lambda x: [self.forward(x.permute(0, 3, 1, 2).float())], crops, self._batch_size, self._device
-        )
-        return outputs[0]
+        run = OnDevice(lambda x: [self.forward(x.permute(0, 3, 1, 2).float())], self._device)
+        return in_fixed_batches(run, crops, self._batch_size)[0]
 
 
 def check_crops(crops: NDArray, side: int) -> None:

@@ -14,14 +14,9 @@ from lpff_ray.geometry.rotation import angles_from_matrix, geodesic_degrees, mat
 from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.measure.detection.blazeface import FaceDetector
 from lpff_ray.models.cards import load_cards
-from lpff_ray.models.networks.posenet import (
-    CROP_FACTOR,
-    INPUT,
-    WEIGHTS,
-    PoseNet,
-    load_posenet,
-    rotation_from_6d,
-)
+from lpff_ray.models.networks.posenet import CROP_FACTOR, INPUT, WEIGHTS
+from lpff_ray.models.networks.torch_posenet import PoseNet, load_posenet, rotation_from_6d
+from lpff_ray.models.runtimes import PoseModel
 
 CENTRE, SIDE = np.array([224.6, 124.4]), 100.8  # of BlazeFace's box around the astronaut's face
 
@@ -172,3 +167,14 @@ def test_labelled_photos_are_read_as_labelled(network: PoseNet, shared_data: Pat
     near = np.array([error for yaw, error in errors if abs(yaw) < 60])
     assert np.abs(near).mean() < 4.0
     assert np.abs([error[0] for _, error in errors]).mean() < 4.0
+
+
+def test_openvino_gives_what_torch_gives(network: PoseNet) -> None:
+    """The CPU's network and the GPU's, on whole batches and a rest."""
+    rng = np.random.default_rng(0)
+    photo = samples.astronaut()
+    crops = np.stack([photo[y : y + INPUT, x : x + INPUT] for y, x in rng.integers(0, 400, (9, 2))])
+    expected = network(torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255)
+    for found, wanted, off in zip(PoseModel()(crops), expected, (1e-4, 1e-2, 1e-4), strict=True):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted.numpy(), rtol=0, atol=off)
