@@ -7,8 +7,8 @@ lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
 `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
 `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Small
-pictures of some faces: `thumbnails`. Each is imported when it is first used, so that reading a table
-needs no decoder and no model.
+pictures of some faces: `thumbnails`. A page to look at: `report`. Each is imported when it is first used, so that
+reading a table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lpff_ray.exports.evaluation.people import evaluate_identity
     from lpff_ray.exports.evaluation.verification import evaluate
     from lpff_ray.exports.job import ExportSummary, export
+    from lpff_ray.reports.html.report import report
     from lpff_ray.run.analyze import Analyzer, analyze
     from lpff_ray.run.mine import MineSummary, mine
     from lpff_ray.tables.compact import Compaction, compact
@@ -63,6 +64,7 @@ __all__ = [
     "identities",
     "mine",
     "quarantine",
+    "report",
     "scan",
     "segments",
     "select",
@@ -82,6 +84,7 @@ _MODULES = {
     "lpff_ray.errors": ("UserError",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
     "lpff_ray.exports.job": ("ExportSummary", "export"),
+    "lpff_ray.reports.html.report": ("report",),
     "lpff_ray.run.analyze": ("Analyzer", "analyze"),
     "lpff_ray.run.mine": ("MineSummary", "mine"),
     "lpff_ray.tables.compact": ("Compaction", "compact"),

@@ -111,7 +111,12 @@ def mine(
         limits=Limits(place_s=wait_for_sources),
         thumbnails=thumbnails,
     )
-    report(as_json, mined(summary), sentences(summary, max_quarantine))
+    look = (
+        [f"to look at it: lpff-ray report {summary.out}"]
+        if summary.planned and not summary.interrupted
+        else []
+    )
+    report(as_json, mined(summary), [*sentences(summary, max_quarantine), *look])
     end(ctx, summary, max_quarantine)
 
 

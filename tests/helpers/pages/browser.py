@@ -76,6 +76,11 @@ class Page:
         """The text of an element as it is shown."""
         return str(self.one(selector).text)
 
+    def click(self, element: Any) -> None:
+        """Click an element after it was brought to the middle of the viewport, away from what sticks to its edges."""
+        self.run("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", element)
+        element.click()
+
     def press(self, *keys: str) -> None:
         """Press keys one after the other, as KeyboardEvent.key names them: "Enter", "Escape", "a"."""
         from selenium.webdriver.common.action_chains import ActionChains
