@@ -7,8 +7,8 @@ lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
 `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
 `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Small
-pictures of some faces: `thumbnails`. A page to look at: `report`. Each is imported when it is first used, so that
-reading a table needs no decoder and no model.
+pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is imported when it is first used, so
+that reading a table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lpff_ray.exports.evaluation.verification import evaluate
     from lpff_ray.exports.job import ExportSummary, export
     from lpff_ray.reports.html.report import report
+    from lpff_ray.reports.sheets.sheet import sheet
     from lpff_ray.run.analyze import Analyzer, analyze
     from lpff_ray.run.mine import MineSummary, mine
     from lpff_ray.tables.compact import Compaction, compact
@@ -70,6 +71,7 @@ __all__ = [
     "select",
     "selection",
     "selection_rules",
+    "sheet",
     "status",
     "thumbnails",
     "video_duplicates",
@@ -85,6 +87,7 @@ _MODULES = {
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
     "lpff_ray.exports.job": ("ExportSummary", "export"),
     "lpff_ray.reports.html.report": ("report",),
+    "lpff_ray.reports.sheets.sheet": ("sheet",),
     "lpff_ray.run.analyze": ("Analyzer", "analyze"),
     "lpff_ray.run.mine": ("MineSummary", "mine"),
     "lpff_ray.tables.compact": ("Compaction", "compact"),

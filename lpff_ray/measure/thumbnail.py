@@ -33,19 +33,27 @@ class Thumbnail:
 
 def thumbnail(frame: NDArray[np.uint8], box: NDArray[np.floating]) -> Thumbnail:
     """The thumbnail of the face in `box`, x0, y0, x1, y1 in pixels of `frame`, uint8 RGB [h, w, 3]."""
+    picture, region = face_square(frame, box, SIDE)
+    encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )[1]
+    return Thumbnail(encoded.tobytes(), region)
+
+
+def face_square(
+    frame: NDArray[np.uint8], box: NDArray[np.floating], pixels: int
+) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
+    """What a thumbnail shows, uint8 RGB [pixels, pixels, 3], and its region; frame, box: as for `thumbnail`."""
     x0, y0, x1, y1 = (float(value) for value in box)
     side = max(1, math.ceil(CONTEXT * max(x1 - x0, y1 - y0)))
     left, top = round((x0 + x1 - side) / 2), round((y0 + y1 - side) / 2)
     height, width = frame.shape[:2]
     shown = frame[max(top, 0) : min(top + side, height), max(left, 0) : min(left + side, width)]
-    picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+    picture = np.zeros((pixels, pixels, 3), np.uint8)
     if shown.size:
-        scale = SIDE / side
+        scale = pixels / side
         small = reduced(shown, shown, scale)
-        y, x = (min(round(max(-edge, 0) * scale), SIDE - 1) for edge in (top, left))
-        small = small[: SIDE - y, : SIDE - x]
+        y, x = (min(round(max(-edge, 0) * scale), pixels - 1) for edge in (top, left))
+        small = small[: pixels - y, : pixels - x]
         picture[y : y + small.shape[0], x : x + small.shape[1]] = small
-    encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    )[1]
-    return Thumbnail(encoded.tobytes(), (float(left), float(top), float(left + side), float(top + side)))
+    return picture, (float(left), float(top), float(left + side), float(top + side))
