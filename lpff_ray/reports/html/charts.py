@@ -77,13 +77,13 @@ def histogram(
 def cameras(
     title: str,
     points: Sequence[Mapping[str, Any]],
-    contours: Sequence[Mapping[str, Any]],
+    contours: str,
     kind: str,
 ) -> Chart:
     """Camera positions as points over the contours of a reference's density.
 
-    points: theta, phi (degrees), copies. contours: theta, phi, order, level, line (its number). kind: of the
-    points, "before" or "after", which decides their colour.
+    points: theta, phi (degrees), copies. contours: name of the page's data set of them, "" without any: theta, phi,
+    order, level, line (its number). kind: of the points, "before" or "after", which decides their colour.
     """
     smallest = 12 if len(points) > 1000 else 26 if len(points) > 100 else 60
     theta = {
@@ -118,7 +118,7 @@ def cameras(
         "params": [{"name": "view", "select": {"type": "interval"}, "bind": "scales"}],
     }
     lines = {
-        "data": {"values": list(contours)},
+        "data": {"name": contours},
         "mark": {"type": "line", "clip": True, "style": "contour", "strokeWidth": 1.3},
         "encoding": {
             "x": x,

@@ -34,13 +34,20 @@ _POLICY = (
 
 
 def rendered(
-    run: Gathered, status: RunStatus, sections: dict[str, Any], records: SampleRecords, made: str
+    run: Gathered,
+    status: RunStatus,
+    sections: dict[str, Any],
+    records: SampleRecords,
+    datasets: dict[str, Any],
+    made: str,
 ) -> bytes:
-    """The page. sections: by name; charts in them become numbers of the page's list of charts."""
+    """The page. sections: by name; charts in them become numbers of the page's list of charts, which take data by name
+    from `datasets`."""
     charts: list[dict[str, Any]] = []
     numbered = _numbered(sections, charts)
     pictures = [face and face.pop("picture") for face in records.faces]
-    data = {"faces": records.faces, "sources": records.sources, "map": sections["poses"], "charts": charts}
+    data = {"faces": records.faces, "sources": records.sources, "map": sections["poses"]}
+    data |= {"charts": charts, "datasets": datasets}
     scripts = [
         _static("vega.js"),
         "(() => {\n" + "\n".join(_static(f"{name}.js") for name in _SCRIPTS) + "\n})();",

@@ -83,7 +83,7 @@ def _page(run: Gathered, references: References) -> tuple[bytes, tuple[int, int,
         sections["cameras"] = camera_plots(run.faces.filter("keep"), None, references.of({}), 1)
     records = samples.records(run)
     made = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    content = rendered(run, status, sections, records, made)
+    content = rendered(run, status, sections, records, references.contours(), made)
     return content, (run.count, len(samples), records.pictures)
 
 

@@ -12,7 +12,8 @@ from lpff_ray.reports.html.gathered import ANGLES, MEASURED, Gathered
 from lpff_ray.tables.thumbnails import thumbnails
 
 PICTURE_BYTES = 9_500_000
-"""Most that all pictures may take in the page, as base64: with all else, a page stays below 15 MB."""
+"""Most that all pictures may take in the page, as base64: with all else, a page stays below 15 MB.
+Evidence: docs/evidence/report.md#size"""
 _NUMBERS = ("yaw", "pitch", "roll", *ANGLES, *MEASURED)
 
 

@@ -23,6 +23,7 @@ COUNTED = 50_000
 ALL_POINTS = 12_000
 """Points in all plots of a page together."""
 MOST_POINTS = 2_500
+_TITLES = {"before": "Before", "after": "Selected"}
 _GRID = np.radians(np.arange(0, 180.1, 1.5))
 
 
@@ -31,11 +32,13 @@ class Reference:
     """The cameras that a plot compares with.
 
     name: as `curate.selection.cameras.reference_cameras` reads it. density: None where it can not be read; wrong: why.
+    dataset: what the page's charts call its contours, "" where there are none.
     """
 
     name: str
     density: Density | None
     contours: list[dict[str, Any]]
+    dataset: str = ""
     wrong: str = ""
 
 
@@ -47,17 +50,26 @@ class References:
         self._known: dict[str, Reference] = {}
         self._given = given
         if given:
-            self._known[given] = _read(given)
+            self._read(given)
 
     def of(self, rules: dict[str, Any]) -> Reference:
         """The reference that a selection's plot has: the given one, or its own, or the one that ships."""
         name = self._given or rules.get("rules", {}).get("reference") or GAUSSIAN_REFERENCE
         if name not in self._known:
             try:
-                self._known[name] = _read(name)
+                self._read(name)
             except UserError as error:  # it was there when the selection was made
-                self._known[name] = Reference(name, None, [], str(error))
+                self._known[name] = Reference(name, None, [], wrong=str(error))
         return self._known[name]
+
+    def contours(self) -> dict[str, list[dict[str, Any]]]:
+        """The contours of every reference that was read, by the name of its dataset: the page's charts share them."""
+        return {one.dataset: one.contours for one in self._known.values() if one.dataset}
+
+    def _read(self, name: str) -> None:
+        density = kernel_density(reference_cameras(name))
+        dataset = f"reference_{len(self._known)}"
+        self._known[name] = Reference(name, density, _contours(density), dataset)
 
 
 def camera_plots(
@@ -87,9 +99,7 @@ def camera_plots(
                 "kind": kind,
                 "faces": len(faces),
                 "shown": len(rows),
-                "chart": charts.cameras(
-                    {"before": "Before", "after": "Selected"}[kind], rows, reference.contours, kind
-                ),
+                "chart": charts.cameras(_TITLES[kind], rows, reference.dataset, kind),
                 "rare": None if density is None else float((density < LEVELS[0]).mean()),
             }
         )
@@ -101,11 +111,6 @@ def _drawn(faces: pl.LazyFrame, most: int) -> pl.DataFrame:
     posed = faces.filter(pl.all_horizontal(pl.col("yaw", "pitch", "roll").is_finite()))
     wanted = ["yaw", "pitch", "roll", *(["copies"] if "copies" in posed.collect_schema() else [])]
     return posed.sort("draw").head(most).select(wanted).collect()
-
-
-def _read(name: str) -> Reference:
-    density = kernel_density(reference_cameras(name))
-    return Reference(name, density, _contours(density))
 
 
 def _contours(density: Density) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.reports.html.gathered import Gathered
+from lpff_ray.tables.read import listed
 from lpff_ray.tables.status import RunStatus
 from lpff_ray.types import VideoStatus
 
@@ -44,8 +45,10 @@ def funnel(run: Gathered, status: RunStatus) -> list[dict[str, Any]]:
     every = (
         f"every {config['every']}th frame" if config.get("every") else f"{config.get('fps')} frames a second"
     )
+    expected = int(listed(run.files)["frames_expected"].sum() or 0)
+    of = f"; {expected:,} frames are in the sources" if expected else ""
     frames = [
-        _step("sampled", status.frames + status.frames_missing) | {"note": every},
+        _step("sampled", status.frames + status.frames_missing) | {"note": every + of},
         _step("measured", status.frames, [(status.frames_missing, "could not be decoded")]),
     ]
     why = (

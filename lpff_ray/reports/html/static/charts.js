@@ -26,6 +26,7 @@ const charts = (() => {
 
   /** The colours of marks that stand for one thing each, by their style; Vega-Lite's own would win over a theme's. */
   function painted(specification) {
+    specification.datasets = data.datasets;
     const colours = { before: colour("series-1"), after: colour("series-2"), contour: colour("muted") };
     for (const layer of specification.layer) {
       if (colours[layer.mark.style]) layer.mark.color = colours[layer.mark.style];
