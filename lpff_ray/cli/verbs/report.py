@@ -44,11 +44,13 @@ def report(out: str, to: str, selections: Sequence[str], reference: str, opened:
     """One HTML page to look at a run: losses, poses, people, duplicates, failures, selections. It needs no network."""
     from lpff_ray.reports.html.report import write_report
 
+    if opened and "://" in (to or out):
+        raise UserError(
+            f"{to or out}: --open shows files of this machine only; write the page to one with --to"
+        )
     done = write_report(out, to, selections=selections or None, reference=reference)
     output.report(as_json, asdict(done), _sentences(done))
     if opened:
-        if "://" in done.path:
-            raise UserError(f"{done.path}: is not on this machine; --open shows local files only")
         webbrowser.open(Path(done.path).as_uri())
 
 

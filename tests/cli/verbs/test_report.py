@@ -34,3 +34,4 @@ def test_what_is_not_there_is_one_line(out: Path, tmp_path: Path) -> None:
     assert "no run here" in complaint(call("report", tmp_path))
     assert "no selection 'x'" in complaint(call("report", out, "--selection", "x"))
     assert "--to" in complaint(call("report", out, "--to", tmp_path))
+    assert "--open" in complaint(call("report", out, "--to", "memory://page.html", "--open"))

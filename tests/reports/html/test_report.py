@@ -66,6 +66,18 @@ def is_open(page: Page) -> bool:
     return bool(page.run("return document.getElementById('viewer').open"))
 
 
+def tooltip(page: Page, chart: Any) -> str:
+    """What the pointer shows on its way along the foot of a histogram, at the first bar that it meets."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    page.run("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", chart)
+    for x in range(-60, 61, 6):
+        ActionChains(page.driver, duration=0).move_to_element_with_offset(chart, x, 42).perform()
+        if page.all("#vg-tooltip-element.visible"):
+            break
+    return page.text("#vg-tooltip-element")
+
+
 def test_it_opens_from_disk_without_a_network(opened: Page) -> None:
     assert [one.get_attribute("id") for one in opened.all("main > section")] == SECTIONS
     seen_whole(opened)
@@ -119,6 +131,8 @@ def test_a_set_of_faces_is_chosen(opened: Page) -> None:
     Select(opened.one("#map-set")).select_by_index(2)
     assert opened.text("#map-status") != everything
     seen_whole(opened)
+    chart = opened.all("#distributions [data-chart]")[0]
+    assert "all faces" in tooltip(opened, chart)
     opened.click(opened.all("#sets button")[2])
     assert [one.get_attribute("aria-pressed") for one in opened.all("#sets button")] == [
         "false",
@@ -258,6 +272,13 @@ def test_pictures_have_a_limit_and_the_most_telling_stay(
     first = {cell[3][0] for cell in data["data"]["map"]["layers"][0]["cells"]}
     with_picture = {number for number, one in enumerate(data["pictures"]) if one}
     assert len(first & with_picture) > len(first) / 2
+
+
+def test_a_selection_of_which_the_rules_say_nothing(tmp_path: Path) -> None:
+    """As an older release, or another program, may have left it."""
+    out = made_up_run(tmp_path / "run", 20, pictures=False)
+    Path(out, "selections", f"{SELECTION}.json").write_text("{}")
+    assert write_report(out).selections == (SELECTION,)
 
 
 def test_faces_that_are_gone_are_counted(tmp_path: Path, page: Page) -> None:

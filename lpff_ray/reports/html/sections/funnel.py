@@ -42,18 +42,14 @@ def funnel(run: Gathered, status: RunStatus) -> list[dict[str, Any]]:
     partial = status.videos.get(str(VideoStatus.PARTIAL), 0)
     if partial:
         sources[-1]["note"] = f"{partial:,} of them with segments that failed: see Failures"
-    every = (
-        f"every {config['every']}th frame" if config.get("every") else f"{config.get('fps')} frames a second"
-    )
     expected = int(listed(run.files)["frames_expected"].sum() or 0)
     of = f"; {expected:,} frames are in the sources" if expected else ""
-    frames = [
-        _step("sampled", status.frames + status.frames_missing) | {"note": every + of},
-        _step("measured", status.frames, [(status.frames_missing, "could not be decoded")]),
-    ]
+    sampled = _step("sampled", status.frames + status.frames_missing)
+    sampled["note"] = _sampling(config) + of
+    frames = [sampled, _step("measured", status.frames, [(status.frames_missing, "could not be decoded")])]
     why = (
-        f"smaller than min_face_px {config.get('min_face_px'):g}, scored below min_det_score "
-        f"{config.get('min_det_score'):g}, or a second detection of a face"
+        f"smaller than min_face_px {config.get('min_face_px')}, scored below min_det_score "
+        f"{config.get('min_det_score')}, or a second detection of a face"
     )
     found = run.count + status.faces_rejected
     faces = [_step("detections", found), _step("faces", run.count, [(status.faces_rejected, why)])]
@@ -62,6 +58,13 @@ def funnel(run: Gathered, status: RunStatus) -> list[dict[str, Any]]:
     for chosen in run.selections:
         faces.append(_selected(chosen.name, chosen.rules.get("funnel", []), chosen.table))
     return [_group("Sources", sources), _group("Frames", frames), _group("Faces", faces)]
+
+
+def _sampling(config: dict[str, Any]) -> str:
+    every, fps = config.get("every"), config.get("fps")
+    if fps:
+        return f"{fps:g} frames a second"
+    return f"one frame of {every}" if every and every > 1 else "every frame"
 
 
 def _group(title: str, steps: list[Step]) -> dict[str, Any]:

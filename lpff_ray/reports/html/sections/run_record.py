@@ -49,13 +49,13 @@ def speed(run: Gathered, status: RunStatus) -> dict[str, Any]:
 def provenance(run: Gathered) -> dict[str, Any]:
     """Settings (with whether each differs from its default), models with their cards, versions."""
     record = run.files.record
-    defaults = MineConfig(every=1).as_dict()
+    defaults = MineConfig().as_dict()
     config = record["config"]
     settings = [
         {
             "name": name,
             "value": _text(value),
-            "changed": name in ("every", "fps") or (name in defaults and value != defaults[name]),
+            "changed": name in defaults and value != defaults[name],
         }
         for name, value in config.items()
     ]

@@ -54,7 +54,7 @@ def _card(run: Gathered, chosen: Selected, samples: Samples, references: Referen
         "failing": {
             name: count for name, count in rules.get("found", {}).get("failing", {}).items() if count
         },
-        "review": rules.get("review", {}),
+        "review": {"marks": 0, "rejected": 0, "moved": 0} | rules.get("review", {}),
         "gone": gone,
         "stale": bool(rules.get("config_hash")) and rules["config_hash"] != run.config_hash,
         "cameras": camera_plots(eligible, chosen, references.of(rules), len(run.selections)),

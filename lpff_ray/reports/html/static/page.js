@@ -22,7 +22,10 @@
     (entries) => {
       for (const entry of entries) {
         if (!entry.isIntersecting) continue;
-        links.forEach((link, name) => link.toggleAttribute("aria-current", name === entry.target.id));
+        links.forEach((link, name) => {
+          if (name === entry.target.id) link.setAttribute("aria-current", "true");
+          else link.removeAttribute("aria-current");
+        });
       }
     },
     { rootMargin: "-20% 0px -70% 0px" },

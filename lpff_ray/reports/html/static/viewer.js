@@ -77,7 +77,7 @@ const viewer = (() => {
   }
 
   dialog.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]; // up and down scroll
     if (!step) return;
     event.preventDefault();
     show(at + step);
