@@ -6,8 +6,9 @@ lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
 The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
 `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
-`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Each is
-imported when it is first used, so that reading a table needs no decoder and no model.
+`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Small
+pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is imported when it is first used, so
+that reading a table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from lpff_ray.exports.evaluation.people import evaluate_identity
     from lpff_ray.exports.evaluation.verification import evaluate
     from lpff_ray.exports.job import ExportSummary, export
+    from lpff_ray.reports.html.report import report
+    from lpff_ray.reports.sheets.sheet import sheet
     from lpff_ray.run.analyze import Analyzer, analyze
     from lpff_ray.run.mine import MineSummary, mine
     from lpff_ray.tables.compact import Compaction, compact
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from lpff_ray.tables.failures import read_failures as failures
     from lpff_ray.tables.read import quarantine, scan, segments, videos
     from lpff_ray.tables.status import RunStatus, status
+    from lpff_ray.tables.thumbnails import thumbnails
 
 for _package in ("lpff_ray", "cluster", "actors"):  # a library is silent until its caller asks for its log
     logging.getLogger(_package).addHandler(logging.NullHandler())
@@ -61,12 +65,15 @@ __all__ = [
     "identities",
     "mine",
     "quarantine",
+    "report",
     "scan",
     "segments",
     "select",
     "selection",
     "selection_rules",
+    "sheet",
     "status",
+    "thumbnails",
     "video_duplicates",
     "videos",
 ]
@@ -79,6 +86,8 @@ _MODULES = {
     "lpff_ray.errors": ("UserError",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
     "lpff_ray.exports.job": ("ExportSummary", "export"),
+    "lpff_ray.reports.html.report": ("report",),
+    "lpff_ray.reports.sheets.sheet": ("sheet",),
     "lpff_ray.run.analyze": ("Analyzer", "analyze"),
     "lpff_ray.run.mine": ("MineSummary", "mine"),
     "lpff_ray.tables.compact": ("Compaction", "compact"),
@@ -92,6 +101,7 @@ _MODULES = {
     "lpff_ray.tables.failure_causes": ("FailureCause", "failure_causes"),
     "lpff_ray.tables.read": ("quarantine", "scan", "segments", "videos"),
     "lpff_ray.tables.status": ("RunStatus", "status"),
+    "lpff_ray.tables.thumbnails": ("thumbnails",),
 }
 """Public names by the module that has them."""
 _TARGETS = {name: (module, name) for module, names in _MODULES.items() for name in names} | {

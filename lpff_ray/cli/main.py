@@ -27,6 +27,8 @@ VERBS = {
     "dedupe": "lpff_ray.cli.verbs.dedupe:dedupe",
     "select": "lpff_ray.cli.verbs.select:select",
     "export": "lpff_ray.cli.verbs.export:export",
+    "sheet": "lpff_ray.cli.verbs.sheet:sheet",
+    "report": "lpff_ray.cli.verbs.report:report",
     "evaluate": "lpff_ray.cli.verbs.evaluate:evaluate",
     "models": "lpff_ray.cli.verbs.models:models",
 }

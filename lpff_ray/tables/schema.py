@@ -199,6 +199,10 @@ SELECTION = pl.Schema(
 """One row per selected face, sorted by rank (0, 1, ...: the order in which exports number them). split: train | test,
 by identity. weight: of the face in training; copies: how often a rebalanced list names it."""
 
+THUMBNAILS = pl.Schema({"face_id": pl.String(), "jpeg": pl.Binary(), "region": pl.Array(pl.Float32(), 4)})
+"""One row per face that has a thumbnail. jpeg: square, upright as the frame is, black outside of it. region: x0, y0,
+x1, y1, what it shows in pixels of the frame."""
+
 REVIEW = pl.Schema({"face_id": pl.String(), "decision": pl.String(), "bin": pl.String(), "note": pl.String()})
 """Review marks of a person on faces. decision: accept | reject; bin: the bin to move the face to, null to leave it."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from lpff_ray.tables.read import quarantine, segments, videos
-from lpff_ray.types import VideoStatus
+from lpff_ray.tables.read import Snapshot, listed, records, snapshot
+from lpff_ray.types import SegmentStatus, VideoStatus
 
 DAMAGED = "damaged: these frames can not be decoded"
 
@@ -69,15 +69,21 @@ class RunStatus:
 
 def status(out: str) -> RunStatus:
     """The state of the run in `out`, also while it is going on. Raises UserError if there is none."""
-    listed, mined, given_up = videos(out), segments(out), quarantine(out)
+    return status_of(snapshot(out), out)
+
+
+def status_of(files: Snapshot, out: str = "") -> RunStatus:
+    """The state of a run as a snapshot has it. out: what its `out` says."""
+    sources, mined = listed(files), records(files, SegmentStatus.MINED)
+    given_up = records(files, SegmentStatus.QUARANTINED)
     seconds = float(mined["seconds_total"].sum() or 0.0)
     frames, faces = int(mined["frames_looked_at"].sum()), int(mined["faces"].sum())
     return RunStatus(
         out=out,
-        segments_planned=int(listed["segments"].sum()),
-        segments_done=int(listed["segments_done"].sum()),
+        segments_planned=int(sources["segments"].sum()),
+        segments_done=int(sources["segments_done"].sum()),
         quarantined=len(given_up),
-        videos=dict(listed.group_by("status").len().sort("status").iter_rows()),
+        videos=dict(sources.group_by("status").len().sort("status").iter_rows()),
         faces=faces,
         faces_rejected=int(mined["faces_rejected"].sum()),
         frames=frames,
@@ -85,7 +91,7 @@ def status(out: str) -> RunStatus:
         seconds=seconds,
         frames_per_second=frames / seconds if seconds > 0 else 0.0,
         stages=_stages(mined, seconds, frames, faces),
-        problems=_problems(listed, given_up),
+        problems=_problems(sources, given_up),
     )
 
 
@@ -106,17 +112,17 @@ def _stages(mined: pl.DataFrame, seconds: float, frames: int, faces: int) -> tup
     return tuple(found)
 
 
-def _problems(listed: pl.DataFrame, given_up: pl.DataFrame) -> tuple[Problem, ...]:
+def _problems(sources: pl.DataFrame, given_up: pl.DataFrame) -> tuple[Problem, ...]:
     unreadable = [str(VideoStatus.UNREADABLE), str(VideoStatus.NOT_MEDIA)]
     mined, missing = pl.col("frames_looked_at"), pl.col("frames_missing")
     unfinished = (pl.col("status") == str(VideoStatus.DONE)) & (pl.col("reason") != "")
     rows = pl.concat(
         [
-            listed.filter(pl.col("status").is_in(unreadable)).select(
+            sources.filter(pl.col("status").is_in(unreadable)).select(
                 "uri", pl.col("status").alias("what"), pl.col("reason").alias("why")
             ),
             # Mined, but not complete: damaged inside, or truncated.
-            listed.filter((missing > 0) | unfinished).select(
+            sources.filter((missing > 0) | unfinished).select(
                 "uri",
                 pl.when(missing > 0)
                 .then(pl.format("{} of {} frames missing", missing, mined + missing))

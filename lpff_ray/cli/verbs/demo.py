@@ -38,7 +38,7 @@ ROWS = 8
 @as_json
 @click.pass_context
 def demo(ctx: click.Context, folder: str, executor: str, address: str, as_json: bool) -> None:
-    """Make a clip from a public-domain photo, mine it, and show measured against known values."""
+    """Make a clip from a public-domain photo, mine it, show measured against known values, and make a report."""
     from lpff_ray.cli.demo_clip import known_against_measured, make_clip
     from lpff_ray.tables.read import scan, segments
 
@@ -46,23 +46,25 @@ def demo(ctx: click.Context, folder: str, executor: str, address: str, as_json: 
     summary = lpff_ray.mine([str(clip.path)], str(Path(folder) / "run"), executor=executor, address=address)
     faces = scan(summary.out).collect()
     errors = known_against_measured(clip, faces)
+    page = lpff_ray.report(summary.out)
     found = int(segments(summary.out)["shots"].sum())
     result = {
         "clip": str(clip.path),
         "run": mined(summary),
+        "report": page,
         "faces": len(faces),
         "tracks": faces["track_id"].n_unique(),
         "shots_known": len(set(clip.shots)),
         "shots_found": found,
         "shots": [asdict(shot) for shot in errors],
     }
-    shown = [*sentences(summary, 0.0), *_shown(clip, faces, errors, found, summary.out)]
+    shown = [*sentences(summary, 0.0), *_shown(clip, faces, errors, found, summary.out, page)]
     report(as_json, result, shown)
     end(ctx, summary, 0.0)
 
 
 def _shown(
-    clip: DemoClip, faces: pl.DataFrame, errors: Sequence[ShotErrors], found: int, out: str
+    clip: DemoClip, faces: pl.DataFrame, errors: Sequence[ShotErrors], found: int, out: str, page: str
 ) -> Iterator[Shown]:
     """What is known of the clip beside what the tables say, and the first rows of the faces table."""
     table = Table(
@@ -85,7 +87,7 @@ def _shown(
     for row in faces.head(ROWS).select(*COLUMNS).iter_rows():
         first.add_row(*map(_cell, row))
     yield first
-    yield f"clip:  {clip.path}\ntable: {out}   (python: lpff_ray.scan({out!r}))"
+    yield f"clip:  {clip.path}\ntable: {out}   (python: lpff_ray.scan({out!r}))\npage:  {page}"
 
 
 def _cell(value: object) -> str:

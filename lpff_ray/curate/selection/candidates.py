@@ -13,7 +13,7 @@ TRACK_BIN = "track_bin"
 _MEASURED = ("det_score", "yaw", "pitch", "roll", "pose_spread", "sharpness", "iqa")
 _YAW, _PITCH, _ROLL = (pl.col(name).cast(pl.Float64).radians() for name in ("yaw", "pitch", "roll"))
 # `geometry.rotation.direction_from_matrix`, of the entries of the rotation that yaw, pitch and roll make.
-_DIRECTION = {
+DIRECTION = {
     "azimuth": pl.arctan2(_YAW.sin(), _PITCH.cos() * _YAW.cos()),
     "elevation": (_PITCH.sin() * _YAW.cos()).arcsin(),
     "tilt": pl.arctan2(
@@ -38,7 +38,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         "face_id",
         *_MEASURED,
         # Runs of older releases lack these columns.
-        *(pl.coalesce(name, angle.degrees()).alias(name) for name, angle in _DIRECTION.items()),
+        *(pl.coalesce(name, angle.degrees()).alias(name) for name, angle in DIRECTION.items()),
         ((box[2] - box[0]) * (box[3] - box[1])).alias("area"),
         pl.col("pose_bin" if bins == TRACK_BIN else bins).alias("measured_bin"),
     )

@@ -22,6 +22,9 @@ def test_demo_shows_known_beside_measured(tmp_path: Path) -> None:
     assert "First of 100 faces" in done.stdout
     assert "…" not in done.stdout, "nothing is cut off"
     assert (tmp_path / "demo" / "astronaut.mp4").exists()
+    page = tmp_path / "demo" / "run" / "report.html"
+    assert f"page:  {page}" in done.stdout
+    assert page.stat().st_size > 1e6
     assert len(lpff_ray.scan(str(tmp_path / "demo" / "run")).collect()) == 100
 
 
