@@ -1,10 +1,18 @@
-.PHONY: setup test chaos test-pythons lint demo clean
+.PHONY: setup test browser chaos test-pythons lint demo clean
 
 setup:
 	./run_cluster.sh setup test
 
-test: lint
+test: lint browser
 	./run_cluster.sh exec pytest
+
+# Chromium, for the tests of pages: installed where root can by apt-get, as in a container; else they are skipped.
+browser:
+	@if command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends \
+			chromium chromium-driver) >/dev/null || echo "make: no Chromium from apt-get: tests in a browser are skipped"; \
+	else echo "make: no Chromium (packages chromium, chromium-driver): tests in a browser are skipped"; fi
 
 # Faults thrown at real runs, in three rounds: some 25 minutes. Prints a table; CHAOS="--seed 1 --only commit" for a part.
 chaos: setup

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from browser import Browser, Page, running_browser, skip_without_browser
 from clips import CLIPS, DEMO_EVERY, write_audio_only, write_clip, write_empty_video
 
 import lpff_ray
@@ -78,3 +79,19 @@ def local_node() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium without a window; tests that need it are skipped where it is not installed."""
+    skip_without_browser()
+    with running_browser(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of its own, 1280 x 900, light. An error on its console fails the test, unless the test asked for them."""
+    with browser.page() as opened:
+        yield opened
+        assert opened.errors() == [], "errors on the console"
