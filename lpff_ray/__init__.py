@@ -7,7 +7,8 @@ lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
 `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
 `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
-`review_state`. Each is imported when it is first used, so that reading a table needs no decoder and no model.
+`review_state`. Small pictures of some faces: `thumbnails`. Each is imported when it is first used, so that reading a
+table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lpff_ray.tables.read import quarantine, scan, segments, videos
     from lpff_ray.tables.review.state import review_state
     from lpff_ray.tables.status import RunStatus, status
+    from lpff_ray.tables.thumbnails import thumbnails
 
 for _package in ("lpff_ray", "cluster", "actors"):  # a library is silent until its caller asks for its log
     logging.getLogger(_package).addHandler(logging.NullHandler())
@@ -69,6 +71,7 @@ __all__ = [
     "selection",
     "selection_rules",
     "status",
+    "thumbnails",
     "video_duplicates",
     "videos",
 ]
@@ -95,6 +98,7 @@ _MODULES = {
     "lpff_ray.tables.read": ("quarantine", "scan", "segments", "videos"),
     "lpff_ray.tables.review.state": ("review_state",),
     "lpff_ray.tables.status": ("RunStatus", "status"),
+    "lpff_ray.tables.thumbnails": ("thumbnails",),
 }
 """Public names by the module that has them."""
 _TARGETS = {name: (module, name) for module, names in _MODULES.items() for name in names} | {

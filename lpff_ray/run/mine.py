@@ -110,6 +110,7 @@ def mine(
     retry_quarantined: bool = False,
     videos: str = "",
     limits: Limits | None = None,
+    thumbnails: bool = True,
 ) -> MineSummary:
     """Mine faces out of `sources` into the folder `out`; run again to resume.
 
@@ -117,6 +118,8 @@ def mine(
     a Ray cluster. workers: threads or actors, None to fit the machine. device: "auto", "cpu", "cuda" or "cuda:N".
     limit: only the first so many files or clips. retry_quarantined: try segments again that were given up before.
     videos: the folder of the videos that clip lists name; see `plan.sources.expand`. limits: deadlines and retries.
+    thumbnails: whether to keep a small picture of every face, for people to look at; a run may be resumed with another
+    value.
 
     Raises UserError for sources that do not exist, an optional model that is not in the model store, an `out` of
     another configuration or that can not be written, or a full disk; what was mined until then stays.
@@ -164,7 +167,7 @@ def mine(
             log.info("%d of %d segments to mine, %s", len(left), len(planned), config)
             failures = FailureLog(run.folder, name_of, uri_of)
             listeners = Listeners(progress, failures, *pool.executor.listeners())
-            make_worker = functools.partial(make_miner, config, run.folder.root)
+            make_worker = functools.partial(make_miner, config, run.folder.root, thumbnails=thumbnails)
             with closing(pool.map(left, make_worker, POLICY, listeners)) as ended, closing(failures):
                 for end in ended:
                     if isinstance(end, GivenUp):
@@ -191,11 +194,11 @@ def mine(
     )
 
 
-def make_miner(config: MineConfig, out: str, device: str) -> Worker:
+def make_miner(config: MineConfig, out: str, device: str, thumbnails: bool = True) -> Worker:
     """A worker that mines segments. Raises UserError if a model's file is missing or the device is absent."""
     from lpff_ray.run.miner import SegmentMiner  # not above: a driver on Ray needs no models
 
-    return SegmentMiner(config, out, device)
+    return SegmentMiner(config, out, device, thumbnails)
 
 
 def name_of(segment: Segment) -> str:

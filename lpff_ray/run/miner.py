@@ -20,6 +20,7 @@ from lpff_ray.decode import DecodingPass, Frame, passes
 from lpff_ray.errors import Failure, SegmentError, UserError, segment_error
 from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
+from lpff_ray.measure.thumbnail import Thumbnail, thumbnail
 from lpff_ray.plan.content import content_of
 from lpff_ray.plan.sampling import wanted_indices
 from lpff_ray.plan.segment import Segment
@@ -29,6 +30,7 @@ from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
 from lpff_ray.storage.places import of_place, suspected_place
 from lpff_ray.tables import parts, schema
+from lpff_ray.tables.thumbnails import commit_thumbnails
 from lpff_ray.types import SegmentStatus, Stage
 
 FRAMES_PER_BATCH = 16
@@ -39,13 +41,14 @@ BATCH_BYTES = 64 << 20
 class SegmentMiner:
     """Mines segments into an output folder. Threads may share one."""
 
-    def __init__(self, config: MineConfig, out: str, device: str) -> None:
-        """device: "cpu", "cuda" or "cuda:N".
+    def __init__(self, config: MineConfig, out: str, device: str, thumbnails: bool = True) -> None:
+        """device: "cpu", "cuda" or "cuda:N". thumbnails: whether to write those, too.
 
         Raises UserError if a model's file is missing, the device is absent, or `out` can not be opened.
         """
         self.config = config
         self.folder = Folder(out)
+        self.thumbnails = thumbnails
         self.measurer = FaceMeasurer(config, device)
         weakref.finalize(self, drop_idle_copies, wait=False)  # frees the disk that they take
 
@@ -77,6 +80,10 @@ class SegmentMiner:
         outcome.taken.seconds["total"] = time.perf_counter() - start
         faces, record = self._tables(lease, outcome)
         segment = lease.item
+        if outcome.thumbnails:  # before the part: from then on, nothing would make them
+            commit_thumbnails(
+                self.folder, segment.segment_id, _thumbnails(faces["face_id"], outcome.thumbnails)
+            )
         parts.commit_part(
             self.folder, segment.segment_id, faces, SegmentStatus.MINED, record, self.config.hash()
         )
@@ -115,7 +122,14 @@ class SegmentMiner:
             outcome.signatures.extend(track.shot_signature(frame.rgb) for frame in frames)
             outcome.positions.extend(frame.index for frame in frames)
             height, width = frames[0].rgb.shape[:2]
+            measured = len(taken.columns["frame_index"])
             self.measurer.measure(frames, taken, segment.video.crop_in(width, height))
+            if self.thumbnails:
+                pictures = {frame.index: frame.rgb for frame in frames}
+                new = zip(
+                    taken.columns["frame_index"][measured:], taken.columns["bbox"][measured:], strict=True
+                )
+                outcome.thumbnails.extend(thumbnail(pictures[index], box) for index, box in new)
         self.measurer.finish(taken)
         outcome.note = decoding.remarks
         for stage, seconds in decoding.seconds.items():
@@ -188,6 +202,16 @@ class _Outcome:
         self.pts_ns: list[int] = []
         self.positions: list[int] = []
         self.signatures: list[track.ShotSignature] = []
+        self.thumbnails: list[Thumbnail] = []
+
+
+def _thumbnails(face_ids: pl.Series, made: list[Thumbnail]) -> pl.DataFrame:
+    columns = {
+        "face_id": face_ids.to_list(),
+        "jpeg": [thumbnail.jpeg for thumbnail in made],
+        "region": [thumbnail.region for thumbnail in made],
+    }
+    return schema.frame(columns, schema.THUMBNAILS)
 
 
 def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:

@@ -35,6 +35,8 @@ from lpff_ray.tables.run_folder import (
     read_plan,
     schema_of,
 )
+from lpff_ray.tables.thumbnails import FOLDER as THUMBNAILS
+from lpff_ray.tables.thumbnails import discard_thumbnails
 from lpff_ray.types import SegmentStatus, VideoStatus
 
 
@@ -68,9 +70,12 @@ class Run:
             self.folder.remove(PLAN_FILE)  # its segments were counted by the other configuration
             self._found = None
         if self._found is None:
+            if not self._holds_rows():
+                discard_thumbnails(self.folder)
             self.folder.commit(RUN_FILE, json.dumps(self._description, indent=2).encode())
             self._found = self._description
-        self.folder.sweep(parts.PARTS)
+        for folder in (parts.PARTS, THUMBNAILS):
+            self.folder.sweep(folder)
         return self
 
     @property

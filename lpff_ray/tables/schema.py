@@ -216,6 +216,10 @@ REVIEW = pl.Schema(
 was moved; identity_id: where merging or splitting gave it another one than `dedupe`; reviewer, time (UTC, ISO 8601): of
 the last decision or move; null where nothing was said."""
 
+THUMBNAILS = pl.Schema({"face_id": pl.String(), "jpeg": pl.Binary(), "region": pl.Array(pl.Float32(), 4)})
+"""One row per face that has a thumbnail. jpeg: square, upright as the frame is, black outside of it. region: x0, y0,
+x1, y1, what it shows in pixels of the frame."""
+
 
 def frame(
     columns: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], schema: pl.Schema

@@ -60,6 +60,11 @@ def _settings(ctx: click.Context) -> list[Option]:
     default=False,
     help="Try segments again that were given up.",
 )
+@option(
+    "--thumbnails/--no-thumbnails",
+    default=True,
+    help="Keep a small picture of every face (some 4 kB) for sheet, report and review.",
+)
 @placement
 @device
 @workers
@@ -75,6 +80,7 @@ def mine(
     videos: str,
     max_quarantine: float,
     retry_quarantined: bool,
+    thumbnails: bool,
     executor: str,
     address: str,
     device: str,
@@ -103,6 +109,7 @@ def mine(
         retry_quarantined=retry_quarantined,
         videos=videos,
         limits=Limits(place_s=wait_for_sources),
+        thumbnails=thumbnails,
     )
     report(as_json, mined(summary), sentences(summary, max_quarantine))
     end(ctx, summary, max_quarantine)

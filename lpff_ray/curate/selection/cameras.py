@@ -17,11 +17,11 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from lpff_ray.curate.dataset_json import read_dataset_json
 from lpff_ray.errors import UserError
 from lpff_ray.geometry.eg3d_camera import LABEL_LENGTH
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.dataset_json import read_dataset_json
 from lpff_ray.tables.read import scan
 from lpff_ray.tables.run_folder import RUN_FILE
 

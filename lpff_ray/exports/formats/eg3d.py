@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from lpff_ray.curate.dataset_json import DATASET_JSON, read_dataset_json
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import (
     FaceFormat,
@@ -34,7 +35,6 @@ from lpff_ray.exports.imaging.head_view import COLUMNS, head_view
 from lpff_ray.exports.packing import zip_chunks
 from lpff_ray.geometry.eg3d_camera import mirrored
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables.dataset_json import DATASET_JSON, read_dataset_json
 
 _NUMBERED = re.compile(r"img(\d+)\.[^./]+")  # the last part of `picture_name`
 

@@ -14,13 +14,13 @@ from fewer import SELECTION, every_third
 from image_folder import ImageFolder
 from selecting import with_selection
 
+from lpff_ray.curate.dataset_json import read_dataset_json
 from lpff_ray.errors import UserError
 from lpff_ray.exports.formats.eg3d import Eg3d
 from lpff_ray.exports.job import export
 from lpff_ray.geometry.eg3d_camera import mirrored
 from lpff_ray.geometry.rotation import geodesic_degrees, matrix_from_angles
 from lpff_ray.geometry.transforms import apply
-from lpff_ray.tables.dataset_json import read_dataset_json
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from image_folder import ImageFolder
 from PIL import Image
 from selecting import with_selection
 
+from lpff_ray.curate.dataset_json import read_dataset_json
 from lpff_ray.exports.formats.eg3d import Eg3d
 from lpff_ray.exports.formats.lpff import Lpff
 from lpff_ray.exports.formats.stylegan import StyleGan
 from lpff_ray.exports.imaging.alignment import quad_transform
 from lpff_ray.exports.job import export
 from lpff_ray.geometry.transforms import apply
-from lpff_ray.tables.dataset_json import read_dataset_json
 
 REALIGN = 300
 

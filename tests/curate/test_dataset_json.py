@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lpff_ray.curate.dataset_json import SCHEMA, read_dataset_json
 from lpff_ray.errors import UserError
 from lpff_ray.geometry.eg3d_camera import camera_label
 from lpff_ray.geometry.rotation import matrix_from_angles
-from lpff_ray.tables.dataset_json import SCHEMA, read_dataset_json
 
 ANGLES = np.array([[40.0, 10.0, -5.0], [-75.0, 0.0, 20.0], [0.0, -30.0, 0.0]])
 LABELS = camera_label(matrix_from_angles(*ANGLES.T)).tolist()
