@@ -28,6 +28,7 @@ LAYERS = (
     ("run",),
     ("curate",),
     ("exports",),
+    ("reports",),
     ("cli", "__init__", "__main__"),
 )
 """What is in lpff_ray, lowest first: everything imports from its own layer or a lower one."""

@@ -41,7 +41,8 @@ class Action(BaseModel):
     decide: `faces` are accepted or rejected; `decision` null takes back what was said of them.
     move: `faces` belong into `bin`; null: into the measured one.
     merge: `identities` are one person. split: `faces` leave their identity for a new one, `identity`.
-    undo: the action `undoes`, of whatever kind, counts no more.
+    undo: the action or the group of actions `undoes`, of whatever kind, counts no more.
+    group: what actions that were one for their reviewer share.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +57,7 @@ class Action(BaseModel):
     identities: tuple[Text, ...] = ()
     identity: Text | None = None
     undoes: Text | None = None
+    group: Text | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Action:

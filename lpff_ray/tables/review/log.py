@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -36,13 +37,17 @@ class LogFileState:
     torn: bool
 
 
-def read_logs(folder: Folder, known: dict[str, LogFileState] | None = None) -> dict[str, LogFileState]:
-    """Every log file of a run by its name below OUT. known: what was read before.
+def read_logs(
+    folder: Folder, known: Mapping[str, LogFileState] | None = None, without: Collection[str] = ()
+) -> dict[str, LogFileState]:
+    """Every log file of a run by its name in `review/`. known: what was read before; without: names to leave out.
 
     Raises UserError for a damaged line that is not the last of its file.
     """
     found = {}
     for name in folder.names(REVIEW, SUFFIX):
+        if name in without:
+            continue
         content = folder.read(f"{REVIEW}/{name}") or b""
         before = (known or {}).get(name)
         found[name] = (

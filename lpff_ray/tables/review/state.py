@@ -59,13 +59,13 @@ def folded(actions: Iterable[Action], handwritten: pl.DataFrame | None = None) -
     Merging and splitting commute, as every split makes an identity of its own.
     """
     ordered = in_order(actions)
-    undone: set[str] = set()
+    undone: set[str | None] = set()
     counted = []
     for action in reversed(ordered):
-        if action.id in undone:
+        if action.id in undone or action.group in undone:
             continue
         if action.action == ReviewAction.UNDO:
-            undone.add(str(action.undoes))
+            undone.add(action.undoes)
         else:
             counted.append(action)
     counted.reverse()
