@@ -55,13 +55,17 @@ class ReviewServer:
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT or SIGTERM; what is being written is finished. ready: called when requests are taken."""
-        asyncio.run(self._serve(ready))
 
-    async def _serve(self, ready: Callable[[], None]) -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, ended.set)
+        async def until_interrupted() -> None:
+            ended = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, ended.set)
+            await self.serve(ended, ready)
+
+        asyncio.run(until_interrupted())
+
+    async def serve(self, ended: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Serve until `ended` is set."""
         runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=5.0)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
