@@ -234,6 +234,7 @@ export class Grid {
 
   unselect() {
     this.selected.clear();
+    this.anchor = this.focus;
     this.refresh();
     this.events.selected();
   }
