@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 import ipaddress
+import json
 import webbrowser
 
 import click
 
-from lpff_ray.cli.options import option, out
-from lpff_ray.cli.output import show
+from lpff_ray.cli.options import as_json, option, out
 from lpff_ray.cli.verb import Verb
 from lpff_ray.monitoring.wording import counted
 
@@ -38,7 +38,8 @@ from lpff_ray.monitoring.wording import counted
     help="Address to listen on; others than this machine's own can be reached by everybody on the network.",
 )
 @option("--open", "opens", is_flag=True, help="Open the page in the default browser.")
-def review(out: str, reviewer: str | None, port: int, host: str, opens: bool) -> None:
+@as_json
+def review(out: str, reviewer: str | None, port: int, host: str, opens: bool, as_json: bool) -> None:
     """Look through faces on a local page: reject them, move them between pose bins, merge and split people.
 
     Prints the page's address and serves it until Ctrl-C. Every decision is kept in OUT/review when the page shows it;
@@ -62,7 +63,11 @@ def review(out: str, reviewer: str | None, port: int, host: str, opens: bool) ->
         )
 
     def ready() -> None:
-        click.echo(f"reviewing {counted(len(catalogue), 'face')} at {server.url} (Ctrl-C ends)")
+        # Not by cli.output: it takes tokens out of what is printed, and here the token is the point.
+        if as_json:
+            click.echo(json.dumps({"url": server.url, "faces": len(catalogue), "reviewer": name}))
+        else:
+            click.echo(f"reviewing {counted(len(catalogue), 'face')} at {server.url} (Ctrl-C ends)")
         if opens:
             webbrowser.open(server.url)
 
@@ -71,7 +76,7 @@ def review(out: str, reviewer: str | None, port: int, host: str, opens: bool) ->
     finally:
         actions, files = session.close()
     where = f" in {out.rstrip('/')}/review/{', '.join(files)}" if files else ""
-    show([f"{counted(actions, 'action')} kept{where}"])
+    click.echo(f"{counted(actions, 'action')} kept{where}", err=as_json)
 
 
 def _login() -> str:

@@ -51,6 +51,8 @@ class ReviewServer:
         self.port: int = self._socket.getsockname()[1]
         self.access.listen(self.port)
         shown = f"[{host}]" if ":" in host else host
+        if host in ("0.0.0.0", "::"):  # of all networks: nothing that a browser could open
+            shown = socket.gethostname()
         self.url = f"http://{shown}:{self.port}/?{TOKEN}={self.access.token}"
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:

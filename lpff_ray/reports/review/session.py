@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -19,7 +19,7 @@ from lpff_ray.reports.review.suggest import Suggestion, suggestions
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.review.actions import POSE_BINS, Action
 from lpff_ray.tables.review.log import LogFileState, ReviewLog, read_logs
-from lpff_ray.tables.review.state import Folded, folded, in_order
+from lpff_ray.tables.review.state import folded, in_order
 from lpff_ray.tables.review.table import handwritten_marks
 from lpff_ray.types import ReviewAction, ReviewDecision
 
@@ -61,6 +61,7 @@ class Session:
         self._others: dict[str, LogFileState] = read_logs(self._folder)
         self.persons = list(catalogue.identities)
         self._person_of = {name: number for number, name in enumerate(self.persons)}
+        self.shown: Shown
         self._fold(0)
 
     def refresh(self) -> Shown:
@@ -175,38 +176,57 @@ class Session:
             self._log.add(action)
             self._own_files.add(self._log.name.rpartition("/")[2])
             self._own.append(action)
-            self._fold(self.shown.version + 1)
+            if kind == ReviewAction.UNDO:
+                self._fold(self.shown.version + 1)
+            else:  # later than all others: nothing has to be folded again
+                self._actions.append(action)
+                self._state.add(action)
+                self.shown = self._after(action)
             return self.shown
 
     def _fold(self, version: int) -> None:
         actions = [action for file in self._others.values() for action in file.actions] + self._own
         self._actions = in_order(actions)
-        self._state: Folded = folded(self._actions, self._handwritten)
-        self.shown = self._on_rows(version)
+        self._state = folded(self._actions, self._handwritten)
+        decision = np.zeros(len(self.catalogue), np.uint8)
+        moved = np.full(len(self.catalogue), NO_BIN, np.uint8)
+        self._write_marks(self._state.marks, decision, moved)
+        self.shown = Shown(version, decision, moved, self._people())
 
-    def _on_rows(self, version: int) -> Shown:
-        state, catalogue = self._state, self.catalogue
-        decision = np.zeros(len(catalogue), np.uint8)
-        moved = np.full(len(catalogue), NO_BIN, np.uint8)
+    def _after(self, action: Action) -> Shown:
+        """What is shown when one more action counts."""
+        version, shown = self.shown.version + 1, self.shown
+        if action.action in (ReviewAction.MERGE, ReviewAction.SPLIT):
+            return Shown(version, shown.decision, shown.moved, self._people())
+        decision, moved = shown.decision.copy(), shown.moved.copy()
+        self._write_marks(action.faces, decision, moved)
+        return Shown(version, decision, moved, shown.person)
+
+    def _write_marks(
+        self, face_ids: Iterable[str], decision: NDArray[np.uint8], moved: NDArray[np.uint8]
+    ) -> None:
+        """Write what is said of some faces into their rows."""
         numbers = {name: number for number, name in enumerate(POSE_BINS)}
-        for face_id, mark in state.marks.items():
-            row = catalogue.row_of.get(face_id)
+        for face_id in face_ids:
+            row = self.catalogue.row_of.get(face_id)
             if row is not None:
+                mark = self._state.marks[face_id]
                 decision[row] = DECISIONS.index(mark.decision)
                 moved[row] = numbers.get(coarse(mark.bin) or "", NO_BIN)
+
+    def _people(self) -> NDArray[np.uint32]:
+        """The person of every row, a position in `persons`."""
+        state, catalogue = self._state, self.catalogue
         person = catalogue.columns["identity"].copy()
         for face_id, name in state.left.items():
             row = catalogue.row_of.get(face_id)
             if row is not None:
                 person[row] = self._number(name)
-        for name in state.persons.values():
-            self._number(name)
-        now = np.arange(len(self.persons) + 1, dtype=np.uint32)
-        for name, stands_for in state.persons.items():
-            if name in self._person_of:
-                now[self._person_of[name]] = self._person_of[stands_for]
-        now[-1] = NOTHING
-        return Shown(version, decision, moved, now[np.minimum(person, len(self.persons))])
+        now = {self._number(name): self._number(stands_for) for name, stands_for in state.persons().items()}
+        stands_for = np.arange(len(self.persons) + 1, dtype=np.uint32)
+        stands_for[-1] = NOTHING
+        stands_for[list(now)] = list(now.values())
+        return stands_for[np.minimum(person, len(self.persons))]
 
     def _number(self, name: str) -> int:
         """The position of a person, who may be new."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -26,24 +26,56 @@ class Mark:
     reviewer: str | None = None
     time: str | None = None
 
+    def after(self, action: Action) -> Mark:
+        """What is said of the face when one more action was about it."""
+        decision, bin = self.decision, self.bin
+        if action.action == ReviewAction.DECIDE:
+            decision = None if action.decision is None else str(action.decision)
+        else:
+            bin = None if action.bin is None else str(action.bin)
+        return Mark(decision, bin, self.note, action.reviewer, action.time)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Folded:
-    """All actions and the table by hand as one state.
+    """Actions and the table by hand as one state.
 
-    marks: by face. left: the new identity of faces that were split off, by face. persons: the identity that stands for
-    all that were merged with it, by identity. counted: actions that count, those that were undone left out, in order.
+    marks: by face. left: the new identity of faces that were split off, by face. parents: of identities that were
+    merged, another one of the same person, which has none in the end. counted: actions that count, those that were
+    undone left out, in order.
     """
 
-    marks: Mapping[str, Mark] = field(default_factory=dict)
-    left: Mapping[str, str] = field(default_factory=dict)
-    persons: Mapping[str, str] = field(default_factory=dict)
-    counted: tuple[Action, ...] = ()
+    marks: dict[str, Mark] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    counted: list[Action] = field(default_factory=list)
+
+    def add(self, action: Action) -> None:
+        """Let one more action count, later than all others. Undo is not for this: it says that something never was."""
+        self.counted.append(action)
+        if action.action == ReviewAction.MERGE:
+            roots = sorted({self.person(name) for name in action.identities})
+            self.parents.update(dict.fromkeys(roots[1:], roots[0]))
+        elif action.action == ReviewAction.SPLIT:
+            self.left.update(dict.fromkeys(action.faces, str(action.identity)))
+        else:
+            for face_id in action.faces:
+                self.marks[face_id] = self.marks.get(face_id, Mark()).after(action)
+
+    def person(self, name: str) -> str:
+        """The identity that stands for a merged one: the first by name, in whatever order they were merged."""
+        while name in self.parents:
+            name = self.parents[name]
+        return name
+
+    def persons(self) -> dict[str, str]:
+        """The identity that stands for each that was merged into another one."""
+        return {name: self.person(name) for name in self.parents}
 
     def identity(self, face_id: str, measured: str | None) -> str | None:
         """A face's identity; measured: the one that `dedupe` gave it."""
         own = self.left.get(face_id, measured)
-        return None if own is None else self.persons.get(own, own)
+        return None if own is None else self.person(own)
 
 
 def in_order(actions: Iterable[Action]) -> list[Action]:
@@ -68,43 +100,13 @@ def folded(actions: Iterable[Action], handwritten: pl.DataFrame | None = None) -
             undone.add(action.undoes)
         else:
             counted.append(action)
-    counted.reverse()
-    marks: dict[str, Mark] = {}
+    state = Folded()
     if handwritten is not None:
-        for face_id, decision, bin, note in handwritten.select(
-            "face_id", "decision", "bin", "note"
-        ).iter_rows():
-            marks[face_id] = Mark(decision, bin, note)
-    left: dict[str, str] = {}
-    parents: dict[str, str] = {}
-    for action in counted:
-        if action.action == ReviewAction.MERGE:
-            roots = sorted({_root(parents, name) for name in action.identities})
-            parents.update(dict.fromkeys(roots[1:], roots[0]))
-        elif action.action == ReviewAction.SPLIT:
-            left.update(dict.fromkeys(action.faces, str(action.identity)))
-        else:
-            _mark(marks, action)
-    persons = {name: _root(parents, name) for name in parents}
-    return Folded(marks, left, persons, tuple(counted))
-
-
-def _mark(marks: dict[str, Mark], action: Action) -> None:
-    for face_id in action.faces:
-        old = marks.get(face_id, Mark())
-        decision, bin = old.decision, old.bin
-        if action.action == ReviewAction.DECIDE:
-            decision = None if action.decision is None else str(action.decision)
-        else:
-            bin = None if action.bin is None else str(action.bin)
-        marks[face_id] = Mark(decision, bin, old.note, action.reviewer, action.time)
-
-
-def _root(parents: Mapping[str, str], name: str) -> str:
-    """The identity that stands for a merged one: the first by name, so that the order of merging does not matter."""
-    while name in parents:
-        name = parents[name]
-    return name
+        for face_id, *said in handwritten.select("face_id", "decision", "bin", "note").iter_rows():
+            state.marks[face_id] = Mark(*said)
+    for action in reversed(counted):
+        state.add(action)
+    return state
 
 
 def read_folded(folder: Folder) -> Folded:
@@ -159,7 +161,7 @@ def state_table(folder: Folder, state: Folded) -> pl.DataFrame:
 def _changed_identities(folder: Folder, state: Folded) -> pl.DataFrame:
     """face_id and identity_id of the faces that have another identity than `dedupe` gave them."""
     kinds = {"face_id": pl.String(), "identity_id": pl.String()}
-    measured = curated.earlier_marks(folder) if state.left or state.persons else None
+    measured = curated.earlier_marks(folder) if state.left or state.parents else None
     if measured is None:
         return pl.DataFrame(schema=kinds)
     left = pl.DataFrame(
@@ -169,7 +171,7 @@ def _changed_identities(folder: Folder, state: Folded) -> pl.DataFrame:
     own = pl.coalesce("left", "identity_id")
     return (
         measured.join(left, on="face_id", how="left")
-        .with_columns(own.replace(dict(state.persons)).alias("now"))
+        .with_columns(own.replace(state.persons()).alias("now"))
         .filter(pl.col("now") != pl.col("identity_id"))
         .select("face_id", pl.col("now").alias("identity_id"))
     )

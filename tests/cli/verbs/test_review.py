@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import urllib.request
@@ -31,6 +32,17 @@ def test_one_line_says_where_and_an_interrupt_ends_it(out: str, ending: signal.S
     process.send_signal(ending)
     rest, errors = process.communicate(timeout=30)
     assert (process.returncode, rest, errors) == (0, "0 actions kept\n", "")
+
+
+def test_json_is_one_object_as_soon_as_the_page_is_there(out: str) -> None:
+    process = start("review", out, "--reviewer", "Ann", "--json")
+    assert process.stdout is not None
+    found = json.loads(process.stdout.readline())
+    assert (found["faces"], found["reviewer"]) == (2, "Ann")
+    with urllib.request.urlopen(found["url"], timeout=20) as response:
+        assert response.status == 200
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "0 actions kept\n")
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path, out: str) -> None:

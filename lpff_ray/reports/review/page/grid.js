@@ -128,24 +128,27 @@ export class Grid {
     element.id = `cell-${this.used.size + this.free.length}-${Math.random().toString(36).slice(2)}`;
     const picture = element.appendChild(document.createElement("div"));
     picture.className = "picture";
-    const none = picture.appendChild(document.createElement("span"));
-    none.className = "none";
     const image = picture.appendChild(document.createElement("img"));
     image.alt = "";
     image.draggable = false;
-    const badges = ["badge", "badge duplicate", "badge bin"].map((name) => {
-      const badge = picture.appendChild(document.createElement("span"));
-      badge.className = name;
-      return badge;
-    });
-    badges[1].textContent = "=";
-    badges[1].title = "a duplicate";
     const text = element.appendChild(document.createElement("div"));
     text.className = "text";
     const pose = text.appendChild(document.createElement("b"));
     const numbers = text.appendChild(document.createElement("span"));
     this.cells.appendChild(element);
-    return { element, picture, none, image, badges, pose, numbers, row: -1, state: "", url: undefined, place: "" };
+    return { element, picture, image, pose, numbers, extras: {}, row: -1, state: "", url: undefined, place: "" };
+  }
+
+  /** Write a text over a cell's picture, "" for none. Most cells have none, so its element is made when it is needed. */
+  over(cell, name, text) {
+    let extra = cell.extras[name];
+    if (!extra) {
+      if (!text) return;
+      extra = cell.extras[name] = cell.picture.appendChild(document.createElement("span"));
+      extra.className = name;
+    }
+    if (extra.textContent !== text) extra.textContent = text;
+    extra.hidden = !text;
   }
 
   /** Write into a cell what has changed. */
@@ -157,9 +160,9 @@ export class Grid {
       cell.state = "";
       cell.url = undefined;
       cell.image.className = "";
-      cell.none.textContent = "";
-      cell.numbers.textContent = `${shown(c.yaw[row])}° ${shown(c.pitch[row])}°  q${shown(c.iqa[row])}`;
-      cell.badges[1].hidden = Boolean(c.kept[row]);
+      this.over(cell, "none", "");
+      cell.numbers.textContent = `${angle(c.azimuth[row], c.yaw[row])} ${angle(c.elevation[row], c.pitch[row])}  q${shown(c.iqa[row])}`;
+      this.over(cell, "badge duplicate", c.kept[row] ? "" : "=");
       cell.element.setAttribute("aria-posinset", position + 1);
       cell.element.setAttribute("aria-setsize", this.rows.length);
     }
@@ -168,9 +171,9 @@ export class Grid {
       if (cell.url) {
         cell.image.src = cell.url;
         cell.image.className = "there";
-        cell.none.textContent = "";
+        this.over(cell, "none", "");
       } else if (cell.url === "") {
-        cell.none.textContent = `${Math.round(c.face_px[row])} px\nno picture`;
+        this.over(cell, "none", `${Math.round(c.face_px[row])} px\nno picture`);
       }
     }
     const decision = faces.decision[row];
@@ -190,10 +193,8 @@ export class Grid {
     cell.element.setAttribute("aria-selected", selected);
     const bin = faces.binOf(row);
     cell.pose.textContent = this.side < 104 ? bin.glyph : `${bin.glyph} ${bin.name}`;
-    cell.badges[0].hidden = !decision;
-    cell.badges[0].textContent = decision === REJECTED ? "✕" : "✓";
-    cell.badges[2].hidden = !moved;
-    cell.badges[2].textContent = bin.glyph;
+    this.over(cell, "badge decision", ["", "✓", "✕"][decision]);
+    this.over(cell, "badge bin", moved ? bin.glyph : "");
     cell.element.setAttribute("aria-label", `${bin.name}${["", ", accepted", ", rejected"][decision]}`);
   }
 
@@ -295,6 +296,11 @@ export class Grid {
     this.element.addEventListener("pointercancel", ended);
     this.element.addEventListener("dblclick", () => this.events.opened());
   }
+}
+
+/** Where the nose points; runs of older releases have the angles of 300W-LP alone, which lock near profile. */
+function angle(value, older) {
+  return `${shown(Number.isNaN(value) ? older : value)}°`;
 }
 
 function shown(value) {
