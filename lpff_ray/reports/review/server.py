@@ -68,7 +68,7 @@ class ReviewServer:
 
     async def serve(self, ended: asyncio.Event, ready: Callable[[], None]) -> None:
         """Serve until `ended` is set."""
-        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=5.0)
+        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
         ready()

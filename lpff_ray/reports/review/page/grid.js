@@ -5,6 +5,7 @@ import { ACCEPTED, NO_BIN, REJECTED } from "./faces.js";
 const GAP = 6;
 const TEXT = 20; // px below the picture
 const EDGE = 4; // borders of a cell, both sides
+const NARROW = 104; // px: below, there is no room for all texts
 const MARGIN = 1; // rows above and below what is seen
 const TALLEST = 8_000_000; // px: browsers end taller pages somewhere; beyond, a pixel of scrolling is more than a pixel
 
@@ -161,7 +162,8 @@ export class Grid {
       cell.url = undefined;
       cell.image.className = "";
       this.over(cell, "none", "");
-      cell.numbers.textContent = `${angle(c.azimuth[row], c.yaw[row])} ${angle(c.elevation[row], c.pitch[row])}  q${shown(c.iqa[row])}`;
+      cell.numbers.textContent = `${angle(c.azimuth[row], c.yaw[row])} ${angle(c.elevation[row], c.pitch[row])}`;
+      if (this.side >= NARROW) cell.numbers.textContent += `  q${shown(c.iqa[row])}`;
       this.over(cell, "badge duplicate", c.kept[row] ? "" : "=");
       cell.element.setAttribute("aria-posinset", position + 1);
       cell.element.setAttribute("aria-setsize", this.rows.length);
@@ -192,7 +194,7 @@ export class Grid {
     cell.element.className = names.join(" ");
     cell.element.setAttribute("aria-selected", selected);
     const bin = faces.binOf(row);
-    cell.pose.textContent = this.side < 104 ? bin.glyph : `${bin.glyph} ${bin.name}`;
+    cell.pose.textContent = this.side < NARROW ? bin.glyph : `${bin.glyph} ${bin.name}`;
     this.over(cell, "badge decision", ["", "✓", "✕"][decision]);
     this.over(cell, "badge bin", moved ? bin.glyph : "");
     cell.element.setAttribute("aria-label", `${bin.name}${["", ", accepted", ", rejected"][decision]}`);
