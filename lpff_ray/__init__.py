@@ -6,9 +6,10 @@ lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
 The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
 `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
-`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Small
-pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is imported when it is first used, so
-that reading a table needs no decoder and no model.
+`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
+`review_state`. Small pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is imported when
+it is first used, so that reading a table needs no decoder and no model.
+`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from lpff_ray.tables.failure_causes import FailureCause, failure_causes
     from lpff_ray.tables.failures import read_failures as failures
     from lpff_ray.tables.read import quarantine, scan, segments, videos
+    from lpff_ray.tables.review.state import review_state
     from lpff_ray.tables.status import RunStatus, status
     from lpff_ray.tables.thumbnails import thumbnails
 
@@ -66,6 +68,7 @@ __all__ = [
     "mine",
     "quarantine",
     "report",
+    "review_state",
     "scan",
     "segments",
     "select",
@@ -100,6 +103,7 @@ _MODULES = {
     ),
     "lpff_ray.tables.failure_causes": ("FailureCause", "failure_causes"),
     "lpff_ray.tables.read": ("quarantine", "scan", "segments", "videos"),
+    "lpff_ray.tables.review.state": ("review_state",),
     "lpff_ray.tables.status": ("RunStatus", "status"),
     "lpff_ray.tables.thumbnails": ("thumbnails",),
 }

@@ -73,3 +73,20 @@ class Stage(TextEnum):
     MEASURE = "measure"
     COMMIT = "commit"
     PROCESS = "process"
+
+
+class ReviewDecision(TextEnum):
+    """What a person says of a face: it may stay, whatever the doubts were, or it leaves."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+
+
+class ReviewAction(TextEnum):
+    """What one line of a review log does, see `tables.review.actions:Action`."""
+
+    DECIDE = "decide"
+    MOVE = "move"
+    MERGE = "merge"
+    SPLIT = "split"
+    UNDO = "undo"

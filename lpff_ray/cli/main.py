@@ -26,6 +26,7 @@ VERBS = {
     "compact": "lpff_ray.cli.verbs.compact:compact",
     "dedupe": "lpff_ray.cli.verbs.dedupe:dedupe",
     "select": "lpff_ray.cli.verbs.select:select",
+    "review": "lpff_ray.cli.verbs.review:review",
     "export": "lpff_ray.cli.verbs.export:export",
     "sheet": "lpff_ray.cli.verbs.sheet:sheet",
     "report": "lpff_ray.cli.verbs.report:report",

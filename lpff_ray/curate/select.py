@@ -23,6 +23,7 @@ from lpff_ray.curate.selection.sampling import splits
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.lock import locked
 from lpff_ray.tables import curated, schema
+from lpff_ray.tables.review.state import review_state
 from lpff_ray.tables.run_folder import BUSY, LOCKS, TABLES, WAIT_S, config_hash, open_run_folder, run_record
 
 
@@ -67,7 +68,7 @@ def select(
     beneath = preset_beneath(preset, rules)
     folder = open_run_folder(out)
     run = run_record(folder)
-    marks = curated.review(out).unique("face_id", keep="last", maintain_order=True)
+    marks = review_state(out)
     faces, funnel = selectable_faces(out, rules.bins, marks), Funnel()
     funnel.after("faces", faces)
     eligible = funnel.after("not rejected", faces.filter(~pl.col("rejected")))
@@ -109,6 +110,8 @@ def select(
             "marks": len(marks),
             "rejected": int(faces["rejected"].sum()),
             "moved": int(faces["moved"].sum()),
+            "regrouped": int(faces["regrouped"].sum()),
+            "unknown": len(marks.join(faces, "face_id", "anti")),
             "sha256": hashlib.sha256(marks.sort("face_id").write_json().encode()).hexdigest(),
         },
         "funnel": funnel.table().to_dicts(),

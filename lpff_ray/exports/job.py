@@ -16,6 +16,7 @@ import polars as pl
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import ExportFormat, FaceFormat, Record, upsampling_notes
 from lpff_ray.exports.index_files import make_index_files, units_size, unstage
+from lpff_ray.exports.lists.reviewed import without_rejected
 from lpff_ray.exports.policy import UNIT_POLICY, unit_name, unit_uri
 from lpff_ray.exports.registry import make_format
 from lpff_ray.exports.state import claimed, standing, unit_notes
@@ -84,7 +85,7 @@ def export(
     format: a name of `exports.registry.FORMATS`, its options in `options`; or a format that is made already.
     executor: "local" (threads of this process), "ray", or "auto": Ray inside a Ray job or with an address. workers:
     threads or actors, None to fit. limits: deadlines and the like. The files are the same, byte for byte, whoever made
-    them and however often it was interrupted.
+    them and however often it was interrupted. Faces that a reviewer rejected after they were selected are left out.
 
     signed: sources as for `mine`, with the passwords and signatures that no table keeps, for files that need them.
 
@@ -92,7 +93,7 @@ def export(
     export or another process exports to it, or if it can not be written; what was made until then stays.
     """
     export_format = make_format(format, options or {}) if isinstance(format, str) else format
-    chosen = curated.selection(out, selection)
+    chosen, reviewed = without_rejected(out, curated.selection(out, selection), selection)
     rows = export_format.rows(out, chosen)
     if not len(rows):
         raise UserError(f"{out}: selection {selection!r} holds nothing to make {export_format.name} of")
@@ -136,7 +137,9 @@ def export(
             files=done.files,
             size_bytes=done.size_bytes,
             seconds=dict(seconds),
-            notes=() if report.interrupted else _notes(export_format, chosen, rows, folder, records),
+            notes=()
+            if report.interrupted
+            else [*reviewed, *_notes(export_format, chosen, rows, folder, records)],
             unfinished=report.unfinished,
             interrupted=report.interrupted,
         )

@@ -1,4 +1,4 @@
-"""The tables that are made from faces after mining: identities, duplicates, selections, review marks."""
+"""The tables that are made from faces after mining: identities, duplicates, selections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
 
 SELECTIONS = "selections"
 DEDUPE_RECORD = f"{TABLES}/dedupe.json"
-REVIEW_FILE = f"{TABLES}/review.parquet"
 
 
 def identities(out: str) -> pl.DataFrame:
@@ -76,12 +75,6 @@ def write_selection(folder: Folder, name: str, table: pl.DataFrame, rules: dict[
     checked_name(name)
     folder.commit(f"{SELECTIONS}/{name}.json", json.dumps(rules, indent=2).encode())
     folder.commit(f"{SELECTIONS}/{name}.parquet", schema.parquet_bytes(table))
-
-
-def review(out: str) -> pl.DataFrame:
-    """Review marks, none if nobody has reviewed; columns as in `schema.REVIEW`. Raises UserError if `out` is no run."""
-    found = open_run_folder(out).table(REVIEW_FILE, "restore it from a copy, or remove it and review again")
-    return schema.frame({}, schema.REVIEW) if found is None else found
 
 
 def checked_name(name: str) -> str:

@@ -199,12 +199,26 @@ SELECTION = pl.Schema(
 """One row per selected face, sorted by rank (0, 1, ...: the order in which exports number them). split: train | test,
 by identity. weight: of the face in training; copies: how often a rebalanced list names it."""
 
+HANDWRITTEN_REVIEW = pl.Schema(
+    {"face_id": pl.String(), "decision": pl.String(), "bin": pl.String(), "note": pl.String()}
+)
+"""The table of review marks that a person writes. decision: accept | reject; bin: the pose bin to move the face to."""
+
+REVIEW = pl.Schema(
+    {
+        **HANDWRITTEN_REVIEW,
+        "identity_id": pl.String(),
+        "reviewer": pl.String(),
+        "time": pl.String(),
+    }
+)
+"""What reviewers decided: one row per face, all marks folded into one. decision: accept | reject; bin: where the face
+was moved; identity_id: where merging or splitting gave it another one than `dedupe`; reviewer, time (UTC, ISO 8601): of
+the last decision or move; null where nothing was said."""
+
 THUMBNAILS = pl.Schema({"face_id": pl.String(), "jpeg": pl.Binary(), "region": pl.Array(pl.Float32(), 4)})
 """One row per face that has a thumbnail. jpeg: square, upright as the frame is, black outside of it. region: x0, y0,
 x1, y1, what it shows in pixels of the frame."""
-
-REVIEW = pl.Schema({"face_id": pl.String(), "decision": pl.String(), "bin": pl.String(), "note": pl.String()})
-"""Review marks of a person on faces. decision: accept | reject; bin: the bin to move the face to, null to leave it."""
 
 
 def frame(

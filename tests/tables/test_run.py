@@ -202,7 +202,7 @@ def test_damaged_tables_of_curation_are_named_with_their_remedies(run: Run) -> N
     tables = {
         "tables/dedupe.parquet": (lambda: lpff_ray.dedupe_marks(out), "remove it and run lpff-ray dedupe"),
         "tables/identities.parquet": (lambda: lpff_ray.identities(out), "remove it and run lpff-ray dedupe"),
-        "tables/review.parquet": (lambda: curated.review(out), "review again"),
+        "tables/review.parquet": (lambda: lpff_ray.review_state(out), "review again"),
         "selections/s.parquet": (lambda: lpff_ray.selection(out, "s"), "lpff-ray select"),
     }
     for name, (read, remedy) in tables.items():

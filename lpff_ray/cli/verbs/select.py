@@ -120,6 +120,7 @@ def _shown(out: str, done: Any) -> Iterator[Shown]:
         + (f", listed {listed} times" if listed > len(table) else "")
         + f"; for testing {_people(tested)}"
         + (f"; {counted(review['marks'], 'review mark')}" if review["marks"] else "")
+        + (f", {review['unknown']} of them on faces that are not in this run" if review["unknown"] else "")
     )
     yield from (f"{out}/{file}" for file in done.files)
 

@@ -11,41 +11,66 @@ import polars as pl
 
 from lpff_ray.decode import Frame
 from lpff_ray.exports.format import Record
+from lpff_ray.exports.lists.reviewed import REJECTED
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.tables import curated, read
+from lpff_ray.tables.review.state import review_state
 
 
 def track_faces(run: str, selection: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """Every measured face, selected or not, of the tracks that selected faces belong to; as ExportFormat.rows must be.
 
     Tracks are those of `dedupe`, joined across segment borders, in the order of their best rank; within a track, faces
-    are in order of time, and `index` counts on. Besides `columns`: `track` (its id), `clip` (a name for its video that
-    can name a file), `selected`, and of the selection, one value for the whole track, `identity_id` and `split`.
+    are in order of time, and `index` counts on. Where a reviewer rejected a face or split it off, the track ends, and
+    another one begins behind it, `TRACK.1` and so on; `pose_bin` is the reviewer's where there is one. Besides
+    `columns`: `track` (its id), `clip` (a name for its video that can name a file), `selected`, and of the selection,
+    one value for the whole track, `identity_id` and `split`.
     Raises UserError if `run` was never deduped.
     """
     always = ["face_id", "video_id", "uri", "clip_id", "frame_index", "pts_ns", "face_index"]
-    marks = curated.dedupe_marks(run).select("face_id", track="stitched_track_id")
-    chosen = selection.select("face_id", "identity_id", "split", "rank").join(marks, "face_id")
+    marks = curated.dedupe_marks(run).select("face_id", whole_track="stitched_track_id")
+    chosen = selection.select("face_id", "identity_id", "split", "rank")
+    touched = marks.join(chosen, "face_id").select("whole_track").unique()
+    wanted = list(dict.fromkeys([*always, *columns]))
+    faces = _cut_by_review(
+        run,
+        read.scan(run).select(wanted).join(marks.join(touched, "whole_track").lazy(), "face_id").collect(),
+    )
     tracks = (
-        chosen.sort("rank")
+        chosen.join(faces.select("face_id", "track"), "face_id")
+        .sort("rank")
         .group_by("track")
         .agg(pl.col("identity_id", "split").first(), pl.col("rank").first())
     )
     faces = (
-        read.scan(run)
-        .select(list(dict.fromkeys([*always, *columns])))
-        .join(marks.lazy(), "face_id")
-        .join(tracks.lazy(), "track")
+        faces.join(tracks, "track")
         .with_columns(selected=pl.col("face_id").is_in(chosen["face_id"].implode()))
         .sort("rank", "frame_index", "face_index")
-        .collect()
     )
     names = clip_names(faces.select("video_id", "uri", "clip_id").unique().sort("video_id").iter_rows())
     return faces.with_columns(
         index=pl.int_range(pl.len(), dtype=pl.Int64),
         clip=pl.col("video_id").replace_strict(names, return_dtype=pl.String),
     ).drop("rank", "face_index")
+
+
+def _cut_by_review(run: str, faces: pl.DataFrame) -> pl.DataFrame:
+    """Faces with `track`, a piece of their `whole_track` that no rejected face and no change of identity interrupts."""
+    state = review_state(run).select("face_id", "decision", now_bin="bin", person="identity_id")
+    joined = (
+        faces.join(state, on="face_id", how="left")
+        .with_columns(rejected=REJECTED)
+        .sort("whole_track", "frame_index", "face_index")
+        .with_columns(stretch=pl.struct("rejected", "person").rle_id().over("whole_track"))
+        .filter(~pl.col("rejected"))
+        .with_columns(piece=(pl.col("stretch").rank("dense") - 1).over("whole_track"))
+    )
+    name = pl.format("{}.{}", "whole_track", "piece")
+    bins = [pl.coalesce("now_bin", "pose_bin").alias("pose_bin")] if "pose_bin" in faces.columns else []
+    return joined.with_columns(
+        pl.when(pl.col("piece") == 0).then("whole_track").otherwise(name).alias("track"), *bins
+    ).drop("whole_track", "decision", "now_bin", "person", "rejected", "stretch", "piece")
 
 
 def track_notes(selection: pl.DataFrame, rows: pl.DataFrame) -> list[str]:

@@ -13,7 +13,10 @@ from lpff_ray.config import MineConfig
 from lpff_ray.curate.select import SelectSummary
 from lpff_ray.measure.pose.bins import bin_of
 from lpff_ray.storage.folder import Folder
-from lpff_ray.tables import curated, schema
+from lpff_ray.tables import schema
+from lpff_ray.tables.review.actions import Action
+from lpff_ray.tables.review.log import ReviewLog
+from lpff_ray.tables.review.table import REVIEW_TABLE
 
 GOOD = {
     "det_score": 0.95,
@@ -88,10 +91,19 @@ def dedupe(out: Path, faces: Sequence[Mapping[str, Any]]) -> None:
 
 
 def review(out: str, marks: Sequence[tuple[str, str, str | None]]) -> None:
-    """Write review marks: face, decision, bin."""
+    """Write review marks by hand: face, decision, bin."""
     columns = dict(zip(("face_id", "decision", "bin"), zip(*marks, strict=True), strict=True))
-    table = schema.frame({name: list(values) for name, values in columns.items()}, schema.REVIEW)
-    Path(out, curated.REVIEW_FILE).write_bytes(schema.parquet_bytes(table))
+    table = schema.frame({name: list(values) for name, values in columns.items()}, schema.HANDWRITTEN_REVIEW)
+    Path(out, REVIEW_TABLE).write_bytes(schema.parquet_bytes(table))
+
+
+def decided(out: str | Path, *given: Mapping[str, Any]) -> None:
+    """Add actions to a review log of a run's, each a microsecond after the one before; fields: of `Action`."""
+    log = ReviewLog(Folder(str(out)), "Ann")
+    for number, fields in enumerate(given):
+        time = f"2026-01-31T08:30:00.{number:06d}Z"
+        log.add(Action(**{"id": f"a{number}", "time": time, "reviewer": "Ann", **fields}))
+    log.close()
 
 
 def ids(summary: SelectSummary) -> list[str]:
