@@ -9,7 +9,6 @@ The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory
 `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
 `review_state`. Small pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is imported when
 it is first used, so that reading a table needs no decoder and no model.
-`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
 """
 
 from __future__ import annotations
