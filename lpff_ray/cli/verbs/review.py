@@ -46,7 +46,7 @@ def review(out: str, reviewer: str | None, port: int, host: str, opens: bool, as
     selections and exports honour it.
     """
     from lpff_ray.reports.review.catalogue import read_catalogue
-    from lpff_ray.reports.review.pictures import Pictures
+    from lpff_ray.reports.review.pictures import PictureCache
     from lpff_ray.reports.review.server import ReviewServer
     from lpff_ray.reports.review.session import Session
     from lpff_ray.tables.review.actions import checked_reviewer
@@ -54,7 +54,7 @@ def review(out: str, reviewer: str | None, port: int, host: str, opens: bool, as
     name = checked_reviewer(_login() if reviewer is None else reviewer)
     catalogue = read_catalogue(out)
     session = Session(catalogue, name)
-    server = ReviewServer(session, Pictures(catalogue), host, port)
+    server = ReviewServer(session, PictureCache(catalogue), host, port)
     if not _is_loopback(host):
         click.echo(
             f"lpff-ray: {host} is reached from the network: whoever has the address below can read and change this "

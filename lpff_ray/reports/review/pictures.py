@@ -15,7 +15,7 @@ from lpff_ray.tables.thumbnails import FOLDER, SUFFIX, thumbnails
 MOST_BYTES = 512 << 20
 
 
-class Pictures:
+class PictureCache:
     """Thumbnails by row. there: whether the run has any."""
 
     def __init__(self, catalogue: Catalogue, most_bytes: int = MOST_BYTES) -> None:

@@ -19,7 +19,7 @@ from aiohttp import web
 from lpff_ray.errors import UserError
 from lpff_ray.reports.review.access import TOKEN, Access
 from lpff_ray.reports.review.packing import packed
-from lpff_ray.reports.review.pictures import Pictures
+from lpff_ray.reports.review.pictures import PictureCache
 from lpff_ray.reports.review.session import Session, Shown
 from lpff_ray.tables.review.actions import POSE_BINS
 
@@ -36,7 +36,9 @@ PAGE = resources.files("lpff_ray.reports.review") / "page"
 class ReviewServer:
     """Serves one session. `run` blocks until it is interrupted."""
 
-    def __init__(self, session: Session, pictures: Pictures, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, session: Session, pictures: PictureCache, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         """port: 0 for a free one. Raises UserError if the address can not be had."""
         self.session, self.pictures = session, pictures
         self.access = Access(host)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from lpff_ray.reports.review.catalogue import read_catalogue
 from lpff_ray.reports.review.packing import unpacked
-from lpff_ray.reports.review.pictures import Pictures
+from lpff_ray.reports.review.pictures import PictureCache
 from lpff_ray.reports.review.server import ReviewServer
 from lpff_ray.reports.review.session import Session
 from lpff_ray.storage.folder import Folder
@@ -32,7 +32,7 @@ def served(out: str, reviewer: str = "Ann", host: str = "127.0.0.1") -> Iterator
     """A server of a run, on a thread of its own."""
     catalogue = read_catalogue(out)
     session = Session(catalogue, reviewer)
-    server = ReviewServer(session, Pictures(catalogue), host)
+    server = ReviewServer(session, PictureCache(catalogue), host)
     loop, begun = asyncio.new_event_loop(), threading.Event()
     ended = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve(ended, begun.set)))

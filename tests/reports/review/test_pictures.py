@@ -10,7 +10,7 @@ from serving import with_thumbnails
 
 from lpff_ray.reports.review import pictures
 from lpff_ray.reports.review.catalogue import read_catalogue
-from lpff_ray.reports.review.pictures import Pictures
+from lpff_ray.reports.review.pictures import PictureCache
 
 NAMES = [f"v:{number}:0" for number in range(5)]
 
@@ -34,18 +34,18 @@ def test_what_is_asked_for_is_read_once_and_kept_as_far_as_there_is_room(
     thumbnails = pictures.thumbnails
     monkeypatch.setattr(pictures, "thumbnails", counted)
     catalogue = read_catalogue(out)
-    shown = Pictures(catalogue)
+    shown = PictureCache(catalogue)
     found = shown.of([2, 4, 0, 2])
     assert [jpeg[:2] for jpeg in found] == [b"\xff\xd8", b"", b"\xff\xd8", b"\xff\xd8"]
     assert found[0] == found[3] != found[2]
     assert shown.of([0, 2, 4]) == [found[2], found[0], b""]
     assert read == [[NAMES[2], NAMES[4], NAMES[0]]]
-    small = Pictures(catalogue, most_bytes=len(found[0]) + 10)
+    small = PictureCache(catalogue, most_bytes=len(found[0]) + 10)
     assert small.of([0, 1, 2]) == shown.of([0, 1, 2])
     assert len(small._kept) == 1
 
 
 def test_a_run_without_thumbnails_has_none(tmp_path: Path) -> None:
-    shown = Pictures(read_catalogue(handmade_run(tmp_path, [face("a", "p")])))
+    shown = PictureCache(read_catalogue(handmade_run(tmp_path, [face("a", "p")])))
     assert not shown.there
     assert shown.of([0, 0]) == [b"", b""]

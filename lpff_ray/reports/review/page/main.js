@@ -5,7 +5,7 @@ import { ACCEPTED, BINS, Faces, NO_BIN, REJECTED, SORTS } from "./faces.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Inspector } from "./inspector.js";
-import { Pictures } from "./pictures.js";
+import { PictureCache } from "./pictures.js";
 import { fetched, fetchedJson, ServerError } from "./server.js";
 
 const POLL_MS = 10_000; // for what other reviewers decide
@@ -15,7 +15,7 @@ class Review {
   constructor(faces) {
     this.faces = faces;
     this.queue = Promise.resolve();
-    this.pictures = new Pictures(faces.head.pictures, () => this.grid.refresh());
+    this.pictures = new PictureCache(faces.head.pictures, () => this.grid.refresh());
     this.grid = new Grid(by("grid"), faces, this.pictures, {
       drawn: () => this.drawn(),
       focused: () => this.inspector.show(this.focused),

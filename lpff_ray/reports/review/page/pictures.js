@@ -6,7 +6,7 @@ const MOST = 4000; // kept, some 4 kB each
 const BATCH = 96;
 const AT_ONCE = 2;
 
-export class Pictures {
+export class PictureCache {
   /** arrived: called when some have come. */
   constructor(there, arrived) {
     this.there = there;
