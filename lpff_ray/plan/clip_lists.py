@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lpff_ray.errors import UserError
-from lpff_ray.plan.manifest import CROP, Source, source_of_row
+from lpff_ray.plan.manifest import CROP, Source, further_columns, source_of_row
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened
 from lpff_ray.storage.uri import file_name
@@ -67,7 +67,7 @@ class Downloads:
         uri = self._named.get(video)
         own_file = self._named.get(row["clip_id"])
         if uri is None and own_file is not None:
-            return Source(own_file, clip_id=row["clip_id"])
+            return Source(own_file, clip_id=row["clip_id"], columns=further_columns(row))
         return source_of_row(where, {"uri": uri or f"{self.folder}/{video}.mp4", **row})
 
 
@@ -93,10 +93,16 @@ def read_celebvhq(uri: str, downloads: Downloads) -> list[Source]:
             f'{uri}: no "clips" in it: a .json source must be a clip list such as celebvhq_info.json; '
             "to read photos that have a dataset.json, name their folder"
         )
-    return [_celebvhq_clip(f"{uri}, clip {name!r}", name, clip, downloads) for name, clip in clips.items()]
+    named = content.get("meta_info")
+    words = named if isinstance(named, dict) else {}
+    return [
+        _celebvhq_clip(f"{uri}, clip {name!r}", name, clip, downloads, words) for name, clip in clips.items()
+    ]
 
 
-def _celebvhq_clip(where: str, name: str, clip: Any, downloads: Downloads) -> Source:
+def _celebvhq_clip(
+    where: str, name: str, clip: Any, downloads: Downloads, words: Mapping[str, Any]
+) -> Source:
     try:
         video, span, box = clip["ytb_id"], clip["duration"], clip["bbox"]
         numbers = {"start_s": span["start_sec"], "end_s": span["end_sec"]}
@@ -106,7 +112,29 @@ def _celebvhq_clip(where: str, name: str, clip: Any, downloads: Downloads) -> So
             f'{where}: needs ytb_id, duration {{"start_sec", "end_sec"}} and bbox {{"top", "bottom", "left", '
             f'"right"}}, but {error} is missing'
         ) from None
-    return downloads.clip(where, str(video), {"clip_id": name, **numbers, **_fractions(crop, 1, 1)})
+    row = {"clip_id": name, **numbers, **_fractions(crop, 1, 1), **_labels(clip.get("attributes"), words)}
+    return downloads.clip(where, str(video), row)
+
+
+def _labels(attributes: Any, words: Mapping[str, Any]) -> dict[str, str]:
+    """CelebV-HQ's labels of a clip as columns: the names of those that are set, commas between them.
+
+    attributes: `appearance` and `action` are lists of 0 and 1, `emotion` has `labels`: one text, or a list of spans of
+    time that have one each. words: `meta_info` of the list, with the names as `appearance_mapping`, `action_mapping`.
+    """
+    found = {}
+    for kind, values in (attributes if isinstance(attributes, dict) else {}).items():
+        names = words.get(f"{kind}_mapping")
+        if isinstance(values, dict):
+            labels = values.get("labels")
+            spans = labels if isinstance(labels, list) else [labels]
+            texts = [span.get("emotion") if isinstance(span, dict) else span for span in spans]
+        elif isinstance(values, list) and isinstance(names, list) and len(names) >= len(values):
+            texts = [name for name, value in zip(names, values, strict=False) if value == 1]
+        else:
+            continue
+        found[str(kind)] = ", ".join(dict.fromkeys(str(text) for text in texts if text))
+    return found
 
 
 def read_vfhq(uri: str, downloads: Downloads) -> Source:

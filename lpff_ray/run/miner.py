@@ -26,10 +26,10 @@ from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.storage.folder import Folder
-from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
+from lpff_ray.storage.local_copy import drop_idle_copies, local_copy, local_pictures
 from lpff_ray.storage.places import of_place, suspected_place
 from lpff_ray.tables import parts, schema
-from lpff_ray.types import SegmentStatus, Stage
+from lpff_ray.types import MediaKind, SegmentStatus, Stage
 
 FRAMES_PER_BATCH = 16
 BATCH_BYTES = 64 << 20
@@ -91,11 +91,10 @@ class SegmentMiner:
     def _mine(self, lease: Lease[Segment], outcome: _Outcome) -> None:
         video = lease.item.video
         decoder = lease.decoder or self.config.decoder
-        with local_copy(
-            video.address, content=content_of(video.video_id)
-        ) as path:  # clips of one video share it
+        at_hand = local_pictures if video.kind == MediaKind.SEQUENCE else local_copy
+        with at_hand(video.address, content_of(video.video_id)) as path:  # clips of one video share it
             # A lease that names its decoder is a retry with that decoder only.
-            for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
+            for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder, fps=video.fps):
                 self._decode(decoding, lease.item, outcome)
         missing = len(outcome.wanted) - outcome.taken.frames
         if missing and (place := suspected_place(video.uri)):  # a disk that went away on the way is no damage

@@ -14,10 +14,10 @@ from lpff_ray.measure import columns as measured_columns
 
 SCHEMA_VERSION = 1
 """Raised when older tables can not be read any more, or older releases would misread newer ones."""
-SCHEMA_MINOR = 2
+SCHEMA_MINOR = 3
 """Raised when a table gains a column. Columns that an older minor version lacks are read as nulls, those that a newer
 one has in addition are ignored. 1: `log` in QUARANTINE. 2: `azimuth`, `elevation` and `tilt` in the faces table,
-`track_*` in DEDUPE."""
+`track_*` in DEDUPE. 3: `manifest` in PLAN."""
 
 _STAGE_SECONDS = {
     f"seconds_{stage}": pl.Float32()
@@ -113,16 +113,18 @@ PLAN = pl.Schema(
         "crop": pl.Array(pl.Float32(), 4),
         "crop_unit": pl.String(),
         "segments": pl.Int32(),
+        "manifest": pl.String(),
     }
 )
-"""One row per source as planned, mined or not; the first columns of the `videos` table.
+"""One row per source as planned, mined or not; all but `manifest` are the first columns of the `videos` table.
 
+manifest: a JSON object of the source's further columns, as its manifest or clip list has them; null if there are none.
 crop: x0, y0, x1, y1 of the part of the frame that was asked for; crop_unit: "fraction" of the frame's width and height,
 or "pixel" of the frame as shown."""
 
 VIDEOS = pl.Schema(
     {
-        **PLAN,
+        **{name: kind for name, kind in PLAN.items() if name != "manifest"},
         "segments_done": pl.Int32(),
         "segments_quarantined": pl.Int32(),
         "frames_looked_at": pl.Int64(),
@@ -133,7 +135,7 @@ VIDEOS = pl.Schema(
     }
 )
 """One row per source. `status`: done | partial (some segments quarantined) | failed (all) | pending | duplicate |
-unreadable | not_media."""
+unreadable | not_media | refused. After these come the columns of the manifest, see `tables.read.videos`."""
 
 IDENTITIES = pl.Schema(
     {

@@ -11,6 +11,7 @@ from lpff_ray.tables.read import scan
 TRACK_BIN = "track_bin"
 """The column of `schema.DEDUPE` with the bin of a face's pose, smoothed over its track."""
 _MEASURED = ("det_score", "yaw", "pitch", "roll", "pose_spread", "sharpness", "iqa")
+_GROUPS = ("video_id", "clip_id", "track_id")
 _YAW, _PITCH, _ROLL = (pl.col(name).cast(pl.Float64).radians() for name in ("yaw", "pitch", "roll"))
 # `geometry.rotation.direction_from_matrix`, of the entries of the rotation that yaw, pitch and roll make.
 _DIRECTION = {
@@ -25,7 +26,7 @@ _DIRECTION = {
 
 def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     """All faces of a run with what selecting needs: measurements, `area` of the box in square pixels, identity, `keep`
-    (no duplicate), `rejected` by a reviewer, `bin`, `moved`.
+    (no duplicate), `rejected` by a reviewer, `bin`, `moved`, and what it belongs to: video_id, clip_id, track_id.
 
     bins: the column of measured bins, or TRACK_BIN. marks: review marks, one per face. `bin` is the reviewer's where
     there is one; `moved` says that it differs from the measured one: then the angles are not to be trusted. Sorted by
@@ -36,6 +37,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     box = [pl.col("bbox").arr.get(index) for index in range(4)]
     faces = scan(out).select(
         "face_id",
+        *_GROUPS,
         *_MEASURED,
         # Runs of older releases lack these columns.
         *(pl.coalesce(name, angle.degrees()).alias(name) for name, angle in _DIRECTION.items()),
