@@ -4,10 +4,10 @@ import lpff_ray
 lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
-The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
-`evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
-`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Each is
-imported when it is first used, so that reading a table needs no decoder and no model.
+The work: `mine`, `rebuild`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an
+embedding is: `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`,
+`segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
+`rebuilt`. Each is imported when it is first used, so that reading a table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lpff_ray.config import MineConfig
     from lpff_ray.curate.config import DedupeConfig
     from lpff_ray.curate.dedupe import DedupeSummary, dedupe
+    from lpff_ray.curate.rebuild.rebuild import RebuildSummary, rebuild
     from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
     from lpff_ray.exports.evaluation.people import evaluate_identity
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
     from lpff_ray.run.analyze import Analyzer, analyze
     from lpff_ray.run.mine import MineSummary, mine
     from lpff_ray.tables.compact import Compaction, compact
-    from lpff_ray.tables.curated import dedupe_marks, identities, selection, selection_rules, video_duplicates
+    from lpff_ray.tables.curated import (
+        dedupe_marks,
+        identities,
+        rebuilt,
+        selection,
+        selection_rules,
+        video_duplicates,
+    )
     from lpff_ray.tables.failure_causes import FailureCause, failure_causes
     from lpff_ray.tables.failures import read_failures as failures
     from lpff_ray.tables.read import quarantine, scan, segments, videos
@@ -46,6 +54,7 @@ __all__ = [
     "FailureCause",
     "MineConfig",
     "MineSummary",
+    "RebuildSummary",
     "RunStatus",
     "SelectSummary",
     "UserError",
@@ -61,6 +70,8 @@ __all__ = [
     "identities",
     "mine",
     "quarantine",
+    "rebuild",
+    "rebuilt",
     "scan",
     "segments",
     "select",
@@ -75,6 +86,7 @@ _MODULES = {
     "lpff_ray.config": ("MineConfig",),
     "lpff_ray.curate.config": ("DedupeConfig",),
     "lpff_ray.curate.dedupe": ("DedupeSummary", "dedupe"),
+    "lpff_ray.curate.rebuild.rebuild": ("RebuildSummary", "rebuild"),
     "lpff_ray.curate.select": ("SelectSummary", "select"),
     "lpff_ray.errors": ("UserError",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
@@ -85,6 +97,7 @@ _MODULES = {
     "lpff_ray.tables.curated": (
         "dedupe_marks",
         "identities",
+        "rebuilt",
         "selection",
         "selection_rules",
         "video_duplicates",

@@ -57,6 +57,10 @@ class Downloads:
                 if found := _IN_BRACKETS.search(stem):
                     self._named.setdefault(found[1], uri)
 
+    def find(self, name: str) -> str | None:
+        """The file of this YouTube id, or of a clip of this name; None if it is not there."""
+        return self._named.get(name)
+
     def clip(self, where: str, video: str, row: dict[str, Any]) -> Source:
         """The source of a clip of the video with this YouTube id.
 
@@ -84,7 +88,7 @@ def is_vfhq(uri: str) -> bool:
 def read_celebvhq(uri: str, downloads: Downloads) -> list[Source]:
     """The clips of CelebV-HQ's list, in its order. Raises UserError naming the list, and the clip at fault."""
     try:
-        content = json.loads(_text(uri))
+        content = json.loads(clip_list_text(uri))
     except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(f"{uri}: not readable as JSON: {error}") from None
     clips = content.get("clips") if isinstance(content, dict) else None
@@ -145,8 +149,19 @@ def read_vfhq(uri: str, downloads: Downloads) -> Source:
     """
     name = _VFHQ_NAME.fullmatch(file_name(uri))
     assert name is not None
+    numbers = vfhq_numbers(uri)
+    (height,), (width,), (fps,) = numbers["H"], numbers["W"], numbers["FPS"]
+    fps = exact_rate(fps)
+    row = {"start_s": (int(name["first"]) + 1) / fps, "end_s": int(name["last"]) / fps}
+    # Fractions, since the video may have been downloaded in another size.
+    row |= _fractions(numbers["CROP"], width, height)
+    return downloads.clip(uri, name["video"], {"clip_id": name[1], **row})
+
+
+def vfhq_numbers(uri: str) -> dict[str, list[float]]:
+    """The numbers of one of VFHQ's annotations: H, W, FPS, CROP. Raises UserError naming the file and what it lacks."""
     numbers: dict[str, list[float]] = {}
-    for line in _text(uri).splitlines():
+    for line in clip_list_text(uri).splitlines():
         for key, count in _VFHQ_LINES.items():
             words = line.split()[-count:]
             if line.startswith(key) and len(words) == count and all(map(_NUMBER.fullmatch, words)):
@@ -160,11 +175,7 @@ def read_vfhq(uri: str, downloads: Downloads) -> Source:
     (height,), (width,), (fps,) = numbers["H"], numbers["W"], numbers["FPS"]
     if min(height, width, fps) <= 0:
         raise UserError(f"{uri}: H, W and FPS must be greater than 0")
-    fps = exact_rate(fps)
-    row = {"start_s": (int(name["first"]) + 1) / fps, "end_s": int(name["last"]) / fps}
-    # Fractions, since the video may have been downloaded in another size.
-    row |= _fractions(numbers["CROP"], width, height)
-    return downloads.clip(uri, name["video"], {"clip_id": name[1], **row})
+    return numbers
 
 
 def exact_rate(fps: float) -> float:
@@ -182,7 +193,8 @@ def _fractions(box: list[Any], width: float, height: float) -> dict[str, Any]:
     return {**fractions, "crop_unit": CropUnit.FRACTION}
 
 
-def _text(uri: str) -> str:
+def clip_list_text(uri: str) -> str:
+    """The text of a clip list. Raises UserError if it can not be read."""
     try:
         with opened(uri) as (file, _):
             return file.read().decode("utf-8-sig")

@@ -45,6 +45,12 @@ def wanted_indices(
     return wanted[(wanted >= first) & (wanted < last)]
 
 
+def first_of_span(table_pts_ns: NDArray[np.int64], segment: Segment) -> int | None:
+    """Index of the first frame of the clip that a segment is of, None if its span holds no frame."""
+    first, last = _between(table_pts_ns, *segment.video.span_ns())
+    return first if first < last else None
+
+
 def _between(pts_ns: NDArray[np.int64], start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
     """First index with pts >= start_ns and first index with pts >= end_ns."""
     first = 0 if start_ns is None else int(np.searchsorted(pts_ns, start_ns))

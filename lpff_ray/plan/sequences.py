@@ -49,11 +49,11 @@ def with_sequences(uris: Sequence[str], pictures: Pictures, fps: float) -> list[
         return [Source(uri) for uri in uris]
     folders: dict[str, list[str]] = {}
     for uri in uris:
-        folders.setdefault(_folder_of(uri), []).append(uri)
+        folders.setdefault(folder_of(uri), []).append(uri)
     clips = {folder for folder, files in folders.items() if _is_clip(folder, files, pictures)}
     found: dict[Source, None] = {}  # each once, in the order of the files
     for uri in uris:
-        folder = _folder_of(uri)
+        folder = folder_of(uri)
         if folder in clips:
             found[Source(folder, kind=MediaKind.SEQUENCE, fps=fps)] = None
         elif _is_zip_file(uri) and (pictures == "sequences" or is_clip_name(file_name(uri))):
@@ -79,11 +79,11 @@ def ambiguous_folders(sources: Iterable[Video]) -> list[tuple[str, int]]:
     folders: dict[str, list[str]] = {}
     for source in sources:
         if source.kind == MediaKind.PHOTO:
-            folders.setdefault(_folder_of(source.uri), []).append(file_name(source.uri))
+            folders.setdefault(folder_of(source.uri), []).append(file_name(source.uri))
     return [(folder, len(names)) for folder, names in folders.items() if numbered_pictures(names) is not None]
 
 
-def _folder_of(uri: str) -> str:
+def folder_of(uri: str) -> str:
     """The folder of a file; of one at the top of a zip, the zip itself."""
     member, archive = split_chain(uri)
     if not archive:

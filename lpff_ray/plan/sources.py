@@ -73,7 +73,7 @@ class VideoLibrary:
 
 def _expand(name: str, library: VideoLibrary, pictures: Pictures, fps: float) -> list[Source]:
     named = absolute(name)
-    if named.lower().endswith(".zip") and not split_chain(named)[1] and not os.path.isdir(named):
+    if _is_zip(named):
         named = f"zip://::{named}"
     found = _list(named, name)
     if found == [named] and is_celebvhq(named):
@@ -88,6 +88,21 @@ def _expand(name: str, library: VideoLibrary, pictures: Pictures, fps: float) ->
         _check_protocols(named, sources)
         return [replace(one, fps=fps) if one.kind and one.fps is None else one for one in sources]
     return with_sequences(found, pictures, fps)
+
+
+def files_of(name: str) -> list[str]:
+    """The uris of the files that a name stands for: a file, those of a folder or zip at any depth, those of a glob.
+
+    Raises UserError as `expand` does.
+    """
+    named = absolute(name)
+    if _is_zip(named):
+        named = f"zip://::{named}"
+    return _list(named, name)
+
+
+def _is_zip(uri: str) -> bool:
+    return uri.lower().endswith(".zip") and not split_chain(uri)[1] and not os.path.isdir(uri)
 
 
 def _list(uri: str, name: str) -> list[str]:

@@ -21,7 +21,7 @@ from lpff_ray.errors import Failure, SegmentError, UserError, segment_error
 from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.plan.content import content_of
-from lpff_ray.plan.sampling import wanted_indices
+from lpff_ray.plan.sampling import first_of_span, wanted_indices
 from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.segment_result import SegmentResult
@@ -108,6 +108,7 @@ class SegmentMiner:
         outcome.restart()
         outcome.decoder = decoding.decoder
         taken = outcome.taken
+        outcome.first_frame = first_of_span(decoding.table.pts_ns, segment)
         outcome.wanted = wanted_indices(decoding.table.pts_ns, segment, self.config.every, self.config.fps)
         for frames in _batches(decoding.frames(outcome.wanted.tolist())):
             outcome.pts_ns.extend(frame.pts_ns for frame in frames)
@@ -166,6 +167,7 @@ class SegmentMiner:
             "faces_rejected": taken.rejected,
             "shots": int(shot_starts.sum()) + bool(taken.frames),
             "note": outcome.note,
+            "first_frame": outcome.first_frame,
             **{f"seconds_{stage}": round(seconds, 4) for stage, seconds in taken.seconds.items()},
         }
         return schema.frame(
@@ -181,6 +183,7 @@ class _Outcome:
 
     def restart(self) -> None:
         self.note = ""
+        self.first_frame: int | None = None
         self.taken = Measurements()
         self.decoder = ""
         self.wanted: NDArray[np.int64] = np.zeros(0, np.int64)

@@ -15,6 +15,7 @@ from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
 
 SELECTIONS = "selections"
 DEDUPE_RECORD = f"{TABLES}/dedupe.json"
+REBUILT_FILE = f"{TABLES}/rebuilt.parquet"
 REVIEW_FILE = f"{TABLES}/review.parquet"
 
 
@@ -82,6 +83,14 @@ def review(out: str) -> pl.DataFrame:
     """Review marks, none if nobody has reviewed; columns as in `schema.REVIEW`. Raises UserError if `out` is no run."""
     found = open_run_folder(out).table(REVIEW_FILE, "restore it from a copy, or remove it and review again")
     return schema.frame({}, schema.REVIEW) if found is None else found
+
+
+def rebuilt(out: str) -> pl.DataFrame | None:
+    """What became of published faces; columns as in `schema.REBUILT`; None for a run that `rebuild` did not make.
+
+    Raises UserError if `out` is no run, or the table is damaged.
+    """
+    return open_run_folder(out).table(REBUILT_FILE, "remove it and run `rebuild` again")
 
 
 def checked_name(name: str) -> str:

@@ -17,7 +17,8 @@ SCHEMA_VERSION = 1
 SCHEMA_MINOR = 3
 """Raised when a table gains a column. Columns that an older minor version lacks are read as nulls, those that a newer
 one has in addition are ignored. 1: `log` in QUARANTINE. 2: `azimuth`, `elevation` and `tilt` in the faces table,
-`track_*` in DEDUPE. 3: `manifest` in PLAN."""
+`track_*` in DEDUPE. 3: `manifest` in PLAN, `first_frame` in
+SEGMENTS."""
 
 _STAGE_SECONDS = {
     f"seconds_{stage}": pl.Float32()
@@ -68,11 +69,13 @@ SEGMENTS = pl.Schema(
         "faces_rejected": pl.Int64(),
         "shots": pl.Int32(),
         "note": pl.String(),
+        "first_frame": pl.Int64(),
         **_STAGE_SECONDS,
     }
 )
 """One row per mined segment. frames_looked_at: frames that were measured. faces_rejected: found, but below min_face_px
-or min_det_score, or a second detection of a face."""
+or min_det_score, or a second detection of a face. first_frame: index of the first frame of the clip's span, 0 for a
+whole video, null if it holds no frame."""
 
 QUARANTINE = pl.Schema(
     {
@@ -203,6 +206,31 @@ by identity. weight: of the face in training; copies: how often a rebalanced lis
 
 REVIEW = pl.Schema({"face_id": pl.String(), "decision": pl.String(), "bin": pl.String(), "note": pl.String()})
 """Review marks of a person on faces. decision: accept | reject; bin: the bin to move the face to, null to leave it."""
+
+
+REBUILT = pl.Schema(
+    {
+        "clip": pl.String(),
+        "frameid": pl.Int64(),
+        "idx": pl.Int64(),
+        "outcome": pl.String(),
+        "face_id": pl.String(),
+        "iou": pl.Float64(),
+        "bin": pl.String(),
+        "iqa": pl.Float64(),
+        "user_id": pl.String(),
+        "video_id": pl.String(),
+        "frame_index": pl.Int64(),
+        "box": pl.Array(pl.Float64(), 4),
+        "origin": pl.Array(pl.Float64(), 2),
+        "scale": pl.Array(pl.Float64(), 2),
+        "file": pl.String(),
+        "row": pl.Int64(),
+    }
+)
+"""One row per face that published metadata names, in its order. clip, frameid, idx, bin, iqa, user_id: as published, in
+`row` of `file`. outcome: what became of it, see `curate.rebuild.matching.Outcome`; face_id, iou: the face that was
+found. box: the published one in pixels of the frame; a published point is there at origin + scale * (x, y)."""
 
 
 def frame(
