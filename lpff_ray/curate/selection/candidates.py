@@ -11,7 +11,6 @@ from lpff_ray.tables.read import scan
 TRACK_BIN = "track_bin"
 """The column of `schema.DEDUPE` with the bin of a face's pose, smoothed over its track."""
 _MEASURED = ("det_score", "yaw", "pitch", "roll", "pose_spread", "sharpness", "iqa")
-_GROUPS = ("video_id", "clip_id", "track_id")
 _YAW, _PITCH, _ROLL = (pl.col(name).cast(pl.Float64).radians() for name in ("yaw", "pitch", "roll"))
 # `geometry.rotation.direction_from_matrix`, of the entries of the rotation that yaw, pitch and roll make.
 _DIRECTION = {
@@ -26,7 +25,8 @@ _DIRECTION = {
 
 def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     """All faces of a run with what selecting needs: measurements, `area` of the box in square pixels, identity, `keep`
-    (no duplicate), `rejected` by a reviewer, `bin`, `moved`, and what it belongs to: video_id, clip_id, track_id.
+    (no duplicate), `rejected` by a reviewer, `bin`, `moved`, and what it belongs to: video_id and track_id (joined over
+    the borders of segments).
 
     bins: the column of measured bins, or TRACK_BIN. marks: review marks, one per face. `bin` is the reviewer's where
     there is one; `moved` says that it differs from the measured one: then the angles are not to be trusted. Sorted by
@@ -37,14 +37,18 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     box = [pl.col("bbox").arr.get(index) for index in range(4)]
     faces = scan(out).select(
         "face_id",
-        *_GROUPS,
+        *("video_id", "track_id"),
         *_MEASURED,
         # Runs of older releases lack these columns.
         *(pl.coalesce(name, angle.degrees()).alias(name) for name, angle in _DIRECTION.items()),
         ((box[2] - box[0]) * (box[3] - box[1])).alias("area"),
         pl.col("pose_bin" if bins == TRACK_BIN else bins).alias("measured_bin"),
     )
-    deduped = curated.dedupe_marks(out).lazy().select("face_id", "identity_id", "keep", TRACK_BIN)
+    deduped = (
+        curated.dedupe_marks(out)
+        .lazy()
+        .select("face_id", "identity_id", "keep", "stitched_track_id", TRACK_BIN)
+    )
     reviewed = marks.lazy().select("face_id", "decision", pl.col("bin").alias("reviewed_bin"))
     joined = faces.join(deduped, on="face_id", how="left").join(reviewed, on="face_id", how="left").collect()
     unknown = int(joined["identity_id"].null_count())
@@ -59,6 +63,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         joined = joined.with_columns(pl.col(TRACK_BIN).alias("measured_bin"))
     moved = pl.col("reviewed_bin").is_not_null() & (pl.col("reviewed_bin") != pl.col("measured_bin"))
     return joined.sort("face_id").with_columns(
+        pl.coalesce("stitched_track_id", "track_id").alias("track_id"),
         (pl.col("decision") == "reject").fill_null(False).alias("rejected"),
         pl.coalesce("reviewed_bin", "measured_bin").alias("bin"),
         moved.fill_null(False).alias("moved"),

@@ -93,7 +93,7 @@ class SelectionMethod(Generic[RulesT]):
     `choose` gets the faces that passed the gates, one row each, sorted by face_id: face_id, identity_id, bin (the
     reviewer's where there is one), yaw, pitch, roll, azimuth, elevation, tilt, pose_spread (degrees; `moved`: a
     reviewer corrected the bin, so that the angles are not to be trusted), iqa, det_score, sharpness, area; video_id,
-    clip_id, track_id. It gives the
+    track_id. It gives the
     rows of the chosen ones, in the order of their rank, perhaps with columns
 
     - reason: text, why the face was chosen; else the method's name;
