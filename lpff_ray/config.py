@@ -69,7 +69,9 @@ class MineConfig(BaseModel):
     )
     embedding: str = Field(default="dlib-resnet", description="identity embedding of the faces")
     iqa: str = Field(default="embedded", description="what measures image quality")
-    measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")
+    measures: tuple[str, ...] = Field(
+        default=(), description="further measures: gaze, and those of other packages"
+    )
 
     @model_validator(mode="after")
     def _one_sampling_rule(self) -> MineConfig:

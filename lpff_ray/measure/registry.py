@@ -61,5 +61,7 @@ IMAGE_QUALITY: Registry[Callable[[str], AnyMeasure]] = Registry(
 )
 """Makes the measure of the columns `sharpness` and `iqa` from a device."""
 
-MEASURES: Registry[type[AnyMeasure]] = Registry("measure", "lpff_ray.measures", {})
-"""Classes of measures of additional columns, made with a device: `mine --measures NAME,...`. None is built in."""
+MEASURES: Registry[type[AnyMeasure]] = Registry(
+    "measure", "lpff_ray.measures", {"gaze": "lpff_ray.measure.expression.gaze:Gaze"}
+)
+"""Classes of measures of additional columns, made with a device: `mine --measures NAME,...`."""
