@@ -14,8 +14,9 @@ from lpff_ray.tables.plan_table import sources_of_videos
 from lpff_ray.tables.run_folder import open_run_folder, read_plan
 
 CARD = "SOURCES.md"
-MOST_VALUES = 30
-"""Values of one column that the card lists; a column of more is only counted."""
+MOST_VALUES, FEW_VALUES = 30, 3
+"""Values of one column that the card lists, at most; a column of more, and of more than a few that are all different,
+is only counted."""
 Columns = Mapping[str, Mapping[str, Any]]
 """Values by column, by video_id."""
 
@@ -73,7 +74,7 @@ def source_card(records: Sequence[Record]) -> OutputFile | None:
     for name in names:
         counts = Counter(str(record.get("source", {}).get(name, "(not given)")) for record in records)
         lines += [f"## {name}", ""]
-        if len(counts) > MOST_VALUES:
+        if len(counts) > MOST_VALUES or FEW_VALUES < len(counts) == len(records):
             lines += [f"{len(counts)} different values: see `source` in PROVENANCE.jsonl.", ""]
             continue
         lines += ["| value | records |", "|---|---|"]

@@ -34,6 +34,8 @@ from lpff_ray.types import MediaKind, VideoStatus
 
 Pictures = Literal["auto", "photos", "sequences"]
 """What numbered pictures of one folder are taken for: the frames of a clip, photos, or what their names say."""
+MOST_SKIPPED = 10
+"""Photos that are numbered in larger steps than this, on average, are no frames."""
 log = logging.getLogger(__name__)
 
 
@@ -75,12 +77,21 @@ def _is_zip_file(uri: str) -> bool:
 
 
 def ambiguous_folders(sources: Iterable[Video]) -> list[tuple[str, int]]:
-    """Folders whose photos are numbered as frames are, and how many each has: they might be clips."""
+    """Folders whose photos are numbered as frames are, with few holes, and how many each has: they might be clips."""
     folders: dict[str, list[str]] = {}
     for source in sources:
         if source.kind == MediaKind.PHOTO:
             folders.setdefault(folder_of(source.uri), []).append(file_name(source.uri))
-    return [(folder, len(names)) for folder, names in folders.items() if numbered_pictures(names) is not None]
+    series = {folder: numbered_pictures(names) for folder, names in folders.items()}
+    return [
+        (folder, len(one.names))
+        for folder, one in series.items()
+        if one is not None and _is_dense(one.numbers)
+    ]
+
+
+def _is_dense(numbers: Sequence[int]) -> bool:
+    return numbers[-1] - numbers[0] < MOST_SKIPPED * len(numbers)
 
 
 def folder_of(uri: str) -> str:

@@ -139,5 +139,6 @@ def test_the_plan_says_what_it_took_pictures_for(tmp_path: Path) -> None:
     done = call("plan", tmp_path / "in", "--sequence-fps", "30")
     assert "taken for 1 clip: folders and zips of numbered pictures, at 30 frames per second" in done.stdout
     assert f"taken for photos: 3 numbered pictures of {tmp_path}/in/00001" in done.stdout.replace("\n", "")
+    frames(tmp_path / "in" / "photos", range(0, 2000, 500), prefix="IMG_")  # too far apart
     said = json.loads(call("plan", tmp_path / "in", "--json").stdout)
     assert said["numbered_photos"] == {f"{tmp_path}/in/00001": 3}
