@@ -35,6 +35,7 @@ ESTIMATORS: Registry[
         "fsanet": "lpff_ray.measure.pose.estimators:load_fsanet",
         "3ddfa_v2": "lpff_ray.measure.pose.estimators:load_ddfa",
         "6drepnet": "lpff_ray.measure.pose.estimators:load_sixdrepnet",
+        "synergynet": "lpff_ray.measure.pose.estimators:load_synergynet",
     },
 )
 """Makes an estimator from a device: pictures, one per face, and boxes [n, 4] -> rotations [n, 3, 3], head to camera."""
