@@ -20,7 +20,7 @@ from lpff_ray.curate.selection.method import Rules
 from lpff_ray.curate.selection.registry import METHODS
 from lpff_ray.curate.selection.rules import load_rules, preset_beneath
 from lpff_ray.curate.selection.sampling import splits
-from lpff_ray.curate.selection.source_filter import wanted_sources
+from lpff_ray.curate.selection.source_filter import wanted_sources, without_refused
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.lock import locked
 from lpff_ray.tables import curated, schema
@@ -71,9 +71,10 @@ def select(
     marks = curated.review(out).unique("face_id", keep="last", maintain_order=True)
     faces, funnel = selectable_faces(out, rules.bins, marks), Funnel()
     funnel.after("faces", faces)
-    eligible = faces
-    for step, left in wanted_sources(out, faces, rules).items():
-        eligible = funnel.after(step, left)
+    left = without_refused(out, faces)
+    eligible = faces if left is None else funnel.after("not refused", left)
+    for step, remaining in wanted_sources(out, eligible, rules).items():
+        eligible = funnel.after(step, remaining)
     eligible = funnel.after("not rejected", eligible.filter(~pl.col("rejected")))
     if not rules.duplicates:
         eligible = funnel.after("not duplicate", eligible.filter("keep"))

@@ -41,6 +41,19 @@ def wanted_sources(out: str, faces: pl.DataFrame, rules: Rules) -> dict[str, pl.
     return steps
 
 
+def without_refused(out: str, faces: pl.DataFrame) -> pl.DataFrame | None:
+    """The faces without those of sources that `mine --require` has refused since they were mined; None if there are
+    none."""
+    plan = read_plan(open_run_folder(out))
+    if plan is None:
+        return None
+    wanted = plan.filter(pl.col("status") == str(VideoStatus.PLANNED))["video_id"]
+    refused = plan.filter(pl.col("status") == str(VideoStatus.REFUSED))["video_id"]
+    gone = refused.filter(~refused.is_in(wanted.implode()))
+    left = faces.filter(~pl.col("video_id").is_in(gone.implode()))
+    return left if len(left) < len(faces) else None
+
+
 def _columns_by_video(out: str, taken: list[str]) -> pl.DataFrame:
     """The manifest's columns, one row per video_id; where several sources are one video, the mined one's."""
     plan = read_plan(open_run_folder(out))

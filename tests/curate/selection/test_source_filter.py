@@ -10,7 +10,7 @@ import pytest
 
 import lpff_ray
 from lpff_ray.curate.selection.rules import load_rules
-from lpff_ray.curate.selection.source_filter import wanted_sources
+from lpff_ray.curate.selection.source_filter import wanted_sources, without_refused
 from lpff_ray.errors import UserError
 
 COLUMNS: list[str | None] = [
@@ -80,3 +80,16 @@ def test_a_run_without_columns(tmp_path: Path, demo_run: Path) -> None:
     assert "manifest" not in lpff_ray.videos(str(demo_run)).columns
     with pytest.raises(UserError, match="no source has that column; the manifest's: none"):
         wanted_sources(str(demo_run), FACES, load_rules("efhq", {"require": ["licence"]}))
+
+
+def test_sources_that_were_refused_since_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "lpff_ray.curate.selection.source_filter"
+    plan = pl.DataFrame(
+        {"video_id": ["a", "b", "b", "c"], "status": ["refused", "refused", "planned", "planned"]}
+    )
+    monkeypatch.setattr(f"{module}.read_plan", lambda folder: plan)
+    monkeypatch.setattr(f"{module}.open_run_folder", lambda out: None)
+    left = without_refused("run", FACES)
+    assert left is not None
+    assert left["video_id"].to_list() == ["b", "c"]
+    assert without_refused("run", left) is None
