@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_weights import (
-    SmallHyperIqa,
-    SmallIResNet,
-    SmallSixDRepNet,
-    SmallSynergyNet,
-    onnx_of_means,
-    randomised,
-)
+from small_weights import SmallHyperIqa, SmallIResNet, SmallSixDRepNet, onnx_of_means, randomised
 from torch import Tensor, nn
 
 from lpff_ray.errors import UserError
@@ -25,7 +18,6 @@ from lpff_ray.models.optional.checkpoint import CheckpointNetwork, read_checkpoi
 from lpff_ray.models.optional.hyperiqa import HyperIqa
 from lpff_ray.models.optional.onnx_file import OnnxFile
 from lpff_ray.models.optional.sixdrepnet import SixDRepNet
-from lpff_ray.models.optional.synergynet import SynergyNet
 
 RANDOM = np.random.default_rng(3)
 
@@ -60,22 +52,14 @@ def hyperiqa_reference(network: nn.Module, x: np.ndarray) -> np.ndarray:
     return np.concatenate([network(imagenet(x[i : i + 1])).numpy() for i in range(len(x))])
 
 
-def synergynet_reference(network: nn.Module, x: np.ndarray) -> np.ndarray:
-    """The pose part of `parse_param_62`, after `param * param_std + param_mean`."""
-    bgr = torch.from_numpy(x[..., ::-1].copy()).permute(0, 3, 1, 2).float()
-    whole = network((bgr - 127.5) / 128) * network.param_std + network.param_mean
-    return whole[:, :12].reshape(-1, 3, 4).numpy()
-
-
 CASES = [
     (SmallIResNet, IResNet, arcface_reference),
     (SmallSixDRepNet, SixDRepNet, sixd_reference),
     (SmallHyperIqa, HyperIqa, hyperiqa_reference),
-    (SmallSynergyNet, SynergyNet, synergynet_reference),
 ]
 
 
-@pytest.fixture(params=CASES, ids=["iresnet", "6drepnet", "hyperiqa", "synergynet"])
+@pytest.fixture(params=CASES, ids=["iresnet", "6drepnet", "hyperiqa"])
 def case(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> tuple[nn.Module, CheckpointNetwork, Callable[[nn.Module, np.ndarray], np.ndarray]]:
