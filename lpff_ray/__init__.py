@@ -4,11 +4,11 @@ import lpff_ray
 lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
-The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
-`evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
-`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
-`review_state`. Small pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is imported when
-it is first used, so that reading a table needs no decoder and no model.
+The work: `mine`, `rebuild`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an
+embedding is: `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`,
+`segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
+`review_state`, `rebuilt`. Small pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is
+imported when it is first used, so that reading a table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lpff_ray.config import MineConfig
     from lpff_ray.curate.config import DedupeConfig
     from lpff_ray.curate.dedupe import DedupeSummary, dedupe
+    from lpff_ray.curate.rebuild.rebuild import RebuildSummary, rebuild
     from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
     from lpff_ray.exports.evaluation.people import evaluate_identity
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
     from lpff_ray.run.analyze import Analyzer, analyze
     from lpff_ray.run.mine import MineSummary, mine
     from lpff_ray.tables.compact import Compaction, compact
-    from lpff_ray.tables.curated import dedupe_marks, identities, selection, selection_rules, video_duplicates
+    from lpff_ray.tables.curated import (
+        dedupe_marks,
+        identities,
+        rebuilt,
+        selection,
+        selection_rules,
+        video_duplicates,
+    )
     from lpff_ray.tables.failure_causes import FailureCause, failure_causes
     from lpff_ray.tables.failures import read_failures as failures
     from lpff_ray.tables.read import quarantine, scan, segments, videos
@@ -51,6 +59,7 @@ __all__ = [
     "FailureCause",
     "MineConfig",
     "MineSummary",
+    "RebuildSummary",
     "RunStatus",
     "SelectSummary",
     "UserError",
@@ -66,6 +75,8 @@ __all__ = [
     "identities",
     "mine",
     "quarantine",
+    "rebuild",
+    "rebuilt",
     "report",
     "review_state",
     "scan",
@@ -84,6 +95,7 @@ _MODULES = {
     "lpff_ray.config": ("MineConfig",),
     "lpff_ray.curate.config": ("DedupeConfig",),
     "lpff_ray.curate.dedupe": ("DedupeSummary", "dedupe"),
+    "lpff_ray.curate.rebuild.rebuild": ("RebuildSummary", "rebuild"),
     "lpff_ray.curate.select": ("SelectSummary", "select"),
     "lpff_ray.errors": ("UserError",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
@@ -96,6 +108,7 @@ _MODULES = {
     "lpff_ray.tables.curated": (
         "dedupe_marks",
         "identities",
+        "rebuilt",
         "selection",
         "selection_rules",
         "video_duplicates",

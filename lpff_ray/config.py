@@ -69,7 +69,9 @@ class MineConfig(BaseModel):
     )
     embedding: str = Field(default="dlib-resnet", description="identity embedding of the faces")
     iqa: str = Field(default="embedded", description="what measures image quality")
-    measures: tuple[str, ...] = Field(default=(), description="further measures, of other packages")
+    measures: tuple[str, ...] = Field(
+        default=(), description="further measures: gaze, and those of other packages"
+    )
     precision: Literal["fast", "exact"] = Field(
         default="fast", description="numbers of networks on the CPU: fast is bfloat16, exact float32"
     )

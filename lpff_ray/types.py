@@ -31,11 +31,13 @@ class PoseBin(TextEnum):
 
 
 class MediaKind(TextEnum):
-    """The kind of a source. An animation is a picture file of several frames: GIF, APNG, WebP, AVIF."""
+    """The kind of a source. An animation is a picture file of several frames: GIF, APNG, WebP, AVIF. A sequence is a
+    folder or zip of numbered pictures: the frames of a clip."""
 
     VIDEO = "video"
     PHOTO = "photo"
     ANIMATION = "animation"
+    SEQUENCE = "sequence"
 
 
 class CropUnit(TextEnum):
@@ -46,12 +48,13 @@ class CropUnit(TextEnum):
 
 
 class VideoStatus(TextEnum):
-    """The status of a source of a run. The plan gives the first four; mining turns PLANNED into one of the others."""
+    """The status of a source of a run. The plan gives the first five; mining turns PLANNED into one of the others."""
 
     PLANNED = "planned"
     DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
     NOT_MEDIA = "not_media"
+    REFUSED = "refused"
     PENDING = "pending"
     DONE = "done"
     PARTIAL = "partial"

@@ -22,6 +22,7 @@ VERBS = {
     "demo": "lpff_ray.cli.verbs.demo:demo",
     "plan": "lpff_ray.cli.verbs.plan:plan",
     "mine": "lpff_ray.cli.verbs.mine:mine",
+    "rebuild": "lpff_ray.cli.verbs.rebuild:rebuild",
     "status": "lpff_ray.cli.verbs.status:status",
     "compact": "lpff_ray.cli.verbs.compact:compact",
     "dedupe": "lpff_ray.cli.verbs.dedupe:dedupe",

@@ -12,6 +12,7 @@ import click
 from lpff_ray.cli.verb import COMMON, Argument, Option
 from lpff_ray.errors import UserError
 
+PICTURES = ("auto", "photos", "sequences")
 EXECUTORS = ("auto", "local", "ray")
 PLACEMENT = "Where the work is done"
 
@@ -44,6 +45,29 @@ videos = option(
     show_default="$LPFF_RAY_VIDEOS, or the list's own",
     help="Folder of the videos that clip lists speak of.",
 )
+pictures = option(
+    "--pictures",
+    type=click.Choice(PICTURES),
+    default="auto",
+    metavar="NAME",
+    show_default=True,
+    help="What folders and zips of numbered pictures are: auto (photos, but for names such as frame_0001.png or VFHQ's "
+    "clips), photos, or sequences (the frames of a clip).",
+)
+sequence_fps = option(
+    "--sequence-fps",
+    type=click.FloatRange(min=0, min_open=True),
+    default=25.0,
+    metavar="NUMBER",
+    show_default=True,
+    help="Frames per second of such sequences, where no manifest says it.",
+)
+require = option(
+    "--require",
+    default="",
+    metavar="COLUMN,...",
+    help="Columns of the manifest, such as licence; sources without a value in them are refused.",
+)
 limit = option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N files or clips.")
 as_json = option(
     "--json",
@@ -52,6 +76,11 @@ as_json = option(
     section=COMMON,
     help="Print one JSON object and nothing else to stdout.",
 )
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """The names of a text with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def config_file(table: str = "") -> Callable[[Function], Function]:

@@ -20,6 +20,7 @@ from lpff_ray.curate.selection.method import Rules
 from lpff_ray.curate.selection.registry import METHODS
 from lpff_ray.curate.selection.rules import load_rules, preset_beneath
 from lpff_ray.curate.selection.sampling import splits
+from lpff_ray.curate.selection.source_filter import wanted_sources, without_refused
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.lock import locked
 from lpff_ray.tables import curated, schema
@@ -71,7 +72,11 @@ def select(
     marks = review_state(out)
     faces, funnel = selectable_faces(out, rules.bins, marks), Funnel()
     funnel.after("faces", faces)
-    eligible = funnel.after("not rejected", faces.filter(~pl.col("rejected")))
+    left = without_refused(out, faces)
+    eligible = faces if left is None else funnel.after("not refused", left)
+    for step, remaining in wanted_sources(out, eligible, rules).items():
+        eligible = funnel.after(step, remaining)
+    eligible = funnel.after("not rejected", eligible.filter(~pl.col("rejected")))
     if not rules.duplicates:
         eligible = funnel.after("not duplicate", eligible.filter("keep"))
     limited = in_pose_limits(eligible, rules)

@@ -85,23 +85,27 @@ def _ranges(indices: Sequence[int], most: int = 5) -> str:
     return ", ".join(words + ["..."] * (len(found) > most))
 
 
-def passes(path: str, kind: str, decoder: str = AUTO, fallback: bool = True) -> Iterator[DecodingPass]:
+def passes(
+    path: str, kind: str, decoder: str = AUTO, fallback: bool = True, fps: float = 0.0
+) -> Iterator[DecodingPass]:
     """Open a local file for decoding, once or twice: `for decoding in passes(...): decoding.frames(wanted)`.
 
-    kind, decoder: as for `open_source`. fallback: False to leave it at the first pass.
+    kind, decoder, fps: as for `open_source`. fallback: False to leave it at the first pass.
     The second pass comes if the first one, whose shortfall is not final, left frames out. A pass's file is open until
     the next pass is asked for. Raises SegmentError (stage "open") if the file can not be opened.
     """
-    first = yield from _pass(path, kind, decoder)
+    first = yield from _pass(path, kind, decoder, fps)
     if fallback and first.missing and not first.source.shortfall_is_final:
         note = f"{first.decoder} delivered {first.wanted - len(first.missing)} of {first.wanted} frames"
-        yield from _pass(path, kind, last_resort(kind), note)
+        yield from _pass(path, kind, last_resort(kind), fps, note)
 
 
-def _pass(path: str, kind: str, decoder: str, note: str = "") -> Generator[DecodingPass, None, DecodingPass]:
+def _pass(
+    path: str, kind: str, decoder: str, fps: float, note: str = ""
+) -> Generator[DecodingPass, None, DecodingPass]:
     seconds: dict[str, float] = defaultdict(float)
     opening = time.perf_counter()
-    source = open_source(path, kind, decoder)
+    source = open_source(path, kind, decoder, fps=fps)
     seconds["open"] = time.perf_counter() - opening
     with source:
         decoding = DecodingPass(source, note, seconds=seconds)

@@ -108,6 +108,11 @@ class FrameSource(ABC):
         """
         return ""
 
+    @classmethod
+    def at_rate(cls: type[AnySource], path: str, threads: int, fps: float) -> AnySource:
+        """Open a file of which the plan knows the frames per second; media that say it themselves do not heed it."""
+        return cls(path, threads)
+
     @abstractmethod
     def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
         """Deliver the frames at the ascending `indices`, each at most once, in order.

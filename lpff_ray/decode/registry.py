@@ -26,6 +26,7 @@ DECODERS: Registry[type[FrameSource]] = Registry(
         "pyav": "lpff_ray.decode.pyav_source:PyavSource",
         "photo": "lpff_ray.decode.pictures.photo:PhotoSource",
         "animation": "lpff_ray.decode.pictures.animation:AnimationSource",
+        "sequence": "lpff_ray.decode.pictures.sequence:SequenceSource",
     },
 )
 
@@ -33,6 +34,7 @@ ORDER: dict[MediaKind, tuple[str, ...]] = {
     MediaKind.VIDEO: ("pyav", "decord"),
     MediaKind.PHOTO: ("photo",),
     MediaKind.ANIMATION: ("animation",),
+    MediaKind.SEQUENCE: ("sequence",),
 }
 """Decoders by kind of media, in the order in which they are tried on a segment that fails. The first one reads every
 file, tells of damage, and has the last word where decoders deliver different numbers of frames. Why that is PyAV, and
@@ -43,7 +45,7 @@ class _VideoDecoders(Registry[type[FrameSource]]):
     """What `--decoder` takes: "auto", and every decoder that is not for pictures alone."""
 
     def names(self) -> list[str]:
-        pictures = ORDER[MediaKind.PHOTO] + ORDER[MediaKind.ANIMATION]
+        pictures = {name for kind, names in ORDER.items() if kind != MediaKind.VIDEO for name in names}
         return [AUTO, *(name for name in DECODERS if name not in pictures)]
 
 
@@ -64,10 +66,10 @@ def alternative_to(name: str, kind: str = MediaKind.VIDEO) -> str:
     return others[0] if others else name
 
 
-def open_source(path: str, kind: str, decoder: str = AUTO, threads: int = 1) -> FrameSource:
-    """Open a local video or photo.
+def open_source(path: str, kind: str, decoder: str = AUTO, threads: int = 1, fps: float = 0.0) -> FrameSource:
+    """Open a local video, photo or sequence of pictures.
 
-    kind: a MediaKind. threads: decoding threads.
+    kind: a MediaKind. threads: decoding threads. fps: frames per second of media that do not say it, 0 if not known.
     decoder: a name in DECODERS, or "auto": the first of ORDER. A decoder that does not read this kind of media leaves
         it to that one: a run with `--decoder pyav` reads its photos all the same.
     Raises SegmentError (stage "open") if the file can not be opened with what was asked for; UserError for a decoder
@@ -77,13 +79,13 @@ def open_source(path: str, kind: str, decoder: str = AUTO, threads: int = 1) -> 
     if decoder != AUTO:
         chosen = DECODERS.load(decoder)
         if kind in chosen.kinds:
-            return _open(chosen, path, threads)
-    return _open(DECODERS.load(last_resort(kind)), path, threads)
+            return _open(chosen, path, threads, fps)
+    return _open(DECODERS.load(last_resort(kind)), path, threads, fps)
 
 
-def _open(decoder: type[FrameSource], path: str, threads: int) -> FrameSource:
+def _open(decoder: type[FrameSource], path: str, threads: int, fps: float) -> FrameSource:
     reason = decoder.objection(path)
     if reason:
         message = f"{decoder.name} can not be relied on here: {reason}"
         raise segment_error(Stage.OPEN, message, decoder.name, "Unreliable")
-    return decoder(path, threads)
+    return decoder.at_rate(path, threads, fps)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from itertools import chain
 
 from lpff_ray.exports.format import ExportFormat, OutputFile, Record
+from lpff_ray.exports.source_columns import source_card
 from lpff_ray.exports.state import DONE_FILE, Done, Note
 from lpff_ray.exports.worker import STAGED
 from lpff_ray.monitoring.progress import Phase
@@ -18,7 +19,7 @@ from lpff_ray.storage.folder import Folder
 PROVENANCE_FILE = "PROVENANCE.jsonl"
 PROVENANCE = (
     *("index", "files", "face_id", "video_id", "uri", "frame_index", "pts_ns"),
-    *("transform", "transforms", "tool"),
+    *("transform", "transforms", "source", "tool"),
 )
 """What a line of it holds, of each record, where the record has it."""
 
@@ -41,8 +42,13 @@ def make_index_files(
     done = Done() if export_format.packed else of_units
     packing = Phase("packing", of_units.size_bytes >> 20, "MB") if export_format.packed else nullcontext()
     with packing as progress:
-        files = chain(export_format.finish(made, records), [OutputFile(PROVENANCE_FILE, _lines(records))])
+        card = source_card(records)
+        files = chain(
+            export_format.finish(made, records), [OutputFile(PROVENANCE_FILE, _lines(records)), card]
+        )
         for file in files:
+            if file is None:
+                continue
             done.files += 1
             done.index.append(file.name)
             if isinstance(file.content, bytes):

@@ -19,6 +19,7 @@ from lpff_ray.exports.index_files import make_index_files, units_size, unstage
 from lpff_ray.exports.lists.reviewed import without_rejected
 from lpff_ray.exports.policy import UNIT_POLICY, unit_name, unit_uri
 from lpff_ray.exports.registry import make_format
+from lpff_ray.exports.source_columns import check_required, source_columns, with_sources
 from lpff_ray.exports.state import claimed, standing, unit_notes
 from lpff_ray.exports.units import ExportUnit, UnitResult, plan_units
 from lpff_ray.exports.video import video_files_of
@@ -77,6 +78,7 @@ def export(
     workers: int | None = None,
     limits: Limits | None = None,
     signed: Sequence[str] = (),
+    require: Sequence[str] = (),
 ) -> ExportSummary:
     """Make a data set of the selection `selection` of the run `out` in the folder `dest`; run again to resume.
 
@@ -87,6 +89,7 @@ def export(
     threads or actors, None to fit. limits: deadlines and the like. The files are the same, byte for byte, whoever made
     them and however often it was interrupted. Faces that a reviewer rejected after they were selected are left out.
 
+    require: columns of the manifest (licence, say) that the source of every face must have a value in.
     signed: sources as for `mine`, with the passwords and signatures that no table keeps, for files that need them.
 
     Raises UserError if there is no such run, selection, format or option, if `dest` holds anything else than this
@@ -97,6 +100,8 @@ def export(
     rows = export_format.rows(out, chosen)
     if not len(rows):
         raise UserError(f"{out}: selection {selection!r} holds nothing to make {export_format.name} of")
+    columns = source_columns(out)
+    check_required(out, rows, columns, require)
     folder = Folder(dest)
     addresses = [source.uri for source in expand(signed)]
     with claimed(folder, _description(out, selection, chosen, export_format)):
@@ -117,6 +122,7 @@ def export(
             )
         notes |= unit_notes(folder, [result.unit_id for result in results])
         records = sorted(chain.from_iterable(note["records"] for note in notes.values()), key=_index)
+        records = with_sources(records, columns)
         complete = len(notes) == len(units)
         if done is None:
             done = units_size(notes)

@@ -15,13 +15,14 @@ from lpff_ray.decode.registry import AUTO
 from lpff_ray.errors import SegmentError, segment_error
 from lpff_ray.monitoring.timing import Timed
 from lpff_ray.plan.content import content_id, content_of, whole_id
+from lpff_ray.plan.sequences import is_sequence_of
 from lpff_ray.storage.failures import explain
-from lpff_ray.storage.local_copy import local_copy
+from lpff_ray.storage.local_copy import local_copy, local_pictures
 from lpff_ray.storage.opening import opened
 from lpff_ray.storage.places import silent_place
 from lpff_ray.storage.redaction import redacted, redacted_text
 from lpff_ray.tables.run_folder import open_run_folder, read_plan
-from lpff_ray.types import Stage, VideoStatus
+from lpff_ray.types import MediaKind, Stage, VideoStatus
 
 
 @dataclass(kw_only=True)
@@ -31,6 +32,7 @@ class VideoFile:
     uris: where its bytes were seen, the latest first. kind: a MediaKind. size_bytes: of the file, 0 if that
     is not known.
     start_s, end_s: the clip's span in seconds from the first frame, None for an end that is open.
+    fps: frames per second, for media that do not say it themselves.
     locations: whole URIs by redacted ones, for those that hold a secret: for memory alone.
     Frames come whole even where a clip has a crop: all coordinates of the faces table are of the whole frame.
     """
@@ -41,6 +43,7 @@ class VideoFile:
     size_bytes: int = 0
     start_s: float | None = None
     end_s: float | None = None
+    fps: float = 0.0
     locations: dict[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -66,7 +69,7 @@ class OpenedVideo(VideoFile, Timed):
         equal): those frames come after the others. Raises SegmentError if the file can not be opened.
         """
         missing = [int(index) for index in indices]
-        for decoding in passes(self.path, self.kind, self.decoder):
+        for decoding in passes(self.path, self.kind, self.decoder, fps=self.fps):
             try:
                 with suppress(SegmentError):  # what has not come is missing
                     yield from decoding.frames(missing)
@@ -85,7 +88,8 @@ def opened_video(video: VideoFile, decoder: str = AUTO) -> Iterator[OpenedVideo]
     """
     uri = _uri_of_bytes(video)
     address = video.locations.get(uri, uri)
-    with local_copy(address, content=content_of(video.video_id)) as path:
+    at_hand = local_pictures if video.kind == MediaKind.SEQUENCE else local_copy
+    with at_hand(address, content_of(video.video_id)) as path:
         yield OpenedVideo(**vars(video), path=path, uri=uri, decoder=decoder)
 
 
@@ -93,9 +97,8 @@ def _uri_of_bytes(video: VideoFile) -> str:
     complaint = place = ""
     for uri in video.uris:
         try:
-            with opened(video.locations.get(uri, uri)) as (file, size):
-                if _has_content(file, size, video):
-                    return uri
+            if _holds(video.locations.get(uri, uri), video):
+                return uri
             found = "another file than the one that was mined lies there"
         except OSError as error:
             found = redacted_text(explain(error, uri))
@@ -105,6 +108,13 @@ def _uri_of_bytes(video: VideoFile) -> str:
             place = place or silent_place(uri, error)
         complaint = complaint or found
     raise segment_error(Stage.OPEN, complaint, "", "Missing", place)
+
+
+def _holds(address: str, video: VideoFile) -> bool:
+    if video.kind == MediaKind.SEQUENCE:
+        return is_sequence_of(address, content_of(video.video_id), video.size_bytes)
+    with opened(address) as (file, size):
+        return _has_content(file, size, video)
 
 
 def _has_content(file: BinaryIO, size: int, video: VideoFile) -> bool:
@@ -140,6 +150,7 @@ def video_files_of(run: str, addresses: Iterable[str] = ()) -> dict[str, VideoFi
                 size_bytes=row["size_bytes"],
                 start_s=row["start_s"],
                 end_s=row["end_s"],
+                fps=row["fps"] or 0.0,
             )
         if row["uri"] in locations:
             found[row["video_id"]].locations[row["uri"]] = locations[row["uri"]]

@@ -35,6 +35,7 @@ ESTIMATORS: Registry[
         "fsanet": "lpff_ray.measure.pose.estimators:load_fsanet",
         "3ddfa_v2": "lpff_ray.measure.pose.estimators:load_ddfa",
         "6drepnet": "lpff_ray.measure.pose.estimators:load_sixdrepnet",
+        "synergynet": "lpff_ray.measure.pose.estimators:load_synergynet",
     },
 )
 """Makes an estimator from a device: pictures, one per face, and boxes [n, 4] -> rotations [n, 3, 3], head to camera."""
@@ -61,5 +62,7 @@ IMAGE_QUALITY: Registry[Callable[[str], AnyMeasure]] = Registry(
 )
 """Makes the measure of the columns `sharpness` and `iqa` from a device."""
 
-MEASURES: Registry[type[AnyMeasure]] = Registry("measure", "lpff_ray.measures", {})
-"""Classes of measures of additional columns, made with a device: `mine --measures NAME,...`. None is built in."""
+MEASURES: Registry[type[AnyMeasure]] = Registry(
+    "measure", "lpff_ray.measures", {"gaze": "lpff_ray.measure.expression.gaze:Gaze"}
+)
+"""Classes of measures of additional columns, made with a device: `mine --measures NAME,...`."""

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lpff_ray.errors import UserError
-from lpff_ray.plan.manifest import CROP, Source, source_of_row
+from lpff_ray.plan.manifest import CROP, Source, further_columns, source_of_row
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import opened
 from lpff_ray.storage.uri import file_name
@@ -57,6 +57,10 @@ class Downloads:
                 if found := _IN_BRACKETS.search(stem):
                     self._named.setdefault(found[1], uri)
 
+    def find(self, name: str) -> str | None:
+        """The file of this YouTube id, or of a clip of this name; None if it is not there."""
+        return self._named.get(name)
+
     def clip(self, where: str, video: str, row: dict[str, Any]) -> Source:
         """The source of a clip of the video with this YouTube id.
 
@@ -67,7 +71,7 @@ class Downloads:
         uri = self._named.get(video)
         own_file = self._named.get(row["clip_id"])
         if uri is None and own_file is not None:
-            return Source(own_file, clip_id=row["clip_id"])
+            return Source(own_file, clip_id=row["clip_id"], columns=further_columns(row))
         return source_of_row(where, {"uri": uri or f"{self.folder}/{video}.mp4", **row})
 
 
@@ -84,7 +88,7 @@ def is_vfhq(uri: str) -> bool:
 def read_celebvhq(uri: str, downloads: Downloads) -> list[Source]:
     """The clips of CelebV-HQ's list, in its order. Raises UserError naming the list, and the clip at fault."""
     try:
-        content = json.loads(_text(uri))
+        content = json.loads(clip_list_text(uri))
     except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(f"{uri}: not readable as JSON: {error}") from None
     clips = content.get("clips") if isinstance(content, dict) else None
@@ -93,10 +97,16 @@ def read_celebvhq(uri: str, downloads: Downloads) -> list[Source]:
             f'{uri}: no "clips" in it: a .json source must be a clip list such as celebvhq_info.json; '
             "to read photos that have a dataset.json, name their folder"
         )
-    return [_celebvhq_clip(f"{uri}, clip {name!r}", name, clip, downloads) for name, clip in clips.items()]
+    named = content.get("meta_info")
+    words = named if isinstance(named, dict) else {}
+    return [
+        _celebvhq_clip(f"{uri}, clip {name!r}", name, clip, downloads, words) for name, clip in clips.items()
+    ]
 
 
-def _celebvhq_clip(where: str, name: str, clip: Any, downloads: Downloads) -> Source:
+def _celebvhq_clip(
+    where: str, name: str, clip: Any, downloads: Downloads, words: Mapping[str, Any]
+) -> Source:
     try:
         video, span, box = clip["ytb_id"], clip["duration"], clip["bbox"]
         numbers = {"start_s": span["start_sec"], "end_s": span["end_sec"]}
@@ -106,7 +116,29 @@ def _celebvhq_clip(where: str, name: str, clip: Any, downloads: Downloads) -> So
             f'{where}: needs ytb_id, duration {{"start_sec", "end_sec"}} and bbox {{"top", "bottom", "left", '
             f'"right"}}, but {error} is missing'
         ) from None
-    return downloads.clip(where, str(video), {"clip_id": name, **numbers, **_fractions(crop, 1, 1)})
+    row = {"clip_id": name, **numbers, **_fractions(crop, 1, 1), **_labels(clip.get("attributes"), words)}
+    return downloads.clip(where, str(video), row)
+
+
+def _labels(attributes: Any, words: Mapping[str, Any]) -> dict[str, str]:
+    """CelebV-HQ's labels of a clip as columns: the names of those that are set, commas between them.
+
+    attributes: `appearance` and `action` are lists of 0 and 1, `emotion` has `labels`: one text, or a list of spans of
+    time that have one each. words: `meta_info` of the list, with the names as `appearance_mapping`, `action_mapping`.
+    """
+    found = {}
+    for kind, values in (attributes if isinstance(attributes, dict) else {}).items():
+        names = words.get(f"{kind}_mapping")
+        if isinstance(values, dict):
+            labels = values.get("labels")
+            spans = labels if isinstance(labels, list) else [labels]
+            texts = [span.get("emotion") if isinstance(span, dict) else span for span in spans]
+        elif isinstance(values, list) and isinstance(names, list) and len(names) >= len(values):
+            texts = [name for name, value in zip(names, values, strict=False) if value == 1]
+        else:
+            continue
+        found[str(kind)] = ", ".join(dict.fromkeys(str(text) for text in texts if text))
+    return found
 
 
 def read_vfhq(uri: str, downloads: Downloads) -> Source:
@@ -117,8 +149,19 @@ def read_vfhq(uri: str, downloads: Downloads) -> Source:
     """
     name = _VFHQ_NAME.fullmatch(file_name(uri))
     assert name is not None
+    numbers = vfhq_numbers(uri)
+    (height,), (width,), (fps,) = numbers["H"], numbers["W"], numbers["FPS"]
+    fps = exact_rate(fps)
+    row = {"start_s": (int(name["first"]) + 1) / fps, "end_s": int(name["last"]) / fps}
+    # Fractions, since the video may have been downloaded in another size.
+    row |= _fractions(numbers["CROP"], width, height)
+    return downloads.clip(uri, name["video"], {"clip_id": name[1], **row})
+
+
+def vfhq_numbers(uri: str) -> dict[str, list[float]]:
+    """The numbers of one of VFHQ's annotations: H, W, FPS, CROP. Raises UserError naming the file and what it lacks."""
     numbers: dict[str, list[float]] = {}
-    for line in _text(uri).splitlines():
+    for line in clip_list_text(uri).splitlines():
         for key, count in _VFHQ_LINES.items():
             words = line.split()[-count:]
             if line.startswith(key) and len(words) == count and all(map(_NUMBER.fullmatch, words)):
@@ -132,11 +175,7 @@ def read_vfhq(uri: str, downloads: Downloads) -> Source:
     (height,), (width,), (fps,) = numbers["H"], numbers["W"], numbers["FPS"]
     if min(height, width, fps) <= 0:
         raise UserError(f"{uri}: H, W and FPS must be greater than 0")
-    fps = exact_rate(fps)
-    row = {"start_s": (int(name["first"]) + 1) / fps, "end_s": int(name["last"]) / fps}
-    # Fractions, since the video may have been downloaded in another size.
-    row |= _fractions(numbers["CROP"], width, height)
-    return downloads.clip(uri, name["video"], {"clip_id": name[1], **row})
+    return numbers
 
 
 def exact_rate(fps: float) -> float:
@@ -154,7 +193,8 @@ def _fractions(box: list[Any], width: float, height: float) -> dict[str, Any]:
     return {**fractions, "crop_unit": CropUnit.FRACTION}
 
 
-def _text(uri: str) -> str:
+def clip_list_text(uri: str) -> str:
+    """The text of a clip list. Raises UserError if it can not be read."""
     try:
         with opened(uri) as (file, _):
             return file.read().decode("utf-8-sig")

@@ -56,7 +56,7 @@ def inspect(uri: str, scheme: int = SCHEME) -> FileContent:
     Whatever reading it raises ends here, as a reason, with the traceback in the log. Only UserErrors go on: they are
     about this machine (no room for a copy), not about the file.
     """
-    identity, size = hashlib.sha256(redacted(uri).encode("utf-8", "surrogatepass")).hexdigest()[:16], 0
+    identity, size = name_id(uri), 0
     if uri != uri.encode("utf-8", "replace").decode():
         return FileContent(
             identity, size, VideoStatus.UNREADABLE, "the file name is not UTF-8: rename the file"
@@ -73,15 +73,23 @@ def inspect(uri: str, scheme: int = SCHEME) -> FileContent:
             info = probe(uri if os.path.isabs(uri) else file, file_name(uri))
             whole = scheme == SCHEME and hashed_whole(head, size)
             return FileContent(identity, size, VideoStatus.PLANNED, info=info, whole=whole)
-    except Unreadable as error:
-        failure: BaseException = error
-        reason, place = str(error), ""
     except (KeyboardInterrupt, SystemExit, UserError):
         raise
     except BaseException as error:  # noqa: BLE001  # decoders raise what they like, panics included
-        failure, reason = error, explain(error, uri)
-        place = _place_away(uri, error)
-    log.info("%s: %s", redacted(uri), reason, exc_info=failure)
+        return failed(uri, error, identity, size)
+
+
+def name_id(uri: str) -> str:
+    """What stands for a content id where the bytes can not be read: a hash of the uri."""
+    return hashlib.sha256(redacted(uri).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def failed(uri: str, error: BaseException, identity: str, size: int) -> FileContent:
+    """The content of what could not be read, with the reason; the traceback goes to the log."""
+    unreadable = isinstance(error, Unreadable)
+    reason = str(error) if unreadable else explain(error, uri)
+    place = "" if unreadable else _place_away(uri, error)
+    log.info("%s: %s", redacted(uri), reason, exc_info=error)
     return FileContent(identity, size, VideoStatus.UNREADABLE, reason, place=place)
 
 

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from lpff_ray.errors import UserError
 from lpff_ray.plan.content import FileContent, whole_id
+from lpff_ray.plan.sequences import whole_sequence_id
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.opening import filesystem_of, opened
 from lpff_ray.storage.redaction import redacted
 from lpff_ray.storage.uri import protocol_of
-from lpff_ray.types import VideoStatus
+from lpff_ray.types import MediaKind, VideoStatus
 
 _CHECKSUMS = {"s3": "ETag", "s3a": "ETag", "gs": "md5Hash", "gcs": "md5Hash"}
 """By protocol: what fsspec calls the store's checksum. Equal ones are of equal bytes; unequal ones say nothing, for an
@@ -85,6 +86,8 @@ def _stated_to_be_equal(uris: list[str]) -> bool:
 def _compared(uri: str, content: FileContent) -> FileContent:
     """The content with the id that counts every byte."""
     try:
+        if content.info is not None and content.info.kind == MediaKind.SEQUENCE:
+            return replace(content, identity=whole_sequence_id(uri), whole=True)
         with opened(uri) as (file, size):
             return replace(content, identity=whole_id(file, size), whole=True)
     except (KeyboardInterrupt, SystemExit, UserError):

@@ -45,6 +45,8 @@ def _frames_wanted(video: Video, config: MineConfig) -> int:
     """Frames of the sampling grid as far as the container's header tells."""
     if video.kind == MediaKind.PHOTO:
         return 1
+    if video.frames:
+        return len(video.frames)
     frames = float(video.frames_expected or video.duration_s * video.fps)
     seconds = video.duration_s
     if seconds > 0:

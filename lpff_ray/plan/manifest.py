@@ -8,22 +8,24 @@ import json
 import math
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from lpff_ray.decode.formats import PHOTO_NAMES, VIDEO_NAMES, ending_of
 from lpff_ray.errors import UserError
 from lpff_ray.plan.crop import Crop
 from lpff_ray.storage.failures import explain
 from lpff_ray.storage.folder import PARQUET_ERRORS
 from lpff_ray.storage.opening import opened
 from lpff_ray.storage.uri import absolute, file_name, split_chain
-from lpff_ray.types import CropUnit
+from lpff_ray.types import CropUnit, MediaKind
 
 CROP = ("x0", "y0", "x1", "y1")
-COLUMNS = ("uri", "start_s", "end_s", *CROP, "crop_unit", "clip_id", "identity")
+COLUMNS = ("uri", "start_s", "end_s", *CROP, "crop_unit", "clip_id", "identity", "kind", "fps")
+Value = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Source:
     start_s, end_s: span in seconds from the first frame, or None
     crop: the part of the frame to look at, None for all of it
     identity: who is to be seen, "" if not said
+    kind: "sequence" for a folder or zip of numbered pictures; else "", and the file says what it is
+    fps: frames per second of a sequence, None if not said
+    frames: numbers of the only frames to look at, ascending, counted from the first one of the span; empty for all
+    columns: what else is known of it (licence, author, labels): names and values, sorted by name
     """
 
     uri: str
@@ -42,6 +48,10 @@ class Source:
     end_s: float | None = None
     crop: Crop | None = None
     identity: str = ""
+    kind: str = ""
+    fps: float | None = None
+    frames: tuple[int, ...] = ()
+    columns: tuple[tuple[str, Value], ...] = ()
 
 
 def is_manifest(uri: str) -> bool:
@@ -54,7 +64,9 @@ def read_manifest(uri: str) -> list[Source]:
 
     uri: absolute local path or fsspec URI. Relative uris inside are read from the manifest's folder.
     Text: one uri per line, blank lines and lines that start with # are skipped. The others: a column `uri` and any of
-    `start_s`, `end_s`, `x0`, `y0`, `x1`, `y1`, `crop_unit`, `clip_id`, `identity`; other columns are ignored.
+    `start_s`, `end_s`, `x0`, `y0`, `x1`, `y1`, `crop_unit`, `clip_id`, `identity`, `kind`, `fps`; all other columns
+    are kept as they are, as columns of the source.
+    A uri that is a folder or a zip, or has `kind` "sequence", is a clip of numbered pictures, `fps` of them a second.
     `crop_unit`, "fraction" or "pixel", says what x0 ... y1 count; where it is not given, four numbers none of which
     exceeds 1 are fractions of the frame, and others are pixels.
 
@@ -86,14 +98,49 @@ def source_of_row(where: str, row: dict[str, Any], manifest: str = "") -> Source
         raise UserError(f"{where}: start_s is {start:g}; it must not be negative")
     if end is not None and end <= (start or 0.0):
         raise UserError(f"{where}: end_s is {end:g}; it must be greater than start_s ({start or 0.0:g})")
+    uri = _resolve(manifest, uri.strip()) if manifest else uri
+    fps = _number(where, row, "fps")
+    is_sequence = row.get("kind") == MediaKind.SEQUENCE or _holds_pictures(uri)
+    if is_sequence and fps is not None and fps <= 0:
+        raise UserError(f"{where}: fps is {fps:g}; it must be greater than 0")
     return Source(
-        uri=_resolve(manifest, uri.strip()) if manifest else uri,
+        uri=uri,
         clip_id=_text(row.get("clip_id")),
         start_s=start,
         end_s=end,
         crop=_crop(where, row),
         identity=_text(row.get("identity")),
+        kind=MediaKind.SEQUENCE if is_sequence else "",
+        fps=fps if is_sequence else None,
+        columns=further_columns(row),
     )
+
+
+def further_columns(row: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
+    """The values of a row in columns that are not COLUMNS, sorted by name; empty ones are left out.
+
+    Lists and objects become JSON texts, and dates ISO's.
+    """
+    found: dict[str, Value] = {}
+    for name, value in row.items():
+        if name in COLUMNS or not name or value is None or (isinstance(value, float) and math.isnan(value)):
+            continue
+        if isinstance(value, (list, dict)):
+            value = json.dumps(value, default=str)
+        elif not isinstance(value, (str, int, float, bool)):
+            value = str(value)
+        if value != "":
+            found[name] = value
+    return tuple(sorted(found.items()))
+
+
+def _holds_pictures(uri: str) -> bool:
+    """Whether a uri is a zip, a folder of one, or a folder: by its name, and, if it is local, by what is there."""
+    ending = ending_of(file_name(uri))
+    if ending in PHOTO_NAMES or ending in VIDEO_NAMES:
+        return False
+    in_archive = bool(split_chain(uri)[1])
+    return ending == "zip" or uri.endswith("/") or (in_archive and not ending) or os.path.isdir(uri)
 
 
 def _crop(where: str, row: dict[str, Any]) -> Crop | None:
@@ -197,7 +244,7 @@ def _read_parquet(uri: str, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]
     try:
         columns = list(pl.read_parquet_schema(io.BytesIO(data)))
         _require_uri(uri, columns)
-        table = pl.read_parquet(io.BytesIO(data), columns=[name for name in COLUMNS if name in columns])
+        table = pl.read_parquet(io.BytesIO(data))
     except PARQUET_ERRORS as error:
         raise UserError(f"{uri}: not readable as Parquet: {str(error).splitlines()[0]}") from None
     for number, row in enumerate(table.iter_rows(named=True), 1):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from lpff_ray.decode.pictures.sequence import DEFAULT_FPS
 from lpff_ray.plan.content import SCHEME, FileContent, inspect
 from lpff_ray.plan.crop import unit_of
 from lpff_ray.plan.duplicates import without_false_duplicates
 from lpff_ray.plan.manifest import Source
+from lpff_ray.plan.sequences import at_rate, inspect_sequence
 from lpff_ray.plan.video import Video
 from lpff_ray.storage.places import place_of
 from lpff_ray.storage.redaction import redacted, redacted_text
@@ -32,6 +34,7 @@ def plan_videos(
     earlier: Mapping[str, str] | None = None,
     wait_s: float = 0.0,
     note: Callable[[str], None] = lambda text: None,
+    require: Sequence[str] = (),
 ) -> list[Video]:
     """Look at every source and say what it is: one Video per source, in the order of the sources.
 
@@ -42,13 +45,14 @@ def plan_videos(
     on_progress: called with (files looked at, files in all). workers: threads. scheme: how content ids are made, see
     `content_id`. earlier: the content ids of an earlier plan of the same run, by uri. wait_s: how long files of a place
     that is away (a host that does not answer, a folder that is not there) are looked at again; note: shows a line of
-    that.
+    that. require: columns of the sources, such as licence: one without a value in any of them is refused.
     """
     uris = list(dict.fromkeys(source.uri for source in sources))
+    sequences = frozenset(source.uri for source in sources if source.kind == MediaKind.SEQUENCE)
     contents: dict[str, FileContent] = {}
     pool = ThreadPoolExecutor(workers, thread_name_prefix="plan")
     try:
-        look = functools.partial(inspect, scheme=scheme)
+        look = functools.partial(_inspect, sequences, scheme)
         for uri, content in zip(uris, pool.map(look, uris), strict=True):
             contents[uri] = content
             if on_progress is not None:
@@ -62,6 +66,9 @@ def plan_videos(
     videos = []
     for source in sources:
         video = _video(source, contents[source.uri])
+        lacking = [name for name in require if name not in dict(source.columns)]
+        if video.is_planned and lacking:
+            video = replace(video, status=VideoStatus.REFUSED, reason=f"it has no {' and no '.join(lacking)}")
         if video.is_planned and video.video_id in first:
             same = first[video.video_id]
             video = replace(
@@ -71,6 +78,10 @@ def plan_videos(
             first[video.video_id] = video.uri
         videos.append(video)
     return videos
+
+
+def _inspect(sequences: Collection[str], scheme: int, uri: str) -> FileContent:
+    return inspect_sequence(uri) if uri in sequences else inspect(uri, scheme)
 
 
 def _look_again(
@@ -125,10 +136,18 @@ def _video(source: Source, content: FileContent) -> Video:
         start_s=source.start_s,
         end_s=source.end_s,
         requested_crop=source.crop,
+        frames=source.frames,
+        columns=tuple(
+            (name, redacted_text(value) if isinstance(value, str) else value)
+            for name, value in source.columns
+        ),
     )
     if content.info is not None:
+        info = content.info
+        if info.kind == MediaKind.SEQUENCE:
+            info = at_rate(info, source.fps or info.fps)
         # Every field of a MediaInfo is a field of a Video, by the same name.
-        video = replace(video, **vars(content.info))
+        video = replace(video, **vars(info))
         video = _resolve_crop(_check_span(video))
     return replace(video, video_id=video.video_id + _clip_suffix(video))
 
@@ -137,14 +156,20 @@ def _clip_suffix(video: Video) -> str:
     """What a clip's id has after its content's: a hash of span and crop, "" for a whole video.
 
     Face ids begin with it, so what is hashed must never change: the crop that was asked for, as far as it lies in the
-    frame, and its unit only where its numbers would be taken for the other one (see `Crop.of`).
+    frame, and its unit only where its numbers would be taken for the other one (see `Crop.of`); then the only frames to
+    look at, and a sequence's rate, which tells its times, if it is not DEFAULT_FPS.
     """
     crop = video.requested_crop
-    if not video.start_s and video.end_s is None and crop is None:
+    own_rate = video.kind == MediaKind.SEQUENCE and video.fps != DEFAULT_FPS
+    if not (video.start_s or video.end_s is not None or crop or video.frames or own_rate):
         return ""
     clip: tuple[object, ...] = (video.start_s or 0.0, video.end_s, crop and crop.box)
     if crop is not None and crop.unit != unit_of(crop.box):
         clip += (str(crop.unit),)
+    if video.frames:
+        clip += (video.frames,)
+    if own_rate:
+        clip += (f"{video.fps:.6g} frames per second",)
     return "-" + hashlib.sha256(repr(clip).encode()).hexdigest()[:8]
 
 

@@ -19,14 +19,18 @@ def wanted_indices(
     every: each `every`-th frame, counted from the first frame of the clip. fps: for k = 0, 1, 2, ... the
     first frame at or after k / fps seconds from the clip's start (of a video without a span: from its first frame); a
     frame that is the first for several k counts once. Neither: all frames. A frame less than a millisecond
-    early (TOLERANCE_NS) is on time, here and at the ends of a clip's span.
+    early (TOLERANCE_NS) is on time, here and at the ends of a clip's span. Where the video itself names its frames
+    (`Video.frames`), these and no others, whatever every and fps say.
 
     The choice is made for the whole clip and then limited to the segment, so segments that tile the clip together
     give what the clip gives, wherever it is split.
     """
     start_ns, end_ns = segment.video.span_ns()
     first, last = _between(table_pts_ns, start_ns, end_ns)
-    if every is not None:
+    if segment.video.frames:
+        wanted = first + np.array(segment.video.frames, np.int64)
+        wanted = wanted[wanted < last]
+    elif every is not None:
         wanted = np.arange(first, last, every, dtype=np.int64)
     elif fps is not None and first < last:
         # A span starts early by the tolerance; with an open start the first frame itself is the origin.
@@ -39,6 +43,12 @@ def wanted_indices(
         wanted = np.arange(first, last, dtype=np.int64)
     first, last = _between(table_pts_ns, segment.start_ns, segment.end_ns)
     return wanted[(wanted >= first) & (wanted < last)]
+
+
+def first_of_span(table_pts_ns: NDArray[np.int64], segment: Segment) -> int | None:
+    """Index of the first frame of the clip that a segment is of, None if its span holds no frame."""
+    first, last = _between(table_pts_ns, *segment.video.span_ns())
+    return first if first < last else None
 
 
 def _between(pts_ns: NDArray[np.int64], start_ns: int | None, end_ns: int | None) -> tuple[int, int]:

@@ -56,11 +56,13 @@ def segments(video: Video, segment_seconds: float) -> list[Segment]:
     frame's, so that every segment has frames, however far a clock has jumped. A rest of less than half a segment stays
     with the stretch before it. The first segment is open to the left unless the clip has a start, the last to the right
     unless it has an end, so that frames outside of the announced duration are not lost. A photo, and a video whose
-    length nothing tells, is one segment.
+    length nothing tells, is one segment; so is one of which only some frames are to be looked at.
     """
     if not video.is_planned:
         return []
     start_ns, end_ns = video.span_ns()
+    if video.frames:  # a few chosen ones: their times are not known yet
+        return [Segment(f"{video.video_id}-00000", video, 0, start_ns, end_ns)]
     keyframes = video.keyframe_pts_ns
     first = video.first_pts_ns
     last = max([first + round(video.duration_s * NS), *keyframes[-1:]])

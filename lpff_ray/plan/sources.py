@@ -5,13 +5,16 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import fsspec
 
+from lpff_ray.decode.pictures.sequence import DEFAULT_FPS
 from lpff_ray.errors import UserError
 from lpff_ray.plan.clip_lists import Downloads, is_celebvhq, is_vfhq, read_celebvhq, read_vfhq
 from lpff_ray.plan.manifest import Source, is_manifest, read_manifest
+from lpff_ray.plan.sequences import Pictures, with_sequences
 from lpff_ray.storage.failures import OPEN_ERRORS, explain, storage_failures
 from lpff_ray.storage.filesystems import bounded_filesystem
 from lpff_ray.storage.redaction import redacted_text
@@ -20,7 +23,9 @@ from lpff_ray.storage.uri import absolute, protocol_of, split_chain
 __all__ = ["Source", "expand"]
 
 
-def expand(names: Sequence[str], videos: str = "") -> list[Source]:
+def expand(
+    names: Sequence[str], videos: str = "", pictures: Pictures = "auto", fps: float = DEFAULT_FPS
+) -> list[Source]:
     """Every file that `names` stand for, each once, in the order of `names` and sorted within each.
 
     A name is a file, a folder (listed recursively; hidden files are skipped, all others are kept, so that what
@@ -31,6 +36,8 @@ def expand(names: Sequence[str], videos: str = "") -> list[Source]:
 
     videos: folder or fsspec URI of the videos that clip lists speak of, searched recursively; "" for
         $LPFF_RAY_VIDEOS or else the folder of the list.
+    pictures: what folders of numbered pictures are taken for, see `sequences.with_sequences`. fps: frames per second of
+        sequences of which no manifest says it.
 
     Raises UserError, naming it and the remedy, for one that does not exist, holds or matches no file, or
     cannot be reached; what a manifest or clip list names is not checked here.
@@ -41,7 +48,7 @@ def expand(names: Sequence[str], videos: str = "") -> list[Source]:
         if not name:
             raise UserError("an empty source was given: name a file, folder, glob, URI or manifest")
         try:
-            sources.update(dict.fromkeys(_expand(name, library)))
+            sources.update(dict.fromkeys(_expand(name, library, pictures, fps)))
         except UserError as error:
             raise UserError(redacted_text(str(error))) from error
     return list(sources)
@@ -64,9 +71,9 @@ class VideoLibrary:
         return self._listed[folder]
 
 
-def _expand(name: str, library: VideoLibrary) -> list[Source]:
+def _expand(name: str, library: VideoLibrary, pictures: Pictures, fps: float) -> list[Source]:
     named = absolute(name)
-    if named.lower().endswith(".zip") and not split_chain(named)[1] and not os.path.isdir(named):
+    if _is_zip(named):
         named = f"zip://::{named}"
     found = _list(named, name)
     if found == [named] and is_celebvhq(named):
@@ -79,8 +86,23 @@ def _expand(name: str, library: VideoLibrary) -> list[Source]:
     if found == [named] and is_manifest(named):
         sources = read_manifest(named)
         _check_protocols(named, sources)
-        return sources
-    return [Source(uri) for uri in found]
+        return [replace(one, fps=fps) if one.kind and one.fps is None else one for one in sources]
+    return with_sequences(found, pictures, fps)
+
+
+def files_of(name: str) -> list[str]:
+    """The uris of the files that a name stands for: a file, those of a folder or zip at any depth, those of a glob.
+
+    Raises UserError as `expand` does.
+    """
+    named = absolute(name)
+    if _is_zip(named):
+        named = f"zip://::{named}"
+    return _list(named, name)
+
+
+def _is_zip(uri: str) -> bool:
+    return uri.lower().endswith(".zip") and not split_chain(uri)[1] and not os.path.isdir(uri)
 
 
 def _list(uri: str, name: str) -> list[str]:

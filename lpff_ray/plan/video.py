@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lpff_ray.decode.frame_source import NS
 from lpff_ray.plan.crop import Crop, PixelBox
+from lpff_ray.plan.manifest import Value
 from lpff_ray.types import MediaKind, VideoStatus
 
 TOLERANCE_NS = 999_000
@@ -29,6 +31,8 @@ class Video:
     gaps_ns: (time of the frame before, of the frame after) of each long stretch without a frame, ascending
     is_counted: whether all of it has to be decoded, once in each process, before its frames are known
     frames_expected: frames that the container announces; 0 if unknown
+    frames: the only frames to look at, counted from the first one of the span; empty for all that the run samples
+    columns: what its source says of it beside all this, by name
     status: a "duplicate" has the same bytes as `duplicate_of`
     location: the whole URI where `uri` is a redacted one, "" where they are the same; it is in no table, log or message
     """
@@ -57,6 +61,8 @@ class Video:
     gaps_ns: tuple[tuple[int, int], ...] = ()
     is_counted: bool = False
     duplicate_of: str = ""
+    frames: tuple[int, ...] = ()
+    columns: tuple[tuple[str, Value], ...] = ()
     location: str = field(default="", repr=False)
 
     @property
@@ -98,5 +104,6 @@ class Video:
         row = dict(vars(self))
         del row["location"]
         crop = row.pop("requested_crop")
+        row["manifest"] = json.dumps(dict(self.columns), ensure_ascii=False) if self.columns else None
         row["crop"], row["crop_unit"] = (None, None) if crop is None else (crop.box, crop.unit)
         return row

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lpff_ray.config import MineConfig
+from lpff_ray.decode.pictures.sequence import DEFAULT_FPS
 from lpff_ray.models import store
 from lpff_ray.monitoring.events import Listeners
 from lpff_ray.monitoring.failure_log import FailureLog
@@ -18,8 +19,10 @@ from lpff_ray.monitoring.log import kept_in
 from lpff_ray.monitoring.progress import MiningProgress, Phase
 from lpff_ray.plan.content import SCHEME, content_of
 from lpff_ray.plan.estimate import estimate
+from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import AWAY_S, plan_videos
 from lpff_ray.plan.segment import Segment, segments
+from lpff_ray.plan.sequences import Pictures
 from lpff_ray.plan.sources import expand
 from lpff_ray.plan.video import Video
 from lpff_ray.run.executors import AUTO, work_pool
@@ -40,8 +43,9 @@ class MineSummary:
     """The result of `mine`. planned: segments in all; done_before, mined: of these, before this run and by it.
 
     faces, frames: measured by this run. videos: sources by status of the plan ("planned", "duplicate",
-    "unreadable", "not_media"). quarantined: segments, or halves of segments, in quarantine; quarantined_segments: the
-    same in whole segments, a half counting as half. unfinished: segments left by a run that was interrupted.
+    "unreadable", "not_media", "refused"). quarantined: segments, or halves of segments, in quarantine;
+    quarantined_segments: the same in whole segments, a half counting as half. unfinished: segments that an
+    interrupted run left.
     """
 
     out: str
@@ -70,21 +74,28 @@ class MineSummary:
 
 
 def plan(
-    sources: Sequence[str],
+    sources: Sequence[str | Source],
     limit: int | None = None,
     out: str = "",
     videos: str = "",
     *,
+    pictures: Pictures = "auto",
+    sequence_fps: float = DEFAULT_FPS,
+    require: Sequence[str] = (),
     scheme: int = SCHEME,
     earlier: Mapping[str, str] | None = None,
 ) -> list[Video]:
     """Find and probe the sources, with progress on stderr. limit: only the first so many files or clips.
 
     out: absolute output folder; it may be inside a folder of sources, and its files are no sources.
-    videos: the folder of the videos that clip lists name; see `plan.sources.expand`. scheme, earlier: as for
-    `plan_videos`. Raises UserError for a source that does not exist or holds nothing.
+    videos: the folder of the videos that clip lists name; pictures, sequence_fps: what numbered pictures are; see
+    `plan.sources.expand`. require: columns that every source must have a value in. scheme,
+    earlier: as for `plan_videos`. A Source is taken as it is. Raises UserError for a source that does not exist or
+    holds nothing.
     """
-    found = expand(sources, videos)
+    names = [source for source in sources if isinstance(source, str)]
+    given = [source for source in sources if isinstance(source, Source)]
+    found = list(dict.fromkeys([*given, *expand(names, videos, pictures, sequence_fps)]))
     chosen = [source for source in found if not out or not source.uri.startswith(f"{out}/")][:limit]
     with Phase("planning", len({source.uri for source in chosen}), "files") as phase:
         return plan_videos(
@@ -94,11 +105,12 @@ def plan(
             earlier=earlier,
             wait_s=AWAY_S,
             note=phase.note,
+            require=require,
         )
 
 
 def mine(
-    sources: Sequence[str | Path] | str | Path,
+    sources: Sequence[str | Path | Source] | str | Path,
     out: str | Path,
     config: MineConfig | None = None,
     *,
@@ -109,6 +121,9 @@ def mine(
     limit: int | None = None,
     retry_quarantined: bool = False,
     videos: str = "",
+    pictures: Pictures = "auto",
+    sequence_fps: float = DEFAULT_FPS,
+    require: Sequence[str] = (),
     limits: Limits | None = None,
     thumbnails: bool = True,
 ) -> MineSummary:
@@ -117,9 +132,10 @@ def mine(
     executor: "local" (threads of this process), "ray", or "auto": Ray inside a Ray job or with an address. address: of
     a Ray cluster. workers: threads or actors, None to fit the machine. device: "auto", "cpu", "cuda" or "cuda:N".
     limit: only the first so many files or clips. retry_quarantined: try segments again that were given up before.
-    videos: the folder of the videos that clip lists name; see `plan.sources.expand`. limits: deadlines and retries.
-    thumbnails: whether to keep a small picture of every face, for people to look at; a run may be resumed with another
-    value.
+    videos: the folder of the videos that clip lists name; pictures, sequence_fps: what numbered pictures are; see
+    `plan.sources.expand`. require: columns of the manifest; sources without a value in one of them are refused. limits:
+    deadlines and retries. thumbnails: whether to keep a small picture of every face, for people to look at; a run may
+    be resumed with another value.
 
     Raises UserError for sources that do not exist, an optional model that is not in the model store, an `out` of
     another configuration or that can not be written, or a full disk; what was mined until then stays.
@@ -133,10 +149,13 @@ def mine(
     run = Run(str(out), config)  # likewise: another configuration, a folder that can not be written
     with kept_in(run.folder, "plan"):  # the tracebacks of what can not be read
         planned_videos = plan(
-            [str(source) for source in named],
+            [source if isinstance(source, Source) else str(source) for source in named],
             limit,
             absolute(str(out)).rstrip("/"),
             videos,
+            pictures=pictures,
+            sequence_fps=sequence_fps,
+            require=require,
             scheme=run.content_scheme,
             earlier=run.earlier_contents(),
         )

@@ -22,16 +22,16 @@ from lpff_ray.measure import tracking as track
 from lpff_ray.measure.measurer import FaceMeasurer, Measurements
 from lpff_ray.measure.thumbnail import Thumbnail, thumbnail
 from lpff_ray.plan.content import content_of
-from lpff_ray.plan.sampling import wanted_indices
+from lpff_ray.plan.sampling import first_of_span, wanted_indices
 from lpff_ray.plan.segment import Segment
 from lpff_ray.run.lease import Lease
 from lpff_ray.run.segment_result import SegmentResult
 from lpff_ray.storage.folder import Folder
-from lpff_ray.storage.local_copy import drop_idle_copies, local_copy
+from lpff_ray.storage.local_copy import drop_idle_copies, local_copy, local_pictures
 from lpff_ray.storage.places import of_place, suspected_place
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.thumbnails import commit_thumbnails
-from lpff_ray.types import SegmentStatus, Stage
+from lpff_ray.types import MediaKind, SegmentStatus, Stage
 
 FRAMES_PER_BATCH = 16
 BATCH_BYTES = 64 << 20
@@ -98,11 +98,10 @@ class SegmentMiner:
     def _mine(self, lease: Lease[Segment], outcome: _Outcome) -> None:
         video = lease.item.video
         decoder = lease.decoder or self.config.decoder
-        with local_copy(
-            video.address, content=content_of(video.video_id)
-        ) as path:  # clips of one video share it
+        at_hand = local_pictures if video.kind == MediaKind.SEQUENCE else local_copy
+        with at_hand(video.address, content_of(video.video_id)) as path:  # clips of one video share it
             # A lease that names its decoder is a retry with that decoder only.
-            for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder):
+            for decoding in passes(path, video.kind, decoder, fallback=not lease.decoder, fps=video.fps):
                 self._decode(decoding, lease.item, outcome)
         missing = len(outcome.wanted) - outcome.taken.frames
         if missing and (place := suspected_place(video.uri)):  # a disk that went away on the way is no damage
@@ -116,6 +115,7 @@ class SegmentMiner:
         outcome.restart()
         outcome.decoder = decoding.decoder
         taken = outcome.taken
+        outcome.first_frame = first_of_span(decoding.table.pts_ns, segment)
         outcome.wanted = wanted_indices(decoding.table.pts_ns, segment, self.config.every, self.config.fps)
         for frames in _batches(decoding.frames(outcome.wanted.tolist())):
             outcome.pts_ns.extend(frame.pts_ns for frame in frames)
@@ -178,6 +178,7 @@ class SegmentMiner:
             "faces_rejected": taken.rejected,
             "shots": int(shot_starts.sum()) + bool(taken.frames),
             "note": outcome.note,
+            "first_frame": outcome.first_frame,
             **{f"seconds_{stage}": round(seconds, 4) for stage, seconds in taken.seconds.items()},
         }
         return schema.frame(
@@ -193,6 +194,7 @@ class _Outcome:
 
     def restart(self) -> None:
         self.note = ""
+        self.first_frame: int | None = None
         self.taken = Measurements()
         self.decoder = ""
         self.wanted: NDArray[np.int64] = np.zeros(0, np.int64)

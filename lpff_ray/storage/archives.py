@@ -26,12 +26,18 @@ def check_unpacked(filesystem: Any, member: str, uri: str) -> None:
     size, packed = known.get("size") or 0, known.get("compress_size")
     if packed is None and os.path.isabs(archive):  # a tar is packed as a whole
         packed = os.path.getsize(archive)
+    if packed is not None:
+        check_size(size, packed)
+
+
+def check_size(size: int, packed: int) -> None:
+    """Raises OSError for a member of `packed` bytes that would unpack to an absurd `size`; UserError as above."""
     text = os.environ.get(UNPACKED_VARIABLE, "")
     try:
         most = float(text or MOST_UNPACKED_GB) * 1e9
     except ValueError:
         raise UserError(f"{UNPACKED_VARIABLE}={text}: not a number of gigabytes") from None
-    if packed is not None and size > max(most, MOST_RATIO * packed):
+    if size > max(most, MOST_RATIO * packed):
         raise OSError(
             f"{packed / 1e6:.1f} MB in the archive would unpack to {size / 1e9:.1f} GB: set {UNPACKED_VARIABLE} if "
             "that is meant"

@@ -50,6 +50,22 @@ def local_copy(uri: str, content: str = "") -> Iterator[str]:
         yield path
 
 
+@contextmanager
+def local_pictures(uri: str, content: str = "") -> Iterator[str]:
+    """A local folder, zip or `zip://FOLDER::ZIP` to read a sequence of pictures from; as `local_copy` otherwise.
+
+    Of a folder in a zip the zip is copied, once for all that ask for folders of it; a remote folder is copied whole,
+    and goes with its last reader.
+    """
+    member, archive = split_chain(uri)
+    if not archive:
+        with local_copy(uri, content) as path:
+            yield path
+        return
+    with local_copy(archive, f"all of {archive}") as path:
+        yield f"{member}::{path}"
+
+
 def drop_idle_copies(wait: bool = True) -> bool:
     """Give the room of copies that nobody reads back to the disk. Returns whether there were any.
 
@@ -162,7 +178,7 @@ def _fetched(uri: str, held: ExitStack) -> str:
         ) from None
     try:
         target = _fetch(uri, folder)
-        if nameless:
+        if nameless and os.path.isfile(target):
             file = open(target, "rb")  # noqa: SIM115  # `held` closes it
             held.close()
             held.enter_context(file)
@@ -189,5 +205,8 @@ def _fetch(uri: str, folder: str) -> str:
         return target
     with storage_failures(uri, *OPEN_ERRORS):
         filesystem, path = filesystem_of(uri)
-        filesystem.get_file(path, target)
+        if filesystem.isdir(path):
+            filesystem.get(f"{path.rstrip('/')}/", f"{target}/", recursive=True)
+        else:
+            filesystem.get_file(path, target)
     return target

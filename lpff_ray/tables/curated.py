@@ -15,6 +15,7 @@ from lpff_ray.tables.run_folder import TABLES, open_run_folder, run_record
 
 SELECTIONS = "selections"
 DEDUPE_RECORD = f"{TABLES}/dedupe.json"
+REBUILT_FILE = f"{TABLES}/rebuilt.parquet"
 
 
 def identities(out: str) -> pl.DataFrame:
@@ -75,6 +76,14 @@ def write_selection(folder: Folder, name: str, table: pl.DataFrame, rules: dict[
     checked_name(name)
     folder.commit(f"{SELECTIONS}/{name}.json", json.dumps(rules, indent=2).encode())
     folder.commit(f"{SELECTIONS}/{name}.parquet", schema.parquet_bytes(table))
+
+
+def rebuilt(out: str) -> pl.DataFrame | None:
+    """What became of published faces; columns as in `schema.REBUILT`; None for a run that `rebuild` did not make.
+
+    Raises UserError if `out` is no run, or the table is damaged.
+    """
+    return open_run_folder(out).table(REBUILT_FILE, "remove it and run `rebuild` again")
 
 
 def checked_name(name: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import polars as pl
 
@@ -53,3 +57,47 @@ def _without_moved(earlier: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
     gone = [uri for uri, is_there in zip(elsewhere, there, strict=True) if not is_there]
     moved = earlier.filter(pl.col("uri").is_in(gone)).join(now, on=same, how="semi")
     return earlier.join(moved.select("uri", *same), on=["uri", *same], how="anti", maintain_order="left")
+
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+
+
+def manifest_table(plan: pl.DataFrame, taken: Collection[str] = ()) -> pl.DataFrame:
+    """The further columns of a plan's sources, by the names that their manifests give them; as many rows as the plan.
+
+    taken: names that stand for something else; a column of such a name is called `manifest_NAME`. A column is a truth
+    value, whole number or number if all its values are (in CSV, are written so), else a text; null where there is
+    none.
+    """
+    rows = [json.loads(text) if text else {} for text in plan["manifest"]]
+    names = sorted({name for row in rows for name in row})
+    columns = [
+        _typed(f"manifest_{name}" if name in taken else name, [row.get(name) for row in rows])
+        for name in names
+    ]
+    return pl.DataFrame(columns) if columns else pl.DataFrame(height=len(plan))
+
+
+def sources_of_videos(plan: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    """The further columns by video_id, of videos that have any; of several sources of one video, the mined one's."""
+    if plan is None:
+        return {}
+    planned_last = plan.sort(pl.col("status") == str(VideoStatus.PLANNED), maintain_order=True)
+    rows = planned_last.select("video_id", "manifest").iter_rows()
+    return {video_id: json.loads(text) for video_id, text in rows if text}
+
+
+def _typed(name: str, values: list[Any]) -> pl.Series:
+    given = [value for value in values if value is not None]
+    if all(isinstance(value, bool) for value in given):
+        return pl.Series(name, values, pl.Boolean)
+    texts = [str(value) for value in given]
+    if any(isinstance(value, bool) for value in given) or not all(map(_NUMBER.fullmatch, texts)):
+        return pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
+    whole = not any("." in text for text in texts) and all(len(text) < 19 for text in texts)
+    number = int if whole else float
+    return pl.Series(
+        name,
+        [None if value is None else number(value) for value in values],
+        pl.Int64 if whole else pl.Float64,
+    )

@@ -11,6 +11,7 @@ import polars as pl
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables import parts, schema
 from lpff_ray.tables.parts import Part
+from lpff_ray.tables.plan_table import manifest_table
 from lpff_ray.tables.run_folder import (
     COMPACTED_REMEDY,
     TABLES,
@@ -107,6 +108,7 @@ def quarantine(out: str) -> pl.DataFrame:
 def videos(out: str) -> pl.DataFrame:
     """One row per source with its plan, its status and sums over its segments; columns as in `schema.VIDEOS`.
 
+    After them come the manifest's own (licence, author, labels); one called as another column is `manifest_NAME`.
     Raises UserError if `out` holds no run.
     """
     return listed(snapshot(out))
@@ -161,7 +163,8 @@ def listed(files: Snapshot) -> pl.DataFrame:
         done.alias("segments_done"),
         lost.alias("segments_quarantined"),
     )
-    return table.select(pl.col(name).cast(kind) for name, kind in schema.VIDEOS.items())
+    own = manifest_table(table, schema.VIDEOS)
+    return table.select(pl.col(name).cast(kind) for name, kind in schema.VIDEOS.items()).hstack(own)
 
 
 def new_part_names(names: list[str], gathered: set[str]) -> list[str]:

@@ -47,16 +47,15 @@ def read_plan(folder: Folder) -> pl.DataFrame | None:
     """
     plan = folder.table(PLAN_FILE, PLAN_REMEDY)
     if plan is None or "crop_unit" in plan.columns:
-        return plan
+        return None if plan is None else schema.conformed(plan, schema.PLAN)
     crop = pl.col("crop")
     unit = (
         pl.when(crop.arr.max() <= 1)
         .then(pl.lit(str(CropUnit.FRACTION)))
         .otherwise(pl.lit(str(CropUnit.PIXEL)))
     )
-    return plan.with_columns(pl.when(crop.is_not_null()).then(unit).alias("crop_unit")).select(
-        list(schema.PLAN)
-    )
+    with_unit = plan.with_columns(pl.when(crop.is_not_null()).then(unit).alias("crop_unit"))
+    return schema.conformed(with_unit, schema.PLAN)
 
 
 def schema_of(record: dict[str, Any]) -> pl.Schema:

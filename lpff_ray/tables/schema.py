@@ -14,10 +14,11 @@ from lpff_ray.measure import columns as measured_columns
 
 SCHEMA_VERSION = 1
 """Raised when older tables can not be read any more, or older releases would misread newer ones."""
-SCHEMA_MINOR = 2
+SCHEMA_MINOR = 3
 """Raised when a table gains a column. Columns that an older minor version lacks are read as nulls, those that a newer
 one has in addition are ignored. 1: `log` in QUARANTINE. 2: `azimuth`, `elevation` and `tilt` in the faces table,
-`track_*` in DEDUPE."""
+`track_*` in DEDUPE. 3: `manifest` in PLAN, `first_frame` in
+SEGMENTS."""
 
 _STAGE_SECONDS = {
     f"seconds_{stage}": pl.Float32()
@@ -68,11 +69,13 @@ SEGMENTS = pl.Schema(
         "faces_rejected": pl.Int64(),
         "shots": pl.Int32(),
         "note": pl.String(),
+        "first_frame": pl.Int64(),
         **_STAGE_SECONDS,
     }
 )
 """One row per mined segment. frames_looked_at: frames that were measured. faces_rejected: found, but below min_face_px
-or min_det_score, or a second detection of a face."""
+or min_det_score, or a second detection of a face. first_frame: index of the first frame of the clip's span, 0 for a
+whole video, null if it holds no frame."""
 
 QUARANTINE = pl.Schema(
     {
@@ -113,16 +116,18 @@ PLAN = pl.Schema(
         "crop": pl.Array(pl.Float32(), 4),
         "crop_unit": pl.String(),
         "segments": pl.Int32(),
+        "manifest": pl.String(),
     }
 )
-"""One row per source as planned, mined or not; the first columns of the `videos` table.
+"""One row per source as planned, mined or not; all but `manifest` are the first columns of the `videos` table.
 
+manifest: a JSON object of the source's further columns, as its manifest or clip list has them; null if there are none.
 crop: x0, y0, x1, y1 of the part of the frame that was asked for; crop_unit: "fraction" of the frame's width and height,
 or "pixel" of the frame as shown."""
 
 VIDEOS = pl.Schema(
     {
-        **PLAN,
+        **{name: kind for name, kind in PLAN.items() if name != "manifest"},
         "segments_done": pl.Int32(),
         "segments_quarantined": pl.Int32(),
         "frames_looked_at": pl.Int64(),
@@ -133,7 +138,7 @@ VIDEOS = pl.Schema(
     }
 )
 """One row per source. `status`: done | partial (some segments quarantined) | failed (all) | pending | duplicate |
-unreadable | not_media."""
+unreadable | not_media | refused. After these come the columns of the manifest, see `tables.read.videos`."""
 
 IDENTITIES = pl.Schema(
     {
@@ -204,14 +209,7 @@ HANDWRITTEN_REVIEW = pl.Schema(
 )
 """The table of review marks that a person writes. decision: accept | reject; bin: the pose bin to move the face to."""
 
-REVIEW = pl.Schema(
-    {
-        **HANDWRITTEN_REVIEW,
-        "identity_id": pl.String(),
-        "reviewer": pl.String(),
-        "time": pl.String(),
-    }
-)
+REVIEW = pl.Schema({**HANDWRITTEN_REVIEW, **dict.fromkeys(("identity_id", "reviewer", "time"), pl.String())})
 """What reviewers decided: one row per face, all marks folded into one. decision: accept | reject; bin: where the face
 was moved; identity_id: where merging or splitting gave it another one than `dedupe`; reviewer, time (UTC, ISO 8601): of
 the last decision or move; null where nothing was said."""
@@ -219,6 +217,20 @@ the last decision or move; null where nothing was said."""
 THUMBNAILS = pl.Schema({"face_id": pl.String(), "jpeg": pl.Binary(), "region": pl.Array(pl.Float32(), 4)})
 """One row per face that has a thumbnail. jpeg: square, upright as the frame is, black outside of it. region: x0, y0,
 x1, y1, what it shows in pixels of the frame."""
+
+REBUILT = pl.Schema(
+    {
+        **{"clip": pl.String(), "frameid": pl.Int64(), "idx": pl.Int64()},
+        **{"outcome": pl.String(), "face_id": pl.String(), "iou": pl.Float64()},
+        **{"bin": pl.String(), "iqa": pl.Float64(), "user_id": pl.String()},
+        **{"video_id": pl.String(), "frame_index": pl.Int64(), "box": pl.Array(pl.Float64(), 4)},
+        **{"origin": pl.Array(pl.Float64(), 2), "scale": pl.Array(pl.Float64(), 2)},
+        **{"file": pl.String(), "row": pl.Int64()},
+    }
+)
+"""One row per face that published metadata names, in its order. clip, frameid, idx, bin, iqa, user_id: as published, in
+`row` of `file`. outcome: what became of it, see `curate.rebuild.matching.Outcome`; face_id, iou: the face that was
+found. box: the published one in pixels of the frame; a published point is there at origin + scale * (x, y)."""
 
 
 def frame(

@@ -39,7 +39,7 @@ class RunStatus:
 
     segments_planned, segments_done: a segment that was split in two counts when both halves are done. quarantined:
     segments, or halves of them, that were given up. videos: sources by status ("done", "partial", "failed", "pending",
-    "duplicate", "unreadable", "not_media"). frames: measured; frames_missing: that could not be decoded.
+    "duplicate", "unreadable", "not_media", "refused"). frames: measured; frames_missing: that could not be decoded.
     faces_rejected: found, but too small or scored too low. seconds: of work, summed over all threads.
     frames_per_second: of one thread; 0 if nothing was mined. problems: unreadable sources first, then damaged ones,
     then segments in quarantine.
@@ -113,7 +113,7 @@ def _stages(mined: pl.DataFrame, seconds: float, frames: int, faces: int) -> tup
 
 
 def _problems(sources: pl.DataFrame, given_up: pl.DataFrame) -> tuple[Problem, ...]:
-    unreadable = [str(VideoStatus.UNREADABLE), str(VideoStatus.NOT_MEDIA)]
+    unreadable = [str(VideoStatus.UNREADABLE), str(VideoStatus.NOT_MEDIA), str(VideoStatus.REFUSED)]
     mined, missing = pl.col("frames_looked_at"), pl.col("frames_missing")
     unfinished = (pl.col("status") == str(VideoStatus.DONE)) & (pl.col("reason") != "")
     rows = pl.concat(

@@ -15,7 +15,7 @@ import lpff_ray
 from lpff_ray.config import MineConfig
 
 
-@pytest.mark.parametrize("preset", ["efhq", "lpff", "uniform", "verification"])
+@pytest.mark.parametrize("preset", ["efhq", "efhq-paper", "lpff", "uniform", "verification"])
 def test_the_same_faces_give_the_same_bytes_in_any_order(tmp_path: Path, preset: str) -> None:
     faces = crowd(400)
     shuffled = [faces[i] for i in np.random.default_rng(1).permutation(len(faces))]

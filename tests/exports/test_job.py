@@ -72,7 +72,9 @@ def test_provenance_names_every_file_and_where_it_came_from(run: Path, made: Pat
     files = {name for name in tree(made) if not name.startswith(".")}
     assert files == {*named, "seen.json", "PROVENANCE.jsonl"}
     for line in lines:
-        assert line.keys() == set(PROVENANCE) - {"transform", "transforms"}, "this format has no transform"
+        assert line.keys() == set(PROVENANCE) - {"transform", "transforms", "source"}, (
+            "this format has no transform"
+        )
         assert line["face_id"].startswith(f"{line['video_id']}:{line['frame_index']}:")
         assert line["pts_ns"] == line["frame_index"] * 40_000_000
         assert Path(line["uri"]).is_file()
@@ -87,8 +89,8 @@ def test_each_frame_is_decoded_once_in_order(
     asked: list[list[int]] = []
     open_source = fallback.open_source
 
-    def spy(*arguments: str) -> object:
-        source = open_source(*arguments)
+    def spy(*arguments: str, fps: float) -> object:
+        source = open_source(*arguments, fps=fps)
         frames = source.frames
         source.frames = lambda indices: asked.append(list(indices)) or frames(indices)  # type: ignore[method-assign]
         return source

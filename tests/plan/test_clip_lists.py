@@ -41,7 +41,9 @@ ANNOTATION = "Clip+_-91nXXjrVo+P0+C0+F1537-1825"
 
 
 def write_list(path: Path, clips: object) -> Path:
-    path.write_text(json.dumps({"meta_info": {"appearance_mapping": ["Blurry"]}, "clips": clips}))
+    path.write_text(
+        json.dumps({"meta_info": {"appearance_mapping": ["Blurry", "Male", "Young"]}, "clips": clips})
+    )
     return path
 
 
@@ -61,6 +63,7 @@ def test_celebvhq(tmp_path: Path) -> None:
     assert first.uri == str(tmp_path / "M2Ohb0FAaJU.webm")
     assert (first.clip_id, first.start_s, first.end_s) == ("M2Ohb0FAaJU_1", 81.62, 86.17)
     assert first.crop == Crop((0.1964, 0.0, 0.6922, 0.8815), CropUnit.FRACTION)
+    assert first.columns == (("appearance", "Young"), ("emotion", "neutral"))
     # Missing: what should have been there, and the plan says so.
     assert second.uri == str(tmp_path / "_0tf2n3rlJU.mp4")
     missing = plan_videos([second])[0]

@@ -22,6 +22,7 @@ ROWS = [
     {"uri": "/abs/b c.mp4", "x0": 0.0, "y0": 0.1, "x1": 0.5, "y1": 1.0, "clip_id": None},
     {"uri": "s3://bucket/c#1.mp4", "end_s": 2.0},
 ]
+OTHER = (("unknown column", "x"),)
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> str:
@@ -38,10 +39,34 @@ def _write(path: Path, rows: list[dict[str, object]]) -> str:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_all_columns(tmp_path: Path, suffix: str) -> None:
     assert read_manifest(_write(tmp_path / f"list{suffix}", ROWS)) == [
-        Source(f"{tmp_path}/sub/a.mp4", clip_id="c1", start_s=1.5, end_s=4.0, identity="ann"),
-        Source("/abs/b c.mp4", crop=Crop((0.0, 0.1, 0.5, 1.0), CropUnit.FRACTION)),
-        Source("s3://bucket/c#1.mp4", end_s=2.0),
+        Source(f"{tmp_path}/sub/a.mp4", clip_id="c1", start_s=1.5, end_s=4.0, identity="ann", columns=OTHER),
+        Source("/abs/b c.mp4", crop=Crop((0.0, 0.1, 0.5, 1.0), CropUnit.FRACTION), columns=OTHER),
+        Source("s3://bucket/c#1.mp4", end_s=2.0, columns=OTHER),
     ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_columns_that_mean_nothing_here_are_kept(tmp_path: Path, suffix: str) -> None:
+    rows: list[dict[str, object]] = [
+        {"uri": "a.jpg", "licence": "CC BY 2.0", "age": 31, "kind": "portrait", "author": "Ann, B."},
+        {"uri": "b.jpg", "licence": None, "age": None, "kind": None, "author": ""},
+    ]
+    first, second = read_manifest(_write(tmp_path / f"list{suffix}", rows))
+    age = "31" if suffix == ".csv" else 31
+    assert first.columns == (("age", age), ("author", "Ann, B."), ("licence", "CC BY 2.0"), *OTHER)
+    assert second.columns == OTHER
+    assert first.kind == ""
+
+
+def test_folders_and_zips_are_sequences(tmp_path: Path) -> None:
+    (tmp_path / "folder.0").mkdir()
+    rows = "uri,fps,kind\nfolder.0,,\nframes.zip,29.97,\na.mp4,30,\ns3://b/clip,24,sequence\n"
+    (tmp_path / "list.csv").write_text(rows)
+    found = [(source.kind, source.fps) for source in read_manifest(str(tmp_path / "list.csv"))]
+    assert found == [("sequence", None), ("sequence", 29.97), ("", None), ("sequence", 24.0)]
+    (tmp_path / "list.csv").write_text("uri,fps\nframes.zip,0\n")
+    with pytest.raises(UserError, match="line 2: fps is 0"):
+        read_manifest(str(tmp_path / "list.csv"))
 
 
 def test_text(tmp_path: Path) -> None:
@@ -57,7 +82,7 @@ def test_text(tmp_path: Path) -> None:
 
 def test_missing_numbers_as_pandas_writes_them(tmp_path: Path) -> None:
     path = _write(tmp_path / "list.parquet", [{"uri": "a.mp4", "start_s": math.nan, "clip_id": 7}])
-    assert read_manifest(path) == [Source(f"{tmp_path}/a.mp4", clip_id="7")]
+    assert read_manifest(path) == [Source(f"{tmp_path}/a.mp4", clip_id="7", columns=OTHER)]
 
 
 def test_an_archive_beside_the_manifest(tmp_path: Path) -> None:

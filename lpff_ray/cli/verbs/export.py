@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lpff_ray
-from lpff_ray.cli.options import as_json, checked_out, option, out, placement, wait_for_sources, workers
+from lpff_ray.cli.options import (
+    as_json,
+    checked_out,
+    names_of,
+    option,
+    out,
+    placement,
+    require,
+    wait_for_sources,
+    workers,
+)
 from lpff_ray.cli.output import end_interrupted, plain, report
 from lpff_ray.cli.settings import setting_options
 from lpff_ray.cli.verb import Option, Verb
@@ -86,6 +96,7 @@ def _named(arguments: Sequence[str]) -> str:
     metavar="SRC",
     help="Sources of the run once more, with the passwords or fresh signatures that its tables do not keep.",
 )
+@require
 @placement
 @workers
 @wait_for_sources
@@ -99,6 +110,7 @@ def export(
     dest: str,
     key_values: Sequence[str],
     signed: Sequence[str],
+    require: str,
     executor: str,
     address: str,
     workers: int | None,
@@ -122,6 +134,7 @@ def export(
         address=address,
         workers=workers,
         signed=signed,
+        require=names_of(require),
         limits=Limits(place_s=wait_for_sources),
     )
     report(as_json, plain(summary), sentences(summary))

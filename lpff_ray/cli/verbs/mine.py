@@ -16,8 +16,12 @@ from lpff_ray.cli.options import (
     config_file,
     device,
     limit,
+    names_of,
     option,
+    pictures,
     placement,
+    require,
+    sequence_fps,
     sources,
     videos,
     wait_for_sources,
@@ -31,6 +35,7 @@ from lpff_ray.monitoring.wording import counted
 from lpff_ray.types import VideoStatus
 
 if TYPE_CHECKING:
+    from lpff_ray.plan.sequences import Pictures
     from lpff_ray.run.mine import MineSummary
 
 
@@ -47,6 +52,9 @@ def _settings(ctx: click.Context) -> list[Option]:
 @config_file()
 @limit
 @videos
+@pictures
+@sequence_fps
+@require
 @option(
     "--max-quarantine",
     type=click.FloatRange(0, 1),
@@ -78,6 +86,9 @@ def mine(
     config: Path | None,
     limit: int | None,
     videos: str,
+    pictures: Pictures,
+    sequence_fps: float,
+    require: str,
     max_quarantine: float,
     retry_quarantined: bool,
     thumbnails: bool,
@@ -108,6 +119,9 @@ def mine(
         limit=limit,
         retry_quarantined=retry_quarantined,
         videos=videos,
+        pictures=pictures,
+        sequence_fps=sequence_fps,
+        require=names_of(require),
         limits=Limits(place_s=wait_for_sources),
         thumbnails=thumbnails,
     )

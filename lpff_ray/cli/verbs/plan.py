@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lpff_ray.cli.options import as_json, config_file, limit, sources, videos
+from lpff_ray.cli.options import (
+    as_json,
+    config_file,
+    limit,
+    names_of,
+    pictures,
+    require,
+    sequence_fps,
+    sources,
+    videos,
+)
 from lpff_ray.cli.output import Shown, Table, report
 from lpff_ray.cli.settings import setting_options
 from lpff_ray.cli.verb import Option, Verb
 from lpff_ray.monitoring.wording import counted
+from lpff_ray.types import MediaKind
 
 if TYPE_CHECKING:
     from lpff_ray.config import MineConfig
+    from lpff_ray.plan.sequences import Pictures
     from lpff_ray.plan.video import Video
 
 MOST_ROWS = 50
@@ -35,12 +47,18 @@ def _settings(ctx: click.Context) -> list[Option]:
 @config_file()
 @limit
 @videos
+@pictures
+@sequence_fps
+@require
 @as_json
 def plan(
     sources: Sequence[str],
     config: Path | None,
     limit: int | None,
     videos: str,
+    pictures: Pictures,
+    sequence_fps: float,
+    require: str,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -49,7 +67,14 @@ def plan(
     from lpff_ray.run.mine import plan as plan_sources
 
     chosen = load_config(config, settings)
-    found = plan_sources(sources, limit, videos=videos)
+    found = plan_sources(
+        sources,
+        limit,
+        videos=videos,
+        pictures=pictures,
+        sequence_fps=sequence_fps,
+        require=names_of(require),
+    )
     result = _result(found, chosen)
     report(as_json, result, _shown(result))
 
@@ -58,6 +83,7 @@ def _result(videos: Sequence[Video], config: MineConfig) -> dict[str, Any]:
     """The plan: every source, and what mining them would take."""
     from lpff_ray.plan.estimate import FRAMES_PER_SECOND, estimate
     from lpff_ray.plan.segment import segments
+    from lpff_ray.plan.sequences import ambiguous_folders
 
     total = estimate(videos, config, FRAMES_PER_SECOND)
     listed = [
@@ -68,6 +94,7 @@ def _result(videos: Sequence[Video], config: MineConfig) -> dict[str, Any]:
             "codec": video.codec,
             "width": video.width,
             "height": video.height,
+            "fps": video.fps,
             "duration_s": video.duration_s,
             "frames_expected": video.frames_expected,
             "segments": len(segments(video, config.segment_seconds)),
@@ -83,6 +110,7 @@ def _result(videos: Sequence[Video], config: MineConfig) -> dict[str, Any]:
         "seconds": total.seconds,
         "disk_bytes": total.disk_bytes,
         "sources": listed,
+        "numbered_photos": dict(ambiguous_folders(videos)),
     }
 
 
@@ -112,6 +140,21 @@ def _shown(result: dict[str, Any]) -> Iterator[Shown]:
         yield (
             f"{counted(len(sources), 'source')}: {statuses}; "
             f"{min(len(listed), MOST_ROWS)} of {len(listed)} with something to say are shown, --json lists all"
+        )
+    rates = sorted({source["fps"] for source in sources if source["kind"] == MediaKind.SEQUENCE})
+    if rates:
+        clips = sum(source["kind"] == MediaKind.SEQUENCE for source in sources)
+        yield (
+            f"taken for {counted(clips, 'clip')}: folders and zips of numbered pictures, at "
+            f"{', '.join(f'{rate:g}' for rate in rates)} frames per second; as photos: --pictures photos"
+        )
+    numbered = result["numbered_photos"]
+    if numbered:
+        folder, count = next(iter(numbered.items()))
+        more = f" and {counted(len(numbered) - 1, 'folder')} more" if len(numbered) > 1 else ""
+        yield (
+            f"taken for photos: {count} numbered pictures of {folder}{more}; if they are the frames of clips: "
+            "--pictures sequences"
         )
     yield (
         f"{counted(result['videos'], 'video')}, {counted(result['segments'], 'segment')}, "

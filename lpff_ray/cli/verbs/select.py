@@ -104,6 +104,9 @@ def _shown(out: str, done: Any) -> Iterator[Shown]:
     failing = ", ".join(f"{gate} {count}" for gate, count in done.rules["found"]["failing"].items() if count)
     if failing:
         yield f"fail a gate of quality, some more than one: {failing}"
+    rules = done.rules["rules"]
+    if rules["min_hyperiqa"] is not None and done.rules["found"]["min_iqa"] is None:
+        yield "no gate on iqa: min_hyperiqa is for runs mined with --iqa hyperiqa; --min-iqa N sets one"
     yield _yaw_histogram(done.before, done.after)
     most, usable = done.rules["rules"].get("budget"), done.rules["found"].get("usable")
     if usable is not None and most is not None and usable <= most:

@@ -26,7 +26,8 @@ DIRECTION = {
 
 def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     """All faces of a run with what selecting needs: measurements, `area` of the box in square pixels, identity, `keep`
-    (no duplicate), `rejected` by a reviewer, `bin`, `moved`, `regrouped`.
+    (no duplicate), `rejected` by a reviewer, `bin`, `moved`, `regrouped`, and what it belongs to: video_id and track_id
+    (joined over the borders of segments).
 
     bins: the column of measured bins, or TRACK_BIN. marks: `review_state`. `bin` is the reviewer's where there is one;
     `moved` says that it differs from the measured one: then the angles are not to be trusted. The identity is the
@@ -38,6 +39,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     box = [pl.col("bbox").arr.get(index) for index in range(4)]
     faces = scan(out).select(
         "face_id",
+        *("video_id", "track_id"),
         *_MEASURED,
         # Runs of older releases lack these columns.
         *(pl.coalesce(name, angle.degrees()).alias(name) for name, angle in DIRECTION.items()),
@@ -46,7 +48,9 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         pl.col("pose_bin").alias("coarse_bin"),
     )
     deduped = (
-        curated.dedupe_marks(out).lazy().select("face_id", "identity_id", "keep", "duplicate_of", TRACK_BIN)
+        curated.dedupe_marks(out)
+        .lazy()
+        .select("face_id", "identity_id", "keep", "duplicate_of", "stitched_track_id", TRACK_BIN)
     )
     reviewed = marks.lazy().select("face_id", "decision", reviewed_bin="bin", reviewed_identity="identity_id")
     joined = faces.join(deduped, on="face_id", how="left").join(reviewed, on="face_id", how="left").collect()
@@ -62,6 +66,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         joined = joined.with_columns(pl.col(TRACK_BIN).alias("measured_bin"))
     bin = _reviewed_bin(bins)
     joined = _regrouped(joined.sort("face_id")).with_columns(
+        pl.coalesce("stitched_track_id", "track_id").alias("track_id"),
         (pl.col("decision") == "reject").fill_null(False).alias("rejected"),
         pl.coalesce(bin, "measured_bin").alias("bin"),
         (bin.is_not_null() & (bin != pl.col("measured_bin"))).fill_null(False).alias("moved"),

@@ -26,6 +26,14 @@ class Rules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: str = ""
+    require: tuple[str, ...] = Field(
+        default=(),
+        description="columns of the manifest, such as licence, that a face's source must have a value in",
+    )
+    where: str = Field(
+        default="",
+        description="which sources, as in SQL, over the manifest's columns: licence = 'CC0' AND age > 30",
+    )
     duplicates: bool = Field(default=False, description="select faces too that repeat another one")
     min_det_score: float | None = Field(default=None, ge=0, le=1, description="lowest detection score kept")
     min_area: float | None = Field(
@@ -84,7 +92,8 @@ class SelectionMethod(Generic[RulesT]):
 
     `choose` gets the faces that passed the gates, one row each, sorted by face_id: face_id, identity_id, bin (the
     reviewer's where there is one), yaw, pitch, roll, azimuth, elevation, tilt, pose_spread (degrees; `moved`: a
-    reviewer corrected the bin, so that the angles are not to be trusted), iqa, det_score, sharpness, area. It gives the
+    reviewer corrected the bin, so that the angles are not to be trusted), iqa, det_score, sharpness, area; video_id,
+    track_id. It gives the
     rows of the chosen ones, in the order of their rank, perhaps with columns
 
     - reason: text, why the face was chosen; else the method's name;

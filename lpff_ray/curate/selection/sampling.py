@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Literal
 
 import polars as pl
 
+Group = Literal["identity", "clip", "video", "track"]
+"""What a cap counts the faces of: a person; a clip as it was planned; a video file, whatever its clips; a track."""
+PER = "what the cap counts the faces of, in each bin: an identity, a clip, a video (all clips of one file) or a track"
+"""What the setting of that name means."""
+_GROUPS = {
+    "identity": pl.col("identity_id"),
+    "clip": pl.col("video_id"),
+    "video": pl.col("video_id").str.split("-").list.first(),  # a clip's id is its file's, and a suffix
+    "track": pl.col("track_id"),
+}
 BEST_IQA = (-pl.col("iqa"),)
 
 
@@ -21,6 +32,13 @@ def best_of_each(
         pl.int_range(pl.len()).over(list(groups)).alias("position")
     )
     return ordered if most is None else ordered.filter(pl.col("position") < most)
+
+
+def best_per_group(
+    faces: pl.DataFrame, per: Group, order: Sequence[pl.Expr], most: int | None
+) -> pl.DataFrame:
+    """The first `most` faces (None: all) of every bin of every group, with their `position`; see `best_of_each`."""
+    return best_of_each(faces.with_columns(_GROUPS[per].alias("group")), ("bin", "group"), order, most)
 
 
 def splits(identity_ids: pl.Series, test_share: float, seed: int) -> pl.Series:

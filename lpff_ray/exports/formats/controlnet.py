@@ -20,6 +20,7 @@ from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transf
 from lpff_ray.exports.imaging.conditioning import draw_points
 from lpff_ray.exports.lists.prompts import COLUMNS as PROMPT_COLUMNS
 from lpff_ray.exports.lists.prompts import captions_for, captions_hash, prompt
+from lpff_ray.exports.source_columns import source_captions
 from lpff_ray.geometry.transforms import apply, scale_of
 from lpff_ray.storage.folder import Folder
 
@@ -45,7 +46,7 @@ class ControlNet(FaceFormat):
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces with their points and prompts. Raises UserError if the captions can not be used."""
         faces = selected_faces(run, selection, self.columns)
-        captions = captions_for(faces, self.captions) if self.captions else [None] * len(faces)
+        captions = captions_for(faces, self.captions) if self.captions else source_captions(run, faces)
         described = faces.select(PROMPT_COLUMNS).iter_rows(named=True)
         prompts = [prompt(face, caption) for face, caption in zip(described, captions, strict=True)]
         return faces.with_columns(prompt=pl.Series(prompts, dtype=pl.String))

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, read_made, selected_faces
 from lpff_ray.exports.lists.bins import selected_bin
+from lpff_ray.exports.lists.published import as_published
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.measure.pose.bins import bin_of
@@ -61,10 +62,11 @@ class EfhqTables(ExportFormat):
     needs_frames: ClassVar[bool] = False
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
-        """All selected faces, and the name of their clip, `clip`."""
+        """All selected faces, the name of their clip, `clip`, and what it calls them, `frameid` and `idx`."""
         faces = selected_faces(run, selection, self.columns)
         videos = faces.select("video_id", "uri", "clip_id").unique().sort("video_id", "uri", "clip_id")
-        return faces.with_columns(clip=pl.col("video_id").replace_strict(clip_names(videos.iter_rows())))
+        named = faces.with_columns(clip=pl.col("video_id").replace_strict(clip_names(videos.iter_rows())))
+        return as_published(run, named)
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
         """The two tables of a clip, or of each of its bins."""
@@ -107,8 +109,8 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
     points = rows["landmarks"].to_numpy()
     box = rows["bbox"].to_numpy()
     table = rows.select(
-        frameid="frame_index",
-        idx="face_index",
+        frameid="frameid",
+        idx="idx",
         **{name: _rounded(box[:, position]) for position, name in enumerate(("x1", "y1", "x2", "y2"))},
         iqa=_rounded(rows["iqa"].to_numpy()),
         lmks5pts=_texts(rows["keypoints"].to_numpy().reshape(-1, 10)),
@@ -148,7 +150,8 @@ def _columns(estimators: list[str]) -> dict[str, Any]:
             "iqa": "on the run's own scale unless it was mined with --iqa hyperiqa; EFHQ's 42 is HyperIQA's",
             "lmks5pts": "x, y of image-left eye, image-right eye, nose tip, image-left and image-right mouth corner",
             "lmks68pts": "68 x, then 68 y, then 68 z, in pixels; past 60 degrees of yaw those of a head model",
-            "frameid": "in the order of presentation, from 0, in the whole video",
+            "frameid": "in the order of presentation, from 0, in the whole video; of a rebuilt run as published, "
+            "and so are boxes and points",
         },
     }
 

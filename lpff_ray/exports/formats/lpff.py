@@ -115,7 +115,7 @@ def image_id(row: Row) -> str:
 def _info(record: Record, eg3d: dict[int, int], stylegan: dict[int, int]) -> dict[str, Any]:
     image_info = {
         name: record[name] for name in ("face_id", "uri", "frame_index", "pts_ns", "weight", "copies")
-    }
+    } | record.get("source", {})  # licence, author, photo_url and the like, as LPFF's info.json has them
     numbers = {"eg3d": eg3d[record["index"]], "stylegan": stylegan[record["index"]]}
     return {
         "raw_image_name": record["image_id"][:-3],

@@ -128,7 +128,7 @@ class Reenactment(ExportFormat):
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
         """The clips of one video, in one pass over its frames: also those between the sampled ones."""
         assert video is not None
-        if video.kind != MediaKind.VIDEO:
+        if video.kind not in (MediaKind.VIDEO, MediaKind.SEQUENCE):
             return
         stretches = (faces for track in by_track(rows) for faces in self._split_track(track))
         clips = [_Clip(faces, self, video) for faces in stretches if self._lacks(faces) is None]

@@ -13,6 +13,7 @@ from lpff_ray.geometry.transforms import crop_transform, warp_crop
 from lpff_ray.models.optional.ddfa import Ddfa
 from lpff_ray.models.optional.fsanet import FsaNet
 from lpff_ray.models.optional.sixdrepnet import SixDRepNet
+from lpff_ray.models.optional.synergynet import SynergyNet
 from lpff_ray.models.store import plugin, plugin_files
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -21,6 +22,8 @@ Y_UP = np.diag([1.0, -1.0, -1.0])  # to and from frames with y up and z towards 
 # Evidence: docs/evidence/pose.md#crops-of-optional-estimators
 FSANET_FACTORS = (1.8, 2.1)
 DDFA_FACTORS = (1.3, 1.5)
+# As 3DDFA_V2's, whose training crops SynergyNet shares: not measured, as its weights are not at hand here.
+SYNERGYNET_FACTORS = DDFA_FACTORS
 SIXDREPNET_FACTORS = (1.5, 1.8)
 
 
@@ -72,6 +75,12 @@ def load_ddfa(device: str, paths: Sequence[Path] | None = None) -> PoseVoter:
     """3DDFA_V2. paths: its file, None for the model store's. Raises UserError if it can not be used."""
     network = Ddfa((paths or plugin_files(plugin("3ddfa_v2")))[0], device)
     return PoseVoter(network, Ddfa.side, DDFA_FACTORS, _rotations_of_ddfa)
+
+
+def load_synergynet(device: str, paths: Sequence[Path] | None = None) -> PoseVoter:
+    """SynergyNet. paths: its file, None for the model store's. Raises UserError if it can not be used."""
+    network = SynergyNet((paths or plugin_files(plugin("synergynet")))[0], device)
+    return PoseVoter(network, SynergyNet.side, SYNERGYNET_FACTORS, _rotations_of_ddfa)
 
 
 def load_sixdrepnet(device: str, paths: Sequence[Path] | None = None) -> PoseVoter:

@@ -32,7 +32,7 @@ def test_options_of_a_preset_stand_below_its_name_with_its_values() -> None:
     assert "--budget N" in ours
     assert "default: 20000" in ours
     common = " ".join(help.split("Settings of every preset:")[1].split("Settings of ")[0].split())
-    assert "default: efhq 0.9, lpff 0.8, uniform 0.8, verification 0.8" in common
+    assert "default: efhq 0.9, efhq-paper 0.8, lpff 0.8, uniform 0.8, verification 0.8" in common
     assert "--with-frontal / --no-frontal" in help
 
 

@@ -13,7 +13,7 @@ import lpff_ray
 from lpff_ray.errors import UserError
 
 
-@pytest.mark.parametrize("preset", ["efhq", "lpff", "uniform", "verification"])
+@pytest.mark.parametrize("preset", ["efhq", "efhq-paper", "lpff", "uniform", "verification"])
 def test_a_selection_of_nothing_is_not_written(tmp_path: Path, preset: str) -> None:
     out = handmade_run(tmp_path, [face("a", "p", 5)])
     with pytest.raises(UserError, match=r"0 quality, 0 pose"):

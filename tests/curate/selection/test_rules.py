@@ -12,7 +12,7 @@ from lpff_ray.errors import UserError
 
 
 def test_every_preset_can_be_read() -> None:
-    assert presets() == ["efhq", "lpff", "uniform", "verification"]
+    assert presets() == ["efhq", "efhq-paper", "lpff", "uniform", "verification"]
     for name in presets():
         assert load_rules(name).description
 
@@ -48,7 +48,7 @@ def test_cells_that_divide_but_for_rounding_are_whole(cell: float, yaw: float) -
     [
         ("uniform", {"cell_degrees": 1.2, "max_yaw": 3.5}, "max_yaw and max_pitch must be multiples"),
         ("uniform", {"max_pitch": 5}, "max_yaw and max_pitch must be multiples"),
-        ("ffhq", {}, "preset 'ffhq': there are efhq, lpff, uniform, verification"),
+        ("ffhq", {}, "preset 'ffhq': there are efhq, efhq-paper, lpff, uniform, verification"),
         ("efhq", {"budget": 5}, "setting budget: preset efhq has no such setting"),
         ("efhq", {"min_det_score": 2}, "setting min_det_score: .*less than or equal to 1"),
         ("lpff", {"copy_densities": [0.1, 0.2]}, "setting copy_densities: give falling numbers"),

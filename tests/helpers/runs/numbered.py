@@ -29,7 +29,7 @@ FIVE = np.array(
 
 def numbered_run(out: Path, clips: Sequence[Path], frames: Sequence[int], faces_per_frame: int = 1) -> Path:
     """A run with faces at `frames` of every clip, and a selection of all of them in a mixed order."""
-    videos = plan_videos([Source(str(clip)) for clip in clips])
+    videos = plan_videos([Source(str(clip), kind="sequence" if clip.is_dir() else "") for clip in clips])
     segments = {
         f"{video.video_id}-00000": [
             row_of(video, frame, face) for frame in frames for face in range(faces_per_frame) if video.kind

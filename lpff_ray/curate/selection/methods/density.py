@@ -18,7 +18,7 @@ from lpff_ray.curate.selection.cameras import (
 from lpff_ray.curate.selection.funnel import Funnel
 from lpff_ray.curate.selection.kernel_density import copies_by_density, kernel_density, weights_by_density
 from lpff_ray.curate.selection.method import Rules, SelectionMethod
-from lpff_ray.curate.selection.sampling import BEST_IQA, best_of_each
+from lpff_ray.curate.selection.sampling import BEST_IQA, PER, Group, best_per_group
 
 
 class DensityRules(Rules):
@@ -34,8 +34,9 @@ class DensityRules(Rules):
         description="density in the reference, per square radian, that a pose has to be below",
     )
     per_identity_bin: int | None = Field(
-        default=None, ge=1, description="most faces of one identity in one bin"
+        default=None, ge=1, description="most faces of one identity (or other group, see per) in one bin"
     )
+    per: Group = Field(default="identity", description=PER)
     rebalance: Literal["with_reference", "alone", "none"] = Field(
         default="with_reference", description="whose density decides how often a face is repeated"
     )
@@ -72,9 +73,8 @@ def rare_poses(
         pl.Series("rarity", kernel_density(reference).at(cameras)),
     )
     rare = funnel.after("pose", faces.filter(pl.col("rarity") < rules.max_density))
-    chosen = best_of_each(rare, ("bin", "identity_id"), BEST_IQA, rules.per_identity_bin).sort(
-        "rarity", "face_id"
-    )
+    best = best_per_group(rare, rules.per, BEST_IQA, rules.per_identity_bin)
+    chosen = best.sort("rarity", "face_id")
     funnel.after("caps", chosen)
     reason = pl.format("density {} per square radian in the reference", pl.col("rarity").round_sig_figs(2))
     chosen = chosen.with_columns(reason.alias("reason"))

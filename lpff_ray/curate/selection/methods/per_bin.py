@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lpff_ray.curate.selection.funnel import Funnel
 from lpff_ray.curate.selection.method import Rules, SelectionMethod
-from lpff_ray.curate.selection.sampling import best_of_each
+from lpff_ray.curate.selection.sampling import PER, Group, best_per_group
 from lpff_ray.types import PoseBin
 
 # Largest |yaw| first, then largest |pitch|, then best quality. Source: EFHQ, `3_align_sample/cli_sample_gan.py` (vfhq);
@@ -21,20 +21,22 @@ class PerBinRules(Rules):
     """The most turned faces of every identity in every pose bin."""
 
     with_frontal: bool = Field(default=False, description="select frontal faces too")
-    per_identity_bin: int = Field(default=10, ge=1, description="most faces of one identity in one bin")
+    per: Group = Field(default="identity", description=PER)
+    per_identity_bin: int = Field(
+        default=10, ge=1, description="most faces of one identity (or other group, see per) in one bin"
+    )
 
 
 def most_turned_faces(
     faces: pl.DataFrame, rules: PerBinRules, funnel: Funnel, found: dict[str, Any]
 ) -> pl.DataFrame:
-    """Of every identity in every pose bin, the faces of largest |yaw|, then |pitch|, then iqa, up to the cap."""
+    """Of every identity (or other group) in every pose bin, the faces of largest |yaw|, then |pitch|, then iqa, up to
+    the cap."""
     left_out = [PoseBin.CONFUSED] if rules.with_frontal else [PoseBin.CONFUSED, PoseBin.FRONTAL]
     posed = funnel.after("pose", faces.filter(~pl.col("bin").is_in(left_out)))
-    best = funnel.after(
-        "caps", best_of_each(posed, ("bin", "identity_id"), MOST_TURNED, rules.per_identity_bin)
-    )
+    best = funnel.after("caps", best_per_group(posed, rules.per, MOST_TURNED, rules.per_identity_bin))
     reason = pl.format(
-        "number {} of its identity in {} by |yaw|, |pitch|, iqa", pl.col("position") + 1, "bin"
+        f"number {{}} of its {rules.per} in {{}} by |yaw|, |pitch|, iqa", pl.col("position") + 1, "bin"
     )
     return best.with_columns(reason.alias("reason"))
 
