@@ -4,11 +4,11 @@ import lpff_ray
 lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
-The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
-`evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
-`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Small
-pictures of some faces: `thumbnails`, `sheet`. Each is imported when it is first used, so that reading a table
-needs no decoder and no model.
+The work: `mine`, `dedupe`, `select`, `export`, `push`, `compact`; of pictures in memory: `analyze`. How good an
+embedding is: `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`,
+`segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`,
+`selection_rules`. Small pictures of some faces: `thumbnails`, `sheet`. Each is imported when it is first used, so
+that reading a table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lpff_ray.errors import UserError
     from lpff_ray.exports.evaluation.people import evaluate_identity
     from lpff_ray.exports.evaluation.verification import evaluate
+    from lpff_ray.exports.hub import PushSummary, push
     from lpff_ray.exports.job import ExportSummary, export
     from lpff_ray.reports.sheets.sheet import sheet
     from lpff_ray.run.analyze import Analyzer, analyze
@@ -49,6 +50,7 @@ __all__ = [
     "FailureCause",
     "MineConfig",
     "MineSummary",
+    "PushSummary",
     "RunStatus",
     "SelectSummary",
     "UserError",
@@ -63,6 +65,7 @@ __all__ = [
     "failures",
     "identities",
     "mine",
+    "push",
     "quarantine",
     "scan",
     "segments",
@@ -83,6 +86,7 @@ _MODULES = {
     "lpff_ray.curate.select": ("SelectSummary", "select"),
     "lpff_ray.errors": ("UserError",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
+    "lpff_ray.exports.hub": ("PushSummary", "push"),
     "lpff_ray.exports.job": ("ExportSummary", "export"),
     "lpff_ray.reports.sheets.sheet": ("sheet",),
     "lpff_ray.run.analyze": ("Analyzer", "analyze"),

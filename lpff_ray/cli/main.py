@@ -27,7 +27,8 @@ VERBS = {
     "dedupe": "lpff_ray.cli.verbs.dedupe:dedupe",
     "select": "lpff_ray.cli.verbs.select:select",
     "export": "lpff_ray.cli.verbs.export:export",
-    "sheet": "lpff_ray.cli.verbs.sheet:sheet",
+    "push": "lpff_ray.cli.verbs.push:push",
+    "sheet": "lpff_ray.cli.verbs.reports.sheet:sheet",
     "evaluate": "lpff_ray.cli.verbs.evaluate:evaluate",
     "models": "lpff_ray.cli.verbs.models:models",
 }
