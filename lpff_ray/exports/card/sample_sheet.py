@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 from collections.abc import Mapping, Sequence
 
 import av
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lpff_ray.errors import UserError
 from lpff_ray.exports.format import ExportFormat, OutputFile, Record
 from lpff_ray.exports.imaging.contact_sheet import Cell, Section, contact_sheet
 from lpff_ray.storage.folder import Folder
@@ -22,6 +24,7 @@ COLUMNS = 8
 SIDE = 144
 PICTURES, CLIPS = (".png", ".jpg"), (".mp4",)
 NAME = "SHEET"
+log = logging.getLogger(__name__)
 SVG_QUALITY = 90
 
 
@@ -102,7 +105,11 @@ def _picture(made: Folder, name: str) -> NDArray[np.uint8] | None:
     if content is None:
         return None
     if name.endswith(CLIPS):
-        return _middle_frame(content)
+        try:
+            return _middle_frame(content)
+        except (av.FFmpegError, IndexError) as error:  # what is copied as it was need not be decodable here
+            log.warning("%s/%s: not shown on the sheet: %s", made.root, name, error)
+            return None
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     return None if pixels is None else _reduced(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint8))
 
@@ -126,8 +133,15 @@ def _reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _thumbnails(run: str, faces: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
-    found = {}
-    for face, jpeg, _ in thumbnails(run, faces).iter_rows() if faces else ():
+    found: dict[str, NDArray[np.uint8]] = {}
+    if not faces:
+        return found
+    try:
+        table = thumbnails(run, faces)
+    except UserError as error:  # a damaged side file does not keep anybody from exporting
+        log.warning("not shown on the sheet: %s", error)
+        return found
+    for face, jpeg, _ in table.iter_rows():
         pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         if pixels is not None:
             found[face] = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint8)

@@ -94,6 +94,19 @@ def test_tables_are_shown_by_the_thumbnails_of_their_faces(run: str, made: Folde
     assert cell(pixels(sample_sheet(run, made, records, {}, as_svg=False)), 0) == pytest.approx(RED, abs=4)
 
 
+def test_what_can_not_be_shown_ends_no_export(
+    run: str, made: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    made.commit("a.mp4", b"no clip")
+    picture(made, "b.png", BLUE)
+    shown = pixels(sample_sheet(run, made, [record(0, "a.mp4"), record(1, "b.png")], {}, as_svg=False))
+    assert cell(shown, 1) == BLUE
+    assert "a.mp4: not shown on the sheet" in caplog.text
+    Folder(run).commit("thumbnails/v-00000.parquet", b"damaged")
+    assert sample_sheet(run, made, [record(0, "a.parquet")], {}, as_svg=False) is None
+    assert "thumbnails/v-00000.parquet" in caplog.text
+
+
 def test_where_pictures_lie_beside_it_the_sheet_is_none() -> None:
     assert taken_for_data(StyleGan(), [record(0, "00000/0.png")])
     assert not taken_for_data(StyleGan(zip=True), [record(0, "00000/0.png")])
