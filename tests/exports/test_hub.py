@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -231,6 +232,12 @@ def test_what_is_no_finished_export_is_refused(dest: str, tmp_path: Path) -> Non
         push("memory://dest", "me/faces")
     Path(dest, DONE_FILE).unlink()
     with pytest.raises(UserError, match="the export is not finished"):
+        push(dest, "me/faces")
+
+
+def test_without_the_package_the_extra_is_named(dest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(UserError, match=r"pip install 'lpff-ray\[hub\]'"):
         push(dest, "me/faces")
 
 
