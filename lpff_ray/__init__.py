@@ -4,8 +4,8 @@ import lpff_ray
 lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
-The work: `mine`, `rebuild`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an
-embedding is: `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`,
+The work: `mine`, `rebuild`, `dedupe`, `select`, `export`, `push`, `compact`; of pictures in memory: `analyze`. How good
+an embedding is: `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`,
 `segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
 `review_state`, `rebuilt`. Small pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is
 imported when it is first used, so that reading a table needs no decoder and no model.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lpff_ray.errors import UserError
     from lpff_ray.exports.evaluation.people import evaluate_identity
     from lpff_ray.exports.evaluation.verification import evaluate
+    from lpff_ray.exports.hub import PushSummary, push
     from lpff_ray.exports.job import ExportSummary, export
     from lpff_ray.reports.html.report import report
     from lpff_ray.reports.sheets.sheet import sheet
@@ -59,6 +60,7 @@ __all__ = [
     "FailureCause",
     "MineConfig",
     "MineSummary",
+    "PushSummary",
     "RebuildSummary",
     "RunStatus",
     "SelectSummary",
@@ -74,6 +76,7 @@ __all__ = [
     "failures",
     "identities",
     "mine",
+    "push",
     "quarantine",
     "rebuild",
     "rebuilt",
@@ -99,6 +102,7 @@ _MODULES = {
     "lpff_ray.curate.select": ("SelectSummary", "select"),
     "lpff_ray.errors": ("UserError",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
+    "lpff_ray.exports.hub": ("PushSummary", "push"),
     "lpff_ray.exports.job": ("ExportSummary", "export"),
     "lpff_ray.reports.html.report": ("report",),
     "lpff_ray.reports.sheets.sheet": ("sheet",),

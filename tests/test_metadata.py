@@ -67,7 +67,7 @@ def distributions_of_packages() -> dict[str, set[str]]:
 
 def test_every_import_is_declared_and_everything_declared_is_used(project: dict[str, Any]) -> None:
     bringing = distributions_of_packages()
-    there = declared(project, ("s3", "gcs", "heic", "onnx"))
+    there = declared(project, ("s3", "gcs", "heic", "hub", "onnx"))
     used: set[str] = set()
     for package in sorted(imported() - NOT_DECLARED.keys()):
         # Off this platform or Python (decord, tomli) a distribution goes by the name of its package.

@@ -17,6 +17,7 @@ WORDS = {
 TIMES = "a stage of which time is counted: some of them are no stages in which work fails"
 NOUN = "a noun of a message: `counted` gives it its number"
 THEIRS = "the word of another data set's format, whatever our bin is called"
+GROUPING = "what a sheet is grouped by: `--by`"
 COLUMN = "a column of a table in memory"
 EXCEPTIONS = {
     ("lpff_ray/cli/verbs/export.py", "open"): TIMES,
@@ -38,6 +39,8 @@ EXCEPTIONS = {
     ("lpff_ray/cli/verbs/plan.py", "video"): NOUN,
     ("lpff_ray/cli/verbs/plan.py", "segment"): NOUN,
     ("lpff_ray/cli/verbs/rebuild.py", "video"): NOUN,
+    ("lpff_ray/cli/verbs/reports/sheet.py", "video"): GROUPING,
+    ("lpff_ray/reports/sheets/choice.py", "video"): GROUPING,
     ("lpff_ray/cli/verbs/status.py", "video"): NOUN,
     ("lpff_ray/cli/verbs/status.py", "segment"): NOUN,
     ("lpff_ray/curate/selection/sampling.py", "video"): "what caps count: `--per`",

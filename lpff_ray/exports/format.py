@@ -74,6 +74,8 @@ class ExportFormat(BaseModel, ABC):
     divisible: whether a video with many rows may be split into several units, by frames.
     packed: the units' files are only staged, below DEST/.lpff_ray/staged; `finish` packs them into what is meant to
         stay (a zip, tar shards), and they are removed once everything has been made.
+    every_picture_counts: whether what reads the data set takes every picture that it finds below DEST.
+    loading: how to load the data set, Markdown for its README.md, "" if there is nothing to say.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,11 +84,21 @@ class ExportFormat(BaseModel, ABC):
     columns: ClassVar[Sequence[str]] = ()
     needs_frames: ClassVar[bool] = True
     divisible: ClassVar[bool] = False
+    loading: ClassVar[str] = ""
 
     @property
     def packed(self) -> bool:
         """See above; a property, since it may depend on an option."""
         return False
+
+    @property
+    def every_picture_counts(self) -> bool:
+        """See above."""
+        return False
+
+    def split_files(self, split: str) -> str:
+        """The glob of the files of a split ("" for none) that Hugging Face `datasets` loads; "" if it loads none."""
+        return ""
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The faces that are to be made, one row each, in any order (the export sorts by video and frame).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import chain
@@ -31,23 +31,27 @@ def units_size(notes: Mapping[str, Note]) -> Done:
 
 
 def make_index_files(
-    folder: Folder, export_format: ExportFormat, records: list[Record], of_units: Done, complete: bool
+    folder: Folder,
+    export_format: ExportFormat,
+    records: list[Record],
+    of_units: Done,
+    complete: bool,
+    shown: Callable[[Folder], Iterable[OutputFile]],
 ) -> Done:
     """Commit the index files; returns the size of the whole data set.
 
     of_units: as of `units_size`. complete: nothing will be added to the data set, so that this need not be done again.
+    shown: makes what lets people see what is in it, out of the folder where the units' files are; of a name that the
+    format has taken for a file of its own, nothing is made.
     """
     _sweep(folder)
     made = Folder(f"{folder.root}/{STAGED}") if export_format.packed else folder
     done = Done() if export_format.packed else of_units
     packing = Phase("packing", of_units.size_bytes >> 20, "MB") if export_format.packed else nullcontext()
     with packing as progress:
-        card = source_card(records)
-        files = chain(
-            export_format.finish(made, records), [OutputFile(PROVENANCE_FILE, _lines(records)), card]
-        )
-        for file in files:
-            if file is None:
+        told = [OutputFile(PROVENANCE_FILE, _lines(records)), source_card(records)]
+        for file in chain(export_format.finish(made, records), told, shown(made)):
+            if file is None or file.name in done.index:
                 continue
             done.files += 1
             done.index.append(file.name)

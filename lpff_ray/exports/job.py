@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +14,10 @@ from typing import Any
 import polars as pl
 
 from lpff_ray.errors import UserError
-from lpff_ray.exports.format import ExportFormat, FaceFormat, Record, upsampling_notes
+from lpff_ray.exports.card.data_card import README, data_card
+from lpff_ray.exports.card.sample_sheet import NAME as SHEET
+from lpff_ray.exports.card.sample_sheet import sample_sheet, taken_for_data
+from lpff_ray.exports.format import ExportFormat, FaceFormat, OutputFile, Record, upsampling_notes
 from lpff_ray.exports.index_files import make_index_files, units_size, unstage
 from lpff_ray.exports.lists.reviewed import without_rejected
 from lpff_ray.exports.policy import UNIT_POLICY, unit_name, unit_uri
@@ -49,6 +52,7 @@ class ExportSummary:
     files, size_bytes: of the data set, without what the export keeps for itself.
     seconds: of work by stage, in this run, summed over the workers.
     notes: what the format has to say of what it left out, see ExportFormat.notes.
+    sheet: the file that shows samples of what was made, below dest; "" if there is none.
     unfinished: units of work that an interrupted run left; its index files are not made yet.
     """
 
@@ -62,6 +66,7 @@ class ExportSummary:
     size_bytes: int
     seconds: dict[str, float]
     notes: Sequence[str] = ()
+    sheet: str = ""
     unfinished: int = 0
     interrupted: bool = False
 
@@ -127,7 +132,8 @@ def export(
         if done is None:
             done = units_size(notes)
             if not report.interrupted:
-                done = make_index_files(folder, export_format, records, done, complete)
+                shown = functools.partial(_shown, out, selection, chosen, export_format, records)
+                done = make_index_files(folder, export_format, records, done, complete, shown)
         if complete and export_format.packed and not report.interrupted:
             unstage(folder)
         seconds = Counter[str]()
@@ -146,9 +152,29 @@ def export(
             notes=()
             if report.interrupted
             else [*reviewed, *_notes(export_format, chosen, rows, folder, records)],
+            sheet=next((name for name in done.index if name.startswith(f"{SHEET}.")), ""),
             unfinished=report.unfinished,
             interrupted=report.interrupted,
         )
+
+
+def _shown(
+    out: str,
+    selection: str,
+    chosen: pl.DataFrame,
+    export_format: ExportFormat,
+    records: Sequence[Record],
+    made: Folder,
+) -> Iterator[OutputFile]:
+    """What lets people see what is in a data set: a sheet of samples, and its card."""
+    if not records:
+        return
+    labels = dict(chosen.select("face_id", pl.col("bin").fill_null("")).iter_rows())
+    sheet = sample_sheet(out, made, records, labels, taken_for_data(export_format, records))
+    if sheet is not None:
+        yield sheet
+    card = data_card(out, selection, chosen, export_format, records, sheet.name if sheet else "")
+    yield OutputFile(README, card)
 
 
 def _notes(

@@ -26,6 +26,7 @@ FORMATS: Registry[type[ExportFormat]] = Registry(
         "verification": "lpff_ray.exports.formats.verification:Verification",
         "controlnet": "lpff_ray.exports.formats.controlnet:ControlNet",
         "webdataset": "lpff_ray.exports.formats.webdataset:WebDataset",
+        "imagefolder": "lpff_ray.exports.formats.imagefolder:ImageFolder",
         "reenactment": "lpff_ray.exports.formats.reenactment:Reenactment",
         "clips": "lpff_ray.exports.formats.clips:Clips",
     },

@@ -70,7 +70,7 @@ def test_provenance_names_every_file_and_where_it_came_from(run: Path, made: Pat
     named = [name for line in lines for name in line["files"]]
     assert len(set(named)) == len(named)
     files = {name for name in tree(made) if not name.startswith(".")}
-    assert files == {*named, "seen.json", "PROVENANCE.jsonl"}
+    assert files == {*named, "seen.json", "PROVENANCE.jsonl", "SHEET.svg", "README.md"}
     for line in lines:
         assert line.keys() == set(PROVENANCE) - {"transform", "transforms", "source"}, (
             "this format has no transform"
@@ -127,7 +127,9 @@ def test_a_place_that_is_no_disk(run: Path, made: Path, tmp_path: Path, packs: b
     before = {name: content for name, content in tree(made).items() if not name.startswith(".")}
     if packs:
         names = [name for number in range(24) for name in (f"{number:04d}.png", f"{number:04d}.txt")]
-        assert found.keys() == {"all.bin", "seen.json", "PROVENANCE.jsonl"}, "what was staged is gone"
+        assert found.keys() == {"all.bin", "seen.json", "PROVENANCE.jsonl", "SHEET.png", "README.md"}, (
+            "what was staged is gone"
+        )
         assert found["all.bin"] == b"".join(before[name] for name in names)
     else:
         assert found == before

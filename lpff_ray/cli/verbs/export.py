@@ -156,6 +156,8 @@ def sentences(summary: ExportSummary) -> Iterator[str]:
         shares = [f"{stage} {summary.seconds[stage]:.1f} s" for stage in known]
         yield f"time of work: {', '.join(shares)}, rest {max(rest, 0.0):.1f} s"
     yield from summary.notes
+    if summary.sheet:
+        yield f"look at {summary.dest}/{summary.sheet}; what is in it: {summary.dest}/README.md"
     if summary.lost:
         yield f"{summary.lost} faces lost: their frames could not be decoded"
     yield from (f"not exported: {uri}: {reason}" for uri, reason in summary.failures.items())

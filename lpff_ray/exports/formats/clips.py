@@ -65,6 +65,7 @@ class Clips(ExportFormat):
     sound: bool = Field(default=True, description="keep the sound, copied as it is")
 
     name: ClassVar[str] = "clips"
+    loading: ClassVar[str] = "`clips.csv` names every clip, with its person, split, frames and source."
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """All faces of the selected tracks."""

@@ -36,6 +36,9 @@ class ControlNet(FaceFormat):
 
     name: ClassVar[str] = "controlnet"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", "landmarks", *PROMPT_COLUMNS)
+    loading: ClassVar[str] = (
+        "ControlNet's `tutorial_dataset.py` reads `prompt.json`: source, target and prompt of each pair."
+    )
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property

@@ -54,6 +54,9 @@ class EfhqTables(ExportFormat):
     by_bin: bool = Field(default=False, description="a table per clip and bin, in a folder per bin")
 
     name: ClassVar[str] = "efhq"
+    loading: ClassVar[str] = (
+        '`polars.read_parquet("DEST/merged.parquet")`, or the tables of each clip in `parquet/` and `csv/`.'
+    )
     columns: ClassVar[tuple[str, ...]] = (
         *("landmarks", "keypoints", "face_px", "yaw", "pitch", "roll", "face_index", "bbox", "iqa"),
         *("pose_votes", "pose_bin", "pose_bin_strict", "pose_bin_fine"),

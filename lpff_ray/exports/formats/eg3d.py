@@ -64,6 +64,9 @@ class Eg3d(FaceFormat):
 
     name: ClassVar[str] = "eg3d"
     columns: ClassVar[Sequence[str]] = COLUMNS
+    loading: ClassVar[str] = (
+        "`python train.py --cfg=ffhq --data=DEST` of NVlabs/eg3d; of a zip, `DEST/dataset.zip`."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -77,6 +80,11 @@ class Eg3d(FaceFormat):
     @property
     def packed(self) -> bool:
         return self.zip
+
+    @property
+    def every_picture_counts(self) -> bool:
+        """Its loader walks through the folder."""
+        return not self.zip
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces. Raises UserError if `base` can not be read or appended to."""

@@ -53,6 +53,10 @@ class Lpff(FaceFormat):
 
     name: ClassVar[str] = "lpff"
     columns: ClassVar[Sequence[str]] = (*COLUMNS, "face_index")
+    loading: ClassVar[str] = (
+        "As LPFF's release: crops in `eg3d/`, `stylegan/`, `realign2400/`, cameras in `camera_parameters.json`, "
+        "lists of file names in `lists/`."
+    )
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The three crops."""

@@ -102,6 +102,9 @@ class Reenactment(ExportFormat):
     min_size: int = Field(default=128, ge=1, description="least longer side of a clip's boxes, pixels")
 
     name: ClassVar[str] = "reenactment"
+    loading: ClassVar[str] = (
+        "`root_dir: DEST` in the configuration of FOMM, TPS or LIA: clips in `train/` and `test/`."
+    )
 
     @model_validator(mode="after")
     def _some_length_is_left(self) -> Reenactment:

@@ -35,10 +35,18 @@ class StyleGan(FaceFormat):
 
     name: ClassVar[str] = "stylegan"
     columns: ClassVar[Sequence[str]] = ("keypoints",)
+    loading: ClassVar[str] = (
+        "`python train.py --data=DEST` of stylegan2-ada-pytorch or stylegan3; of a zip, `DEST/dataset.zip`."
+    )
 
     @property
     def packed(self) -> bool:
         return self.zip
+
+    @property
+    def every_picture_counts(self) -> bool:
+        """Its loader walks through the folder."""
+        return not self.zip
 
     def make(self, frame: NDArray[np.uint8], row: Row) -> tuple[list[File], Record]:
         """The aligned crop."""

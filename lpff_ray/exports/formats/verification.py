@@ -48,6 +48,9 @@ class Verification(FaceFormat):
     )
 
     name: ClassVar[str] = "verification"
+    loading: ClassVar[str] = (
+        "`lpff-ray evaluate verification DEST`; `f2f.txt`, `f2p.txt` and `p2p.txt` list pairs of crops in `images/`."
+    )
     columns: ClassVar[tuple[str, ...]] = ("keypoints", "track_id", "face_index", "pose_bin", "embedding")
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:

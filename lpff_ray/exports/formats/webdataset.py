@@ -66,11 +66,22 @@ class WebDataset(FaceFormat):
 
     name: ClassVar[str] = "webdataset"
     columns: ClassVar[tuple[str, ...]] = ("keypoints", *_MEASURED)
+    loading: ClassVar[str] = """
+```python
+import glob
+import webdataset
+
+faces = webdataset.WebDataset(sorted(glob.glob("DEST/*.tar"))).decode("rgb").to_tuple("jpg;png", "json")
+```
+"""
 
     @property
     def packed(self) -> bool:
         """Images are staged, and packed into the shards."""
         return True
+
+    def split_files(self, split: str) -> str:
+        return f"{split}-*.tar" if split else "*.tar"
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """The selected faces. Raises UserError for a label that some of them do not have."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from lpff_ray.curate.selection.sampling import draws
 from lpff_ray.errors import UserError
 from lpff_ray.exports.imaging.drawing import COLUMNS as DRAWN
 from lpff_ray.monitoring.wording import counted, escaped
@@ -16,7 +17,8 @@ from lpff_ray.tables import curated, schema
 from lpff_ray.tables.read import scan
 from lpff_ray.types import PoseBin
 
-GROUPS = ("identity", "bin", "video")
+VIDEO = "video"
+GROUPS = ("identity", "bin", VIDEO)
 WORST = {"disagreement": "pose_spread", "quality": "iqa"}
 """What `worst` names, by column: where its largest value is worst, but for quality."""
 _LARGE = ("landmarks", "embedding", "rotvec", "translation", "pose_votes")
@@ -79,15 +81,17 @@ def chosen_faces(out: str, choice: Choice) -> pl.DataFrame:
         if isinstance(known[choice.column], (pl.Array, pl.List)):
             raise UserError(f"column {choice.column!r} holds lists, which have no order")
         descending = not choice.bottom and choice.worst != "quality"
-        faces = faces.filter(pl.col(choice.column).is_not_null())
+        value = pl.col(choice.column)
+        known_value = value.is_not_nan() if known[choice.column].is_float() else value.is_not_null()
+        faces = faces.filter(known_value)
         faces = faces.sort(choice.column, "face_id", descending=[descending, False])
     wanted = [name for name in known if name in (*SHOWN, *_OF_DEDUPE, "bin", choice.column)]
     if choice.duplicates:
         return _pairs(out, faces.select(wanted).collect())
     found = faces.select(wanted).collect()
-    if choice.random is not None and choice.random < len(found):
-        found = found.sample(choice.random, seed=choice.seed)
-        found = found.sort("video_id", "frame_index", "face_id") if not choice.column else found
+    if choice.random is not None:
+        drawn = draws(found["face_id"], choice.seed).arg_sort().head(choice.random)
+        found = found[drawn.sort()]  # in their order
     return found
 
 
@@ -97,11 +101,10 @@ def grouped(faces: pl.DataFrame, by: str, per_group: int) -> list[Group]:
     by "identity": those of one person from left to right profile, people with most faces first. "bin": likewise, the
     bins in the order of PoseBin. "video": by time, in the order of the faces.
     """
-    column = {
-        "identity": "identity_id",
-        "bin": "bin" if "bin" in faces.columns else "pose_bin",
-        "video": "video_id",
-    }[by]
+    if by not in GROUPS:
+        raise UserError(f"faces are grouped by {', '.join(GROUPS)}, not by {by!r}")
+    bins = "bin" if "bin" in faces.columns else "pose_bin"
+    column = {"identity": "identity_id", "bin": bins, VIDEO: "video_id"}[by]
     if column not in faces.columns:
         raise UserError(
             "faces have no identity_id: run lpff-ray dedupe, or join lpff_ray.dedupe_marks to the table"
@@ -112,18 +115,16 @@ def grouped(faces: pl.DataFrame, by: str, per_group: int) -> list[Group]:
         sizes = sizes.sort("len", column, descending=[True, False])
     elif by == "bin":
         order = {str(name): number for number, name in enumerate(PoseBin)}
-        sizes = sizes.sort(
-            pl.col(column).replace_strict(order, default=len(order), return_dtype=pl.Int32), column
-        )
+        number = pl.col(column).replace_strict(order, default=len(order), return_dtype=pl.Int32)
+        sizes = sizes.sort(number, column)
+    # Runs of older releases have no azimuth.
+    place = pl.col("frame_index") if by == VIDEO else -pl.coalesce("azimuth", "yaw")
+    parts = known.with_columns(place.alias("_place")).sort("_place").partition_by(column, as_dict=True)
     groups = []
-    parts = known.partition_by(column, as_dict=True)
     for name, count in sizes.iter_rows():
-        of_group = parts[(name,)].sort(
-            "frame_index" if by == "video" else "azimuth", descending=by != "video"
-        )
-        values = of_group["frame_index" if by == "video" else "azimuth"].to_numpy()
-        shown = of_group[spread(values, per_group).tolist()]
-        title = escaped(of_group["clip_id"][0] or file_name(of_group["uri"][0])) if by == "video" else name
+        of_group = parts[(name,)]
+        shown = of_group[spread(of_group["_place"].to_numpy(), per_group).tolist()].drop("_place")
+        title = escaped(of_group["clip_id"][0] or file_name(of_group["uri"][0])) if by == VIDEO else name
         rest = f", {per_group} shown" if count > per_group else ""
         groups.append(Group(f"{title}: {counted(count, 'face')}{rest}", shown))
     return groups

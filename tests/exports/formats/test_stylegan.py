@@ -69,7 +69,8 @@ def test_the_loaders_open_folder_and_zip_alike(run: Path, folder: Path) -> None:
     zipped, labels = load(dest / "dataset.zip")
     assert np.array_equal(zipped, images)
     assert labels is None
-    assert {path.name for path in dest.iterdir()} == {"dataset.zip", "PROVENANCE.jsonl", ".lpff_ray"}
+    beside = {"PROVENANCE.jsonl", "SHEET.png", "README.md", ".lpff_ray"}
+    assert {path.name for path in dest.iterdir()} == {"dataset.zip", *beside}
 
 
 def test_names_are_those_of_dataset_tool(folder: Path) -> None:

@@ -133,3 +133,18 @@ def test_columns_that_a_table_lacks_are_added_in_its_order(run: str) -> None:
     with pytest.raises(UserError, match="has no face 'eve'"):
         with_columns_of(run, pl.DataFrame({"face_id": ["eve"]}), ("yaw",))
     assert lpff_ray.scan(run).collect().height == 5
+
+
+def test_values_that_are_no_number_are_neither_largest_nor_smallest(tmp_path: Path) -> None:
+    faces = [face(f"f{number}", "ann", iqa=value) for number, value in enumerate([50.0, float("nan"), 90.0])]
+    out = handmade_run(tmp_path / "run", [*faces, face("f3", "ann", iqa=None)])
+    assert ids(chosen_faces(out, Choice(top="iqa"))) == ["f2", "f0"]
+    assert ids(chosen_faces(out, Choice(bottom="iqa"))) == ["f0", "f2"]
+
+
+def test_a_run_of_an_older_release_is_ordered_by_yaw(tmp_path: Path) -> None:
+    out = handmade_run(tmp_path / "run", [face(f"f{yaw}", "ann", float(yaw)) for yaw in (0, -80, 80)])
+    (group,) = grouped(chosen_faces(out, Choice(by="identity")), "identity", 3)
+    assert ids(group.faces) == ["f80", "f0", "f-80"]
+    with pytest.raises(UserError, match="grouped by identity, bin, video, not by 'colour'"):
+        grouped(group.faces, "colour", 3)

@@ -114,7 +114,7 @@ def test_a_zip_that_was_not_packed_to_its_end(
     assert content == {
         name: data
         for name, data in undisturbed.items()
-        if not name.startswith(".") and name != "PROVENANCE.jsonl"
+        if not name.startswith(".") and name not in ("PROVENANCE.jsonl", "SHEET.svg", "README.md")
     }
     assert not (dest / ".lpff_ray" / "staged").exists()
 
@@ -162,7 +162,7 @@ def cut(path: Path) -> None:
     ("lost", "units"),
     [
         (["dataset.json"], 0),
-        (["PROVENANCE.jsonl"], 0),
+        (["PROVENANCE.jsonl", "SHEET.svg"], 0),
         (["00000/img00000003.png", "dataset.json"], 1),
         ([".lpff_ray/done.json"], 0),
     ],
