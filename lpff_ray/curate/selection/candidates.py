@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from lpff_ray.errors import UserError
+from lpff_ray.measure.pose.bins import resolved_bin
 from lpff_ray.tables import curated
 from lpff_ray.tables.read import scan
 
@@ -28,7 +29,8 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     (no duplicate), `rejected` by a reviewer, `bin`, `moved`.
 
     bins: the column of measured bins, or TRACK_BIN. marks: review marks, one per face. `bin` is the reviewer's where
-    there is one; `moved` says that it differs from the measured one: then the angles are not to be trusted. Sorted by
+    there is one, and left, right, up or down where the measured one is `profile_horizontal` or `profile_vertical`
+    (`resolved_bin`); `moved` says that the two differ: then the angles are not to be trusted. Sorted by
     face_id: vectorised arithmetic may differ in its last bit with a number's position in the array.
 
     Raises UserError if a face has no identity, as it was mined after the last `dedupe`.
@@ -41,6 +43,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         *(pl.coalesce(name, angle.degrees()).alias(name) for name, angle in _DIRECTION.items()),
         ((box[2] - box[0]) * (box[3] - box[1])).alias("area"),
         pl.col("pose_bin" if bins == TRACK_BIN else bins).alias("measured_bin"),
+        pl.col("pose_bin_fine").alias("fine_bin"),
     )
     deduped = curated.dedupe_marks(out).lazy().select("face_id", "identity_id", "keep", TRACK_BIN)
     reviewed = marks.lazy().select("face_id", "decision", pl.col("bin").alias("reviewed_bin"))
@@ -55,6 +58,10 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         if joined[TRACK_BIN].null_count():
             raise UserError(f"{out}: deduped by a release without track_bin; run lpff-ray dedupe {out}")
         joined = joined.with_columns(pl.col(TRACK_BIN).alias("measured_bin"))
+    # EFHQ's table has neither profile_horizontal nor profile_vertical: they are no bins with caps of their own.
+    joined = joined.with_columns(
+        resolved_bin(pl.col("measured_bin"), pl.col("fine_bin")).alias("measured_bin")
+    )
     moved = pl.col("reviewed_bin").is_not_null() & (pl.col("reviewed_bin") != pl.col("measured_bin"))
     return joined.sort("face_id").with_columns(
         (pl.col("decision") == "reject").fill_null(False).alias("rejected"),
