@@ -37,7 +37,7 @@ class Unsupported(Exception):
 class Operator:
     """One operator: the tensors that it reads (-1: an optional one left out) and the one that it writes.
 
-    options: the accessor for its typed options, or None if it has none that matter here.
+    options: the accessor for its typed options, or None if it has none that matter here; bytes, of a custom operator.
     """
 
     name: str
@@ -70,6 +70,8 @@ class TfliteFile:
             # Old files fill only the deprecated 8-bit field, newer files both.
             builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
             name = OPERATOR_NAMES.get(builtin, str(builtin))
+            if name == "CUSTOM":
+                name = (code.CustomCode() or b"").decode("utf-8", "replace")
             inputs = tuple(int(operator.Inputs(i)) for i in range(operator.InputsLength()))
             output = int(operator.Outputs(0))
             if name in ("DEQUANTIZE", "DENSIFY") and self.is_constant(inputs[0]):
@@ -107,6 +109,8 @@ class TfliteFile:
 
 
 def _options(name: str, operator: Any) -> Any:
+    if operator.CustomOptionsLength():
+        return bytes(operator.CustomOptionsAsNumpy())
     table = operator.BuiltinOptions()
     if name not in OPTIONS_TYPES or table is None:
         return None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lpff_ray.errors import UserError
+from lpff_ray.models.networks import tflite_attention as attention
 from lpff_ray.models.networks import tflite_layers as layers
 from lpff_ray.models.networks.tflite_file import Operator, TfliteFile, Unsupported
 
@@ -112,9 +113,21 @@ def _module(file: TfliteFile, operator: Operator) -> nn.Module:
             return layers.Concatenate((0, 2, 3, 1)[axis] if rank == 4 else axis)
         case "RESHAPE":
             before, after = file.shape(inputs[0]), file.shape(operator.output)
+            if len(before) == 3 and len(after) == 4 and after[:3] == (1, 1, 1):
+                return attention.ToVector()
             if len(before) != 4 or len(after) != 3:
                 raise Unsupported(f"operator RESHAPE from {before} to {after}")
             return layers.ToAnchors(after[2])
+        case "MUL" if file.is_constant(inputs[1]) and len(file.shape(inputs[0])) == 3:
+            return attention.Scale(_tensor(file, inputs[1]))
+        case "STRIDED_SLICE" if file.shape(inputs[0]) == file.shape(operator.output):
+            return nn.Identity()
+        case "Landmarks2TransformMatrix":
+            return attention.TransformMatrix(attention.custom_options(options))
+        case "TransformTensorBilinear":
+            return attention.TransformTensor(attention.custom_options(options))
+        case "TransformLandmarks":
+            return attention.TransformPoints()
         case "RESIZE_BILINEAR":
             (_, h, w, _), (_, new_h, new_w, _) = file.shape(inputs[0]), file.shape(operator.output)
             if not options.HalfPixelCenters() or new_h % h or new_w % w:
