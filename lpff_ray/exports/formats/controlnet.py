@@ -1,7 +1,7 @@
 """EFHQ's training set for ControlNet: a picture, the lines of its face that it is to follow, and a prompt.
 
 Layout: `target_images/FOLDER/NAME.png` (EG3D's crop and its mirror image, `NAME_mirror.png`),
-`condition_images/FOLDER/NAME.png` (FaceMesh's lines, see `imaging.face_mesh`), `prompts.json` {"FOLDER/NAME": prompt},
+`condition_images/FOLDER/NAME.png` (FaceMesh's lines, see `imaging.mesh_lines`), `prompts.json` {"FOLDER/NAME": prompt},
 as EFHQ's `5_train_eval/controlnet/tutorial_dataset.py` reads them; and `prompt.json` with a line {"source", "target",
 "prompt"} each, as `tutorial_dataset.py` of lllyasviel/ControlNet does.
 """
@@ -20,9 +20,10 @@ from pydantic import Field, computed_field, model_validator
 from lpff_ray.errors import UserError
 from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, selected_faces
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, mirrored_transform, quad_transform
-from lpff_ray.exports.imaging.face_mesh import draw_mesh, face_mesh, model_mesh
+from lpff_ray.exports.imaging.face_mesh import face_mesh, model_mesh
 from lpff_ray.exports.imaging.head_view import COLUMNS as HEAD_COLUMNS
 from lpff_ray.exports.imaging.head_view import fit_head, head_view
+from lpff_ray.exports.imaging.mesh_lines import draw_mesh
 from lpff_ray.exports.lists.bins import selected_bin
 from lpff_ray.exports.lists.prompts import COLUMNS as PROMPT_COLUMNS
 from lpff_ray.exports.lists.prompts import (

@@ -10,10 +10,10 @@ from lpff_ray.exports.imaging.face_mesh import (
     LEFT_EYE,
     LIPS,
     RIGHT_EYE,
-    draw_mesh,
     face_mesh,
     model_mesh,
 )
+from lpff_ray.exports.imaging.mesh_lines import draw_mesh
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.models.cards import load_cards
 from lpff_ray.models.networks.tflite_attention import custom_options
