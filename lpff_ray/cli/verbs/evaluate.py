@@ -27,14 +27,38 @@ def evaluate() -> None:
     help="run: what the faces were mined with; or an optional model, which embeds the crops.",
     show_default=True,
 )
+@option(
+    "--protocol",
+    default="roc",
+    metavar="NAME",
+    help="roc; or efhq, which adds EFHQ's score over ten folds.",
+    show_default=True,
+)
+@option(
+    "--features",
+    default="",
+    metavar="FILE",
+    help="A feat.npz (arr_0, with paths.txt beside it) of a network of yours, in place of --embedding.",
+)
+@option(
+    "--list", "lists", multiple=True, metavar="NAME", help="Only this list: f2f, f2p or p2p; may be repeated."
+)
 @device
 @as_json
-def verification(dest: str, embedding: str, device: str, as_json: bool) -> None:
+def verification(
+    dest: str,
+    embedding: str,
+    protocol: str,
+    features: str,
+    lists: tuple[str, ...],
+    device: str,
+    as_json: bool,
+) -> None:
     """ROC, AUC, EER and TAR at FAR on each list of pairs.
 
     Writes DEST/evaluation.json and DEST/roc.png.
     """
-    evaluation = lpff_ray.evaluate(dest, embedding, device)
+    evaluation = lpff_ray.evaluate(dest, embedding, device, protocol=protocol, features=features, lists=lists)
     report(as_json, {"dest": dest, **evaluation}, _shown(dest, evaluation))
 
 
@@ -71,6 +95,24 @@ def _shown_identity(found: dict[str, Any]) -> Iterator[Shown]:
     yield f"[dedupe]\nidentity_distance = {found['identity_distance']:.3f}"
 
 
+def _shown_folds(lists: dict[str, dict[str, Any]]) -> Iterator[Shown]:
+    """EFHQ's score."""
+    from lpff_ray.exports.evaluation.folds import FOLD_FARS, FOLDS
+
+    fars = [f"{far:.0e}" for far in FOLD_FARS]
+    table = Table(f"{FOLDS} folds, as EFHQ", "pairs", *(f"TAR@{far}" for far in fars))
+    for name, found in lists.items():
+        folds = found["efhq"]
+        if "note" in folds:
+            yield f"{name}: {folds['note']}"
+        else:
+            points = [folds["tar_at_far"][far] for far in fars]
+            table.add_row(
+                name, str(folds["pairs"]), *(f"{point['tar']:.4f} +- {point['std']:.4f}" for point in points)
+            )
+    yield table
+
+
 def _shown(dest: str, evaluation: dict[str, Any]) -> Iterator[Shown]:
     from lpff_ray.exports.evaluation.verification import EVALUATION, PLOT
 
@@ -91,6 +133,8 @@ def _shown(dest: str, evaluation: dict[str, Any]) -> Iterator[Shown]:
         notes += [f"{name}: {note}" for note in found["notes"]]
     yield f"embedding: {evaluation['embedding']}"
     yield table
+    if any("efhq" in found for found in lists.values()):
+        yield from _shown_folds(lists)
     yield from notes
     if evaluation["caution"]:
         yield evaluation["caution"]

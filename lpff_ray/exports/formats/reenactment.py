@@ -181,6 +181,9 @@ class Reenactment(ExportFormat):
     def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
         """Whose faces the rows are, what was left out for its length or size, and which split has no clip."""
         notes = track_notes(selection, rows)
+        if self.min_area or self.split == "efhq":  # faces that are left out, though their tracks are known
+            kept = f"{int(rows['selected'].sum())} of {len(selection)} selected faces are large enough"
+            notes = [notes[0], f"{kept}, and of people in no other clip for testing (min_area, split)"]
         stretches = [faces for track in by_track(rows) for faces in self._split_track(track)]
         lacks = [self._lacks(faces) for faces in stretches]
         limits = (
