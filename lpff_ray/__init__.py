@@ -5,9 +5,10 @@ lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
 The work: `mine`, `dedupe`, `select`, `export`, `compact`; of pictures in memory: `analyze`. How good an embedding is:
-`evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`, `segments`,
-`quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`. Each is
-imported when it is first used, so that reading a table needs no decoder and no model.
+`evaluate`, `evaluate_identity`; how far apart two sets of pictures are: `evaluate_fid`. How far a run is: `status`. The
+tables: `scan` (the faces), `videos`, `segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`,
+`video_duplicates`, `selection`, `selection_rules`. Each is imported when it is first used, so that reading a table
+needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lpff_ray.curate.dedupe import DedupeSummary, dedupe
     from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
+    from lpff_ray.exports.evaluation.fid import evaluate_fid
     from lpff_ray.exports.evaluation.people import evaluate_identity
     from lpff_ray.exports.evaluation.verification import evaluate
     from lpff_ray.exports.job import ExportSummary, export
@@ -54,6 +56,7 @@ __all__ = [
     "dedupe",
     "dedupe_marks",
     "evaluate",
+    "evaluate_fid",
     "evaluate_identity",
     "export",
     "failure_causes",
@@ -77,6 +80,7 @@ _MODULES = {
     "lpff_ray.curate.dedupe": ("DedupeSummary", "dedupe"),
     "lpff_ray.curate.select": ("SelectSummary", "select"),
     "lpff_ray.errors": ("UserError",),
+    "lpff_ray.exports.evaluation.fid": ("evaluate_fid",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
     "lpff_ray.exports.job": ("ExportSummary", "export"),
     "lpff_ray.run.analyze": ("Analyzer", "analyze"),

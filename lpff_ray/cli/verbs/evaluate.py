@@ -1,4 +1,4 @@
-"""`lpff-ray evaluate verification` and `lpff-ray evaluate identity`."""
+"""`lpff-ray evaluate verification`, `identity` and `fid`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lpff_ray.cli.verb import Verb, VerbGroup
 
 @click.group(cls=VerbGroup)
 def evaluate() -> None:
-    """Measure an embedding: on an exported benchmark, or on photos of people whose names are known."""
+    """Measure an embedding, on an exported benchmark or labelled photos, or how far apart two sets of pictures are."""
 
 
 @evaluate.command(cls=Verb)
@@ -71,6 +71,63 @@ def identity(folder: str, embedding: str, device: str, as_json: bool) -> None:
     """What dedupe's identity_distance should be for an embedding, measured on labelled photos."""
     found = lpff_ray.evaluate_identity(folder, embedding, device)
     report(as_json, {"folder": folder, **found}, _shown_identity(found))
+
+
+@evaluate.command(cls=Verb)
+@argument(
+    "a", metavar="A", about="An export, a folder or zip of pictures, or a .npz of pytorch-fid's statistics."
+)
+@argument("b", metavar="B", about="The same, of the other set; generated pictures, say.")
+@option(
+    "--network",
+    default="inception",
+    metavar="NAME",
+    help="What gives the features: an optional model, or a TorchScript or ONNX file.",
+    show_default=True,
+)
+@option(
+    "--resize",
+    default="clean",
+    metavar="NAME",
+    help="clean: antialiased, as clean-fid; pytorch: bilinear, as pytorch-fid.",
+    show_default=True,
+)
+@option(
+    "--by-label", is_flag=True, help="Also for each pose bin (EG3D's cameras) or class of both dataset.json."
+)
+@option("--a-list", default="", metavar="NAME", help="Take A's pictures as this list in its root names them.")
+@option("--b-list", default="", metavar="NAME", help="The same of B.")
+@option("--seed", default=0, metavar="N", help="Of the subsets of KID.", show_default=True)
+@device
+@as_json
+def fid(
+    a: str,
+    b: str,
+    network: str,
+    resize: str,
+    by_label: bool,
+    a_list: str,
+    b_list: str,
+    seed: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """FID and KID between two sets of pictures."""
+    found = lpff_ray.evaluate_fid(
+        a, b, network, device, resize=resize, by_label=by_label, a_list=a_list, b_list=b_list, seed=seed
+    )
+    report(as_json, found, _shown_fid(found))
+
+
+def _shown_fid(found: dict[str, Any]) -> Iterator[Shown]:
+    table = Table("pictures", "A", "B", "FID", "KID x 1000")
+    for name, part in {"all": found["all"], **found.get("divisions", {})}.items():
+        counts = [f"{part[side]:,}" if part[side] is not None else "-" for side in ("a", "b")]
+        kid = "-" if part["kid"] is None else f"{part['kid'] * 1000:.3f} +- {part['kid_std'] * 1000:.3f}"
+        table.add_row(name, *counts, "-" if part["fid"] is None else f"{part['fid']:.4f}", kid)
+    yield f"features of {found['network']}, {found['resize']} resizing"
+    yield table
+    yield from found["notes"]
 
 
 def _shown_identity(found: dict[str, Any]) -> Iterator[Shown]:
