@@ -49,7 +49,7 @@ class DensityRules(Rules):
     max_copies: int = Field(default=4, ge=1, description="most times by copy_density")
     extra_copies: tuple[float, ...] = Field(
         default=(0.03, 0.02),
-        description="falling densities: below the first max_copies + 1 times, below the next max_copies + 2, ...",
+        description="falling densities: below the first max_copies + 1 times, and once more for each further one",
     )
 
     @field_validator("extra_copies")
