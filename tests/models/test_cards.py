@@ -67,7 +67,15 @@ def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_embedded_models_have_cards() -> None:
-    assert list(CARDS) == ["centerface", "blazeface-short", "dlib-mmod", "facemesh", "posenet", "dlib-resnet"]
+    assert list(CARDS) == [
+        "centerface",
+        "blazeface-short",
+        "dlib-mmod",
+        "facemesh",
+        "facemesh-attention",
+        "posenet",
+        "dlib-resnet",
+    ]
 
 
 @pytest.mark.parametrize("name", CARDS)
