@@ -163,6 +163,9 @@ def _shown_folds(lists: dict[str, dict[str, Any]]) -> Iterator[Shown]:
         if "note" in folds:
             yield f"{name}: {folds['note']}"
         else:
+            least = 2 / folds["pairs"] / (1 - 1 / FOLDS)
+            if least > FOLD_FARS[-1]:
+                yield f"{name}: FAR below {least:.0e} is less than one pair of two people: no measurement"
             points = [folds["tar_at_far"][far] for far in fars]
             table.add_row(
                 name, str(folds["pairs"]), *(f"{point['tar']:.4f} +- {point['std']:.4f}" for point in points)
