@@ -96,10 +96,10 @@ def funnel(run: str, data: Path) -> str:
 def empty(run: str, data: Path) -> str:
     """What a selection says that leaves no face."""
     try:
-        lpff_ray.select(run, "figures", "efhq", {"min_area": 65536})
+        lpff_ray.select(run, "figures", "efhq", {"min_area": 60000})
     except lpff_ray.UserError as error:
         lines = str(error).replace(run, "run").split("; ")
-        return "    $ lpff-ray select run --min-area 65536\n    lpff-ray: " + ";\n    ".join(lines) + "\n"
+        return "    $ lpff-ray select run --min-area 60000\n    lpff-ray: " + ";\n    ".join(lines) + "\n"
     raise UserWarning("the preset efhq leaves faces of this run: the page has to speak of something else")
 
 

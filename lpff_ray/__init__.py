@@ -5,10 +5,11 @@ lpff_ray.mine("videos/", out="run")
 lpff_ray.scan("run").filter(pl.col("yaw").abs() > 60).collect()
 
 The work: `mine`, `rebuild`, `dedupe`, `select`, `export`, `push`, `compact`; of pictures in memory: `analyze`. How good
-an embedding is: `evaluate`, `evaluate_identity`. How far a run is: `status`. The tables: `scan` (the faces), `videos`,
-`segments`, `quarantine`, `failures`, `identities`, `dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`,
-`review_state`, `rebuilt`. Small pictures of some faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is
-imported when it is first used, so that reading a table needs no decoder and no model.
+an embedding is: `evaluate`, `evaluate_identity`; how far apart two sets of pictures are: `evaluate_fid`. How far a run
+is: `status`. The tables: `scan` (the faces), `videos`, `segments`, `quarantine`, `failures`, `identities`,
+`dedupe_marks`, `video_duplicates`, `selection`, `selection_rules`, `review_state`, `rebuilt`. Small pictures of some
+faces: `thumbnails`, `sheet`. A page to look at: `report`. Each is imported when it is first used, so that reading a
+table needs no decoder and no model.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lpff_ray.curate.rebuild.rebuild import RebuildSummary, rebuild
     from lpff_ray.curate.select import SelectSummary, select
     from lpff_ray.errors import UserError
+    from lpff_ray.exports.evaluation.fid import evaluate_fid
     from lpff_ray.exports.evaluation.people import evaluate_identity
     from lpff_ray.exports.evaluation.verification import evaluate
     from lpff_ray.exports.hub import PushSummary, push
@@ -70,6 +72,7 @@ __all__ = [
     "dedupe",
     "dedupe_marks",
     "evaluate",
+    "evaluate_fid",
     "evaluate_identity",
     "export",
     "failure_causes",
@@ -101,6 +104,7 @@ _MODULES = {
     "lpff_ray.curate.rebuild.rebuild": ("RebuildSummary", "rebuild"),
     "lpff_ray.curate.select": ("SelectSummary", "select"),
     "lpff_ray.errors": ("UserError",),
+    "lpff_ray.exports.evaluation.fid": ("evaluate_fid",),
     "lpff_ray.exports.evaluation.people": ("evaluate_identity",),
     "lpff_ray.exports.hub": ("PushSummary", "push"),
     "lpff_ray.exports.job": ("ExportSummary", "export"),

@@ -246,3 +246,10 @@ def test_measured_numbers_stand_in_blocks_only(document: str) -> None:
 @pytest.mark.parametrize("document", GENERATED)
 def test_generated_documents_name_their_command(document: str) -> None:
     assert re.search(r"^Made by `python -m benchmarks\.\w+ .*`", text_of(document), re.MULTILINE)
+
+
+def test_the_tests_that_prove_the_stages_of_both_papers_exist() -> None:
+    rows = [line for line in text_of("docs/datasets.md").splitlines() if re.match(r"\|.*`tests/", line)]
+    named = [name for row in rows for name in re.findall(r"`(tests/[\w/]+\.py)`", row)]
+    assert len(rows) > 20
+    assert [name for name in named if not (REPOSITORY / name).is_file()] == []

@@ -62,7 +62,7 @@ class PluginCard(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    task: str = Field(description="detection | pose | embedding | iqa")
+    task: str = Field(description="detection | pose | embedding | iqa | features")
     licence: str
     input: str
     output: str

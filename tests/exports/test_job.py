@@ -215,10 +215,10 @@ def test_a_folder_that_holds_anything_else_is_refused(run: Path, made: Path, tmp
         (("--format", "efhq", "--size", "512"), r"--format efhq has no option 'size'"),
         (
             ("--format", "stylegan", "--set", "sise=512"),
-            r"has no option 'sise'; its options: size, image, zip, max_upsampling",
+            r"has no option 'sise'; its options: size, image, mirror, start, base, zip, join, labels, aging, ",
         ),
         (("--format", "stylegan", "--set", "size"), r"--set size: write it as key=value"),
-        (("--format", "eg3d", "--set", "base=2024"), r"^2024: holds none of dataset.json"),
+        (("--format", "eg3d", "--set", "base=2024"), r"^2024: holds neither pictures nor a dataset.json"),
         (("--format", "stylegan", "--selection", "none"), r"no selection 'none' \(there: .*some\)"),
     ],
 )

@@ -24,7 +24,8 @@ def test_every_format_is_named_as_it_is_registered(name: str) -> None:
         (
             "stylegan",
             ["sise=512"],
-            "--format stylegan has no option 'sise'; its options: size, image, zip, max_upsampling",
+            "--format stylegan has no option 'sise'; its options: size, image, mirror, start, base, zip, join, labels, "
+            "aging, max_upsampling",
         ),
         ("stylegan", ["size"], "--set size: write it as key=value"),
         ("stylegan", ["size=500"], "--format stylegan: size = 500: Input should be 512 or 1024"),

@@ -14,14 +14,19 @@ from PIL import Image
 
 
 class ImageFolder:
-    """Pictures uint8 [3, h, w] in the order of their names, and labels float32 [n, 25], int64 [n] or None."""
+    """Pictures uint8 [3, h, w] in the order of their names, and labels float32 [n, 25], int64 [n] or None.
 
-    def __init__(self, path: Path) -> None:
+    mode: of LPFF's forks, whose list of names says which pictures there are, and how often.
+    """
+
+    def __init__(self, path: Path, mode: str = "") -> None:
         self.archive = zipfile.ZipFile(path) if path.suffix == ".zip" else None
         names = (
             self.archive.namelist() if self.archive else [str(p.relative_to(path)) for p in path.rglob("*")]
         )
         self.path, endings = path, Image.registered_extensions()
+        if mode:  # LPFF's forks (LPFF-eg3d, training/dataset.py): a list in the root is all that they go by
+            names = json.loads(self.read(f"{mode}.json")) + sorted(name for name in names if "json" in name)
         self.names = sorted(name for name in names if Path(name).suffix.lower() in endings)
         assert self.names, "No image files found in the specified path"
         self.shape = self.picture(0).shape

@@ -147,6 +147,7 @@ def test_an_unknown_name_raises_with_the_known_ones() -> None:
 def test_configurations_name_cards_of_the_right_task() -> None:
     plugins = load_plugins()
     assert store.chosen(MineConfig().model_names) == []
+    assert plugins.pop("inception").task == "features", "no run uses it, but `evaluate fid`"
     for name, found in plugins.items():
         field = {"detection": "detector", "pose": "pose_votes", "embedding": "embedding", "iqa": "iqa"}[
             found.task

@@ -3,7 +3,10 @@
 The head's frame is EG3D's: origin in the head, x towards the subject's left, y up, z out of the face. The camera is
 at (r cos theta, r sin theta cos phi, r sin theta sin phi): theta is its angle to the x axis, phi its angle about it,
 and theta = phi = pi / 2 is straight in front. theta < pi / 2 sees a face that is turned to image-left (yaw > 0),
-phi < pi / 2 one that looks down. Source: LPFF, `data_processing/2_dataset_rebalance/0_compute_theta_phi.py`; its
+phi < pi / 2 one that looks down. Always of the camera's position as EG3D's labels have it, for faces, runs and data
+sets alike: the face is not in the sphere's middle, so that the direction of view has other angles, by 3.4 degrees at
+profile.
+Source: LPFF, `data_processing/2_dataset_rebalance/0_compute_theta_phi.py`; its
 `0_image_processing/2_predict_camera_parameter.py` has pi - theta, its mirror image.
 """
 
@@ -15,21 +18,30 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.stats import norm
 
 from lpff_ray.curate.dataset_json import read_dataset_json
 from lpff_ray.errors import UserError
-from lpff_ray.geometry.eg3d_camera import LABEL_LENGTH
+from lpff_ray.geometry.eg3d_camera import LABEL_LENGTH, camera_label
 from lpff_ray.geometry.rotation import matrix_from_angles
 from lpff_ray.storage.folder import Folder
 from lpff_ray.tables.read import scan
 from lpff_ray.tables.run_folder import RUN_FILE
 
 GAUSSIAN_REFERENCE = "ffhq_like_gaussian"
-"""The reference that ships: FFHQ's own cameras can not. A Gaussian, named so that nobody takes it for FFHQ."""
-# Standard deviations, radians. Source: docs/evidence/selection.md#the-gaussian-reference
-_GAUSSIAN_YAW, _GAUSSIAN_PITCH = 0.3, 0.155
-_GAUSSIAN_SIDE = 374  # squared, nearly the 139,914 pictures of EG3D's FFHQ
+"""The reference that ships: FFHQ's own cameras can not. Gaussians, named so that nobody takes them for FFHQ."""
+# Shares, means and standard deviations of theta and phi, degrees, mirror images of each other. They fit FFHQ's 139,914
+# cameras (theta 90 +- 15.5, phi 84.8 +- 7.4). Source: docs/evidence/selection.md#the-gaussian-reference
+_GAUSSIANS = (
+    (0.564, (90.0, 83.9), (9.9, 5.4)),
+    (0.218, (76.1, 86.0), (15.15, 9.2)),
+    (0.218, (103.9, 86.0), (15.15, 9.2)),
+)
+_GAUSSIAN_CAMERAS = 139_914  # as many as EG3D's FFHQ has: the kernel's width depends on it
+
+_MIRRORED_WITHIN = 1e-4  # radians: as near is a camera's mirror image in a set that holds mirrored pictures
+_CHECKED = 1000  # cameras of a set that are looked at for that
 
 
 def cameras_from_positions(positions: NDArray) -> NDArray[np.float64]:
@@ -41,17 +53,31 @@ def cameras_from_positions(positions: NDArray) -> NDArray[np.float64]:
 def cameras_from_angles(yaw: NDArray, pitch: NDArray, roll: NDArray) -> NDArray[np.float64]:
     """theta, phi in radians [n, 2] of cameras that see a head at these angles in degrees [n].
 
-    The direction from the head to the camera in the head's frame, which turning the picture does not change.
+    Of the positions that `camera_label` gives EG3D's labels; turning the picture changes none of them.
     """
-    towards_camera = -matrix_from_angles(yaw, pitch, roll)[..., 2, :]
-    return cameras_from_positions(
-        towards_camera * (1.0, -1.0, -1.0)
-    )  # our head frame has y down and z into the head
+    return cameras_of_labels(camera_label(matrix_from_angles(yaw, pitch, roll)))
+
+
+def cameras_of_labels(labels: NDArray) -> NDArray[np.float64]:
+    """theta, phi in radians [n, 2] of EG3D's labels [n, 25]."""
+    return cameras_from_positions(np.asarray(labels, np.float64)[:, [3, 7, 11]])
 
 
 def mirrored_cameras(cameras: NDArray[np.float64]) -> NDArray[np.float64]:
     """The cameras [n, 2] of the mirror images."""
     return np.column_stack([np.pi - cameras[:, 0], cameras[:, 1]])
+
+
+def with_mirror_images(cameras: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cameras [n, 2] and those of their mirror images, or the same where these are among them already.
+
+    EG3D's sets hold every picture's mirror image, a mined run does not.
+    """
+    asked = mirrored_cameras(cameras[:: -(-len(cameras) // _CHECKED)])
+    away, _ = cKDTree(cameras).query(asked, distance_upper_bound=_MIRRORED_WITHIN)
+    if np.isfinite(away).mean() > 0.99:
+        return cameras
+    return np.concatenate([cameras, mirrored_cameras(cameras)])
 
 
 def reference_cameras(reference: str) -> NDArray[np.float64]:
@@ -74,7 +100,7 @@ def reference_cameras(reference: str) -> NDArray[np.float64]:
         cameras = cameras_from_angles(*(column.to_numpy() for column in angles.get_columns()))
     else:
         labels = read_dataset_json(reference)["label"].to_numpy().reshape(-1, LABEL_LENGTH)
-        cameras = cameras_from_positions(labels[:, [3, 7, 11]])
+        cameras = cameras_of_labels(labels)
     if len(cameras) < 3 or not np.isfinite(cameras).all():
         raise UserError(
             f"reference {reference}: holds fewer than three cameras, or numbers that are not finite"
@@ -100,10 +126,14 @@ def _of_file(reference: str) -> NDArray[np.float64]:
 
 
 def _gaussian_cameras() -> NDArray[np.float64]:
-    """The quantiles of the two normal distributions, each of yaw with each of pitch: no draw, no seed."""
-    steps = norm.ppf((np.arange(_GAUSSIAN_SIDE) + 0.5) / _GAUSSIAN_SIDE)
-    yaw, pitch = np.meshgrid(np.degrees(_GAUSSIAN_YAW * steps), np.degrees(_GAUSSIAN_PITCH * steps))
-    return cameras_from_angles(yaw.ravel(), pitch.ravel(), np.zeros(yaw.size))
+    """Of each Gaussian the quantiles of theta, each with each of phi: no draw, no seed."""
+    clouds = []
+    for share, means, spreads in _GAUSSIANS:
+        side = round(float(np.sqrt(share * _GAUSSIAN_CAMERAS)))
+        steps = norm.ppf((np.arange(side) + 0.5) / side)
+        axes = (np.radians(mean + spread * steps) for mean, spread in zip(means, spreads, strict=True))
+        clouds.append(np.stack(np.meshgrid(*axes), -1).reshape(-1, 2))
+    return np.concatenate(clouds)
 
 
 def _from_columns(columns: dict[str, NDArray]) -> NDArray[np.float64]:

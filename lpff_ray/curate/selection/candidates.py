@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from lpff_ray.errors import UserError
+from lpff_ray.measure.pose.bins import resolved_bin
 from lpff_ray.tables import curated
 from lpff_ray.tables.read import scan
 
@@ -29,10 +30,11 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
     (no duplicate), `rejected` by a reviewer, `bin`, `moved`, `regrouped`, and what it belongs to: video_id and track_id
     (joined over the borders of segments).
 
-    bins: the column of measured bins, or TRACK_BIN. marks: `review_state`. `bin` is the reviewer's where there is one;
-    `moved` says that it differs from the measured one: then the angles are not to be trusted. The identity is the
-    reviewer's too (`regrouped`), and a face that was split off the one whose duplicate it was is no duplicate. Sorted
-    by face_id: vectorised arithmetic may differ in its last bit with a number's position in the array.
+    bins: the column of measured bins, or TRACK_BIN. marks: `review_state`. `bin` is the reviewer's where there is one,
+    and left, right, up or down where the measured one is `profile_horizontal` or `profile_vertical` (`resolved_bin`);
+    `moved` says that the two differ: then the angles are not to be trusted. The identity is the reviewer's too
+    (`regrouped`), and a face that was split off the one whose duplicate it was is no duplicate. Sorted by face_id:
+    vectorised arithmetic may differ in its last bit with a number's position in the array.
 
     Raises UserError if a face has no identity, as it was mined after the last `dedupe`.
     """
@@ -46,6 +48,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         ((box[2] - box[0]) * (box[3] - box[1])).alias("area"),
         pl.col("pose_bin" if bins == TRACK_BIN else bins).alias("measured_bin"),
         pl.col("pose_bin").alias("coarse_bin"),
+        pl.col("pose_bin_fine").alias("fine_bin"),
     )
     deduped = (
         curated.dedupe_marks(out)
@@ -64,6 +67,10 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         if joined[TRACK_BIN].null_count():
             raise UserError(f"{out}: deduped by a release without track_bin; run lpff-ray dedupe {out}")
         joined = joined.with_columns(pl.col(TRACK_BIN).alias("measured_bin"))
+    # EFHQ's table has neither profile_horizontal nor profile_vertical: they are no bins with caps of their own.
+    joined = joined.with_columns(
+        resolved_bin(pl.col(name), pl.col("fine_bin")).alias(name) for name in ("measured_bin", "coarse_bin")
+    )
     bin = _reviewed_bin(bins)
     joined = _regrouped(joined.sort("face_id")).with_columns(
         pl.coalesce("stitched_track_id", "track_id").alias("track_id"),
@@ -71,7 +78,7 @@ def selectable_faces(out: str, bins: str, marks: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(bin, "measured_bin").alias("bin"),
         (bin.is_not_null() & (bin != pl.col("measured_bin"))).fill_null(False).alias("moved"),
     )
-    return joined.drop("coarse_bin")
+    return joined.drop("coarse_bin", "fine_bin")
 
 
 def _reviewed_bin(bins: str) -> pl.Expr:

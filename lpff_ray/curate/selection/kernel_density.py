@@ -54,16 +54,23 @@ def kernel_density(cameras: NDArray[np.float64]) -> Density:
     return Density(oaconvolve(counts, kernel, mode="same") / len(cameras), origin, step)
 
 
-def copies_by_density(density: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.int32]:
-    """How often each face is listed [n]: once, and once more for each level that its density is not above.
+def copies_by_density(
+    density: NDArray[np.float64], one_copy: float, most: int, below: tuple[float, ...]
+) -> NDArray[np.int32]:
+    """How often each face is listed [n]: `one_copy` / density, rounded half to even, within 1..most; below the first of
+    `below` once more than that at most, below the second twice, and so on.
 
-    Source: LPFF, `2_dataset_rebalance/2_eg3d_FFHQ_LPFF_rebalanced.py` (0.1, 0.06, 0.04, 0.02, 0.01: up to six).
+    Source: LPFF, `2_dataset_rebalance/2_eg3d_FFHQ_LPFF_rebalanced.py`: 0.24, 4 and (0.03, 0.02): up to six.
     """
-    rising = np.array(levels)[::-1]
-    return (1 + len(levels) - np.searchsorted(rising, density, side="left")).astype(np.int32)
+    copies = np.clip(np.rint(one_copy / np.maximum(density, 1e-9)), 1, most)
+    for position, limit in enumerate(below):
+        copies[density < limit] = most + 1 + position
+    return copies.astype(np.int32)
 
 
-def weights_by_density(density: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.float64]:
-    """Sampling weights [n], the same without steps: first level / density, between 1 and the most copies."""
-    most = float(len(levels) + 1)
-    return np.clip(levels[0] / np.maximum(density, levels[0] / most), 1.0, most)
+def weights_by_density(
+    density: NDArray[np.float64], one_copy: float, most: int, below: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Sampling weights [n], the same without steps: `one_copy` / density, between 1 and the most copies there are."""
+    highest = float(most + len(below))
+    return np.clip(one_copy / np.maximum(density, one_copy / highest), 1.0, highest)

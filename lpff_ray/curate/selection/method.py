@@ -37,7 +37,7 @@ class Rules(BaseModel):
     duplicates: bool = Field(default=False, description="select faces too that repeat another one")
     min_det_score: float | None = Field(default=None, ge=0, le=1, description="lowest detection score kept")
     min_area: float | None = Field(
-        default=None, ge=0, description="least area of the face's box, square pixels (65536: 256 x 256)"
+        default=None, ge=0, description="least area of the face's box, square pixels (10000: 100 x 100)"
     )
     min_sharpness: float | None = Field(default=None, ge=0, le=1, description="least sharpness kept")
     min_iqa: float | None = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lpff_ray.errors import UserError
+from lpff_ray.exports.evaluation.folds import efhq_figures
 from lpff_ray.exports.evaluation.roc import FARS, Roc, roc
 from lpff_ray.exports.evaluation.roc_plot import roc_png
 from lpff_ray.exports.formats.verification import EMBEDDINGS, IMAGES, SIDE
@@ -22,38 +24,69 @@ from lpff_ray.exports.lists.pairs import LISTS
 from lpff_ray.models import store
 from lpff_ray.monitoring.progress import Phase
 from lpff_ray.run.local import chosen_device
+from lpff_ray.storage.failures import explain
 from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.opening import opened
+from lpff_ray.storage.uri import absolute
 
 RUN = "run"  # the embedding that the faces were mined with
 BATCH = 32
 CAUTION = "people were told apart with this embedding: the figures flatter it"
 NO_FIGURES = "no figures: it takes pairs of one person and of two"
+CLEAN = "the run's faces were embedded before they were degraded: the figures flatter it"
 EVALUATION, PLOT = "evaluation.json", "roc.png"
+ROC, EFHQ = "roc", "efhq"
+PROTOCOLS = (ROC, EFHQ)
 
 
-def evaluate(dest: str, embedding: str = RUN, device: str = "auto") -> dict[str, Any]:
+def evaluate(
+    dest: str,
+    embedding: str = RUN,
+    device: str = "auto",
+    *,
+    protocol: str = ROC,
+    features: str = "",
+    lists: Sequence[str] = (),
+) -> dict[str, Any]:
     """How well an embedding tells people apart, on the pair lists of a verification export.
 
     Scores every pair by the cosine of its two embeddings, and commits evaluation.json and roc.png to `dest`.
 
     embedding: "run", the one that the faces were mined with, or the name of an optional model, which is given the crops
     on `device`: "auto" (the GPU if torch sees one), "cpu", "cuda" or "cuda:N".
+    protocol: "roc"; or "efhq", which adds EFHQ's ten folds to each list (`folds.efhq_figures`), as `efhq`.
+    features: a `feat.npz` of somebody else's network, as EFHQ's evaluation reads it: `arr_0` [n, d], with `paths.txt`
+    beside it, a path of the lists per line; it takes the place of `embedding`. lists: of LISTS, () for all of them.
     Returns what evaluation.json holds: per list the counts and, if there are pairs, `auc`, `eer` and `tar_at_far`, in
     which null stands for a rate that the list is too short to show, and `notes` on what is missing.
     Raises UserError if `dest` is no verification export, or the model's file is missing, wrong or no embedding.
     """
+    wrong = [name for name in lists if name not in LISTS]
+    if wrong or protocol not in PROTOCOLS:
+        raise UserError(
+            f"lists are {', '.join(LISTS)}, protocols {', '.join(PROTOCOLS)}; not {[*wrong, protocol][0]}"
+        )
     folder = Folder(dest)
-    lists = {name: _read_list(folder, name) for name in LISTS}
-    paths = sorted({path for lines in lists.values() for line in lines for path in line[:2]})
-    if embedding == RUN:
+    pairs = {name: _read_list(folder, name) for name in lists or LISTS}
+    paths = sorted({path for lines in pairs.values() for line in lines for path in line[:2]})
+    embedding = f"features of {features}" if features else embedding
+    if features:
+        vectors = _of_features(features, paths)
+    elif embedding == RUN:
         vectors = _of_run(folder, paths)
     else:
         vectors = _of_optional_model(folder, paths, embedding, device)
     position = {path: number for number, path in enumerate(paths)}
-    evaluation: dict[str, Any] = {"embedding": embedding, "similarity": "cosine"}
-    evaluation |= {"caution": CAUTION if embedding == RUN else "", "lists": {}}
+    evaluation: dict[str, Any] = {"embedding": embedding, "similarity": "cosine", "protocol": protocol}
+    cautions = [CAUTION] if embedding == RUN else []
+    if (
+        embedding == RUN
+        and (folder.json("pairs.json", "export again") or {}).get("degrade", "none") != "none"
+    ):
+        cautions.append(CLEAN)
+    evaluation |= {"caution": "; ".join(cautions), "lists": {}}
     curves: dict[str, Roc] = {}
-    for name, lines in lists.items():
+    for name, lines in pairs.items():
         curve = _curve(vectors, lines, position)
         people = {path.split("/", 1)[0] for line in lines for path in line[:2]}
         evaluation["lists"][name] = {
@@ -65,6 +98,8 @@ def evaluate(dest: str, embedding: str = RUN, device: str = "auto") -> dict[str,
         }
         if curve:
             curves[name] = curve
+        if protocol == EFHQ:
+            evaluation["lists"][name]["efhq"] = _in_folds(vectors, lines, position)
     folder.commit(EVALUATION, json.dumps(evaluation, indent=2).encode() + b"\n")
     folder.commit(PLOT, roc_png(curves, f"face verification, embedding: {embedding}"))
     return evaluation
@@ -84,14 +119,29 @@ def _figures(curve: Roc) -> dict[str, Any]:
     return {"auc": curve.auc(), "eer": curve.eer(), "tar_at_far": points, "notes": notes}
 
 
+def _in_folds(
+    vectors: NDArray[np.float64], lines: Sequence[tuple[str, str, bool]], position: dict[str, int]
+) -> dict[str, Any]:
+    scores, same = _scored(vectors, lines, position)
+    try:
+        return efhq_figures(scores, same)
+    except ValueError as error:
+        return {"note": f"no figures: {error}"}
+
+
+def _scored(
+    vectors: NDArray[np.float64], lines: Sequence[tuple[str, str, bool]], position: dict[str, int]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Cosines [n] of the pairs, and whether each is one person's [n]."""
+    one, other = vectors[[position[a] for a, _, _ in lines]], vectors[[position[b] for _, b, _ in lines]]
+    return (one * other).sum(1), np.array([line[2] for line in lines], bool)
+
+
 def _curve(
     vectors: NDArray[np.float64], lines: Sequence[tuple[str, str, bool]], position: dict[str, int]
 ) -> Roc | None:
-    same = np.array([line[2] for line in lines], bool)
-    if not same.any() or same.all():
-        return None
-    one, other = vectors[[position[a] for a, _, _ in lines]], vectors[[position[b] for _, b, _ in lines]]
-    return roc((one * other).sum(1), same)
+    scores, same = _scored(vectors, lines, position)
+    return roc(scores, same) if same.any() and not same.all() else None
 
 
 def _read_list(folder: Folder, name: str) -> list[tuple[str, str, bool]]:
@@ -122,6 +172,29 @@ def _of_run(folder: Folder, paths: list[str]) -> NDArray[np.float64]:
         missing = table.filter(pl.col("embedding").is_null())["path"][0]
         raise UserError(f"{folder.root}/{EMBEDDINGS}: holds nothing of {missing}; export again")
     return _unit_length(table["embedding"].to_numpy().astype(np.float64).reshape(len(paths), -1))
+
+
+def _of_features(uri: str, paths: list[str]) -> NDArray[np.float64]:
+    """Rows of a feat.npz for these paths of the lists, unit length [n, d]."""
+    location = absolute(uri)
+    listed = f"{location.rpartition('/')[0]}/paths.txt"
+    try:
+        with opened(location) as (file, _), np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
+            table = np.asarray(arrays["arr_0"], np.float64)
+        with opened(listed) as (file, _):
+            lines = [line.strip() for line in file.read().decode().splitlines()]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        why = explain(error, uri) if isinstance(error, OSError) else str(error)
+        raise UserError(
+            f"{uri}: {why}; needed are arr_0 [n, d], and paths.txt beside it with a path of the lists a line"
+        ) from None
+    if table.ndim != 2 or len(table) != len(lines):
+        raise UserError(f"{uri}: arr_0 has shape {table.shape}, but paths.txt {len(lines)} lines")
+    number = {path.removeprefix(f"{IMAGES}/"): row for row, path in enumerate(lines)}
+    missing = next((path for path in paths if path not in number), None)
+    if missing is not None:
+        raise UserError(f"{uri}: no features of {missing}; paths.txt holds paths as the lists do")
+    return _unit_length(table[[number[path] for path in paths]])
 
 
 def _of_optional_model(folder: Folder, paths: list[str], name: str, device: str) -> NDArray[np.float64]:

@@ -2,8 +2,10 @@
 
 Layout: `csv/CLIP.csv` and `parquet/CLIP.parquet` per clip, `merged.parquet` of all, `columns.json` on what is in them.
 With `by_bin`, `csv/BIN/CLIP.csv`, which is what EFHQ's scripts for CSVs read (they take the bin from the folder).
+With `aligned`, `aligned/CLIP/FRAME_N.png` as well, FFHQ's crop of each face, N from 0 in its frame, beside it
+`FRAME_N.txt` with five points, and the column `aligned_path`: what EFHQ's sampler (`cli_sample_gan.py`) copies.
 Source: VinAIResearch/EFHQ, `2_merging/vfhq/cli.py` (`vfhq_directmhp_merge`, `vfhq_combine_multiid_into_one`, `binning`,
-`poseizer_stepbin`, `csvs_to_parquet`) and who reads them (`3_align_sample`).
+`poseizer_stepbin`, `csvs_to_parquet`), `2_merging/align`, and who reads them (`3_align_sample`).
 """
 
 from __future__ import annotations
@@ -11,24 +13,40 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record, read_made, selected_faces
+from lpff_ray.exports.format import (
+    ExportFormat,
+    File,
+    OutputFile,
+    OutputImage,
+    Record,
+    Row,
+    as_rows,
+    provenance,
+    read_made,
+    selected_faces,
+)
+from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, quad_transform
 from lpff_ray.exports.lists.bins import selected_bin
 from lpff_ray.exports.lists.published import as_published
+from lpff_ray.exports.lists.tracks import track_number
 from lpff_ray.exports.names import clip_names
 from lpff_ray.exports.video import OpenedVideo
+from lpff_ray.geometry.transforms import apply
 from lpff_ray.measure.pose.bins import bin_of
 from lpff_ray.storage.folder import Folder
+from lpff_ray.tables import curated
 from lpff_ray.tables.schema import parquet_bytes
 
 # EFHQ's names of its three estimators. Its sampling orders frames by `synergy`'s angles: the best of ours goes there.
 SLOTS = ("synergy", "poseanh", "mhp")
+ALIGNED = "aligned"
 ANGLES = ("yaw", "pitch", "roll")
 
 EFHQ_COLUMNS = (
@@ -45,13 +63,29 @@ OUR_COLUMNS = ("face_id", "uri", "pts_ns", *ANGLES, *MEASURED, "split", "weight"
 """What stands behind them, as in the faces table and the selection. ANGLES: of all estimators together."""
 
 
+# How far the square around a face's points is widened to the left, top, right and bottom, in half sides; that must lie
+# in the frame (EFHQ, 2_merging/align/face_align.py).
+WIDENED = (1.4255, 2.0591, 1.6423, 1.3087)
+
+
 class EfhqTables(ExportFormat):
-    """`--format efhq`. Reads tables only, decodes nothing.
+    """`--format efhq`. Reads tables only and decodes nothing, unless `aligned` is set.
 
     by_bin: a table per clip and soft bin, in a folder per bin, as after EFHQ's review of its bins by hand.
+    clips: what a clip is, EFHQ's `video_id`: a video, or a track, of one person as VFHQ's clips are: EFHQ's sampler
+    reads one face of a frame of a clip. aligned: side of aligned pictures, pixels, EFHQ's 1024; 0 makes none.
+    inside: with aligned, leave faces out whose surroundings leave the frame, as EFHQ does.
     """
 
     by_bin: bool = Field(default=False, description="a table per clip and bin, in a folder per bin")
+    clips: Literal["video", "track"] = Field(default="video", description="what video_id names")
+    aligned: int = Field(
+        default=0, ge=0, le=2048, description="side of aligned pictures beside the tables, pixels; 0: none"
+    )
+    inside: bool = Field(
+        default=True,
+        description="with aligned: leave faces out whose surroundings leave the frame, as EFHQ does",
+    )
 
     name: ClassVar[str] = "efhq"
     loading: ClassVar[str] = (
@@ -62,21 +96,79 @@ class EfhqTables(ExportFormat):
         *("pose_votes", "pose_bin", "pose_bin_strict", "pose_bin_fine"),
         *MEASURED,
     )
-    needs_frames: ClassVar[bool] = False
+
+    @property
+    def needs_frames(self) -> bool:  # type: ignore[override]  # a constant in the other formats
+        """Only for aligned pictures."""
+        return self.aligned > 0
 
     def rows(self, run: str, selection: pl.DataFrame) -> pl.DataFrame:
         """All selected faces, the name of their clip, `clip`, and what it calls them, `frameid` and `idx`."""
         faces = selected_faces(run, selection, self.columns)
         videos = faces.select("video_id", "uri", "clip_id").unique().sort("video_id", "uri", "clip_id")
-        named = faces.with_columns(clip=pl.col("video_id").replace_strict(clip_names(videos.iter_rows())))
-        return as_published(run, named)
+        faces = faces.with_columns(
+            clip=pl.col("video_id").replace_strict(clip_names(videos.iter_rows())),
+            points_in_frame="keypoints",  # of aligned pictures, which are cut out of frames
+            landmarks_in_frame="landmarks",
+        )
+        faces = as_published(run, faces)
+        if self.clips == "track":
+            marks = curated.dedupe_marks(run).select("face_id", track="stitched_track_id")
+            faces = faces.join(marks, "face_id", "left", maintain_order="left").with_columns(
+                clip=pl.struct("clip", "track", "video_id").map_elements(_clip_of_track, pl.String)
+            )
+        return faces.with_columns(
+            aligned_path=pl.format(
+                "{}/{}_{}.png",
+                "clip",
+                pl.col("frameid").cast(pl.String).str.zfill(8),
+                pl.col("idx").rank("ordinal").over("clip", "frameid") - 1,
+            )
+            if self.aligned
+            else None
+        )
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
-        """The two tables of a clip, or of each of its bins."""
+        """The aligned pictures, if asked for, and the two tables of each clip, or of each of its bins."""
+        if video is not None:
+            made = list[str]()
+            for files, record in self._pictures(video, rows):
+                made.append(record["face_id"])
+                yield files, record
+            rows = rows.filter(pl.col("face_id").is_in(made))  # EFHQ's tables have no row without its picture
+        for clip in rows.partition_by("clip", maintain_order=True):
+            yield self._tables(clip)
+
+    def _pictures(self, video: OpenedVideo, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
+        of_frame: dict[int, list[Row]] = {}
+        for row in as_rows(rows):
+            of_frame.setdefault(row["frame_index"], []).append(row)
+        for frame in video.frames(sorted(of_frame)):
+            for row in of_frame[frame.index]:
+                if self.inside and not surroundings_inside(row["landmarks_in_frame"], *frame.rgb.shape[:2]):
+                    continue
+                with video.timed("crop"):
+                    quad = face_quad(row["points_in_frame"])
+                    transform = quad_transform(quad, self.aligned)
+                    crop = ffhq_crop(frame.rgb, quad, self.aligned)
+                five = (
+                    apply(transform, np.asarray(row["points_in_frame"], np.float64)) - 0.5
+                )  # centres at whole numbers
+                text = "".join(f"{x:.2f} {y:.2f}\n" for x, y in five.tolist())
+                path = f"{ALIGNED}/{row['aligned_path']}"
+                files: list[File] = [
+                    OutputImage(path, crop),
+                    OutputFile(path.removesuffix("png") + "txt", text.encode()),
+                ]
+                yield files, provenance(row) | {"transform": transform.tolist()}
+
+    def _tables(self, rows: pl.DataFrame) -> tuple[list[File], Record]:
         table, clip = efhq_table(rows), rows["clip"][0]
+        first = int(rows["index"].min())  # type: ignore[arg-type]  # of a column of whole numbers
         record = {
-            "index": int(rows["index"].min()),  # type: ignore[arg-type]  # of a column of whole numbers
-            "face_id": rows["face_id"].to_list(),
+            # Beside pictures, which are the faces' own: theirs are the numbers, and the count of faces.
+            "index": -1 - first if self.aligned else first,
+            "face_id": [] if self.aligned else rows["face_id"].to_list(),
             "video_id": rows["video_id"][0],
             "uri": rows["uri"][0],
             "frame_index": rows["frame_index"].to_list(),
@@ -89,18 +181,44 @@ class EfhqTables(ExportFormat):
             path = f"{part['softbin'][0]}/{clip}" if self.by_bin else clip
             files.append(OutputFile(f"csv/{path}.csv", part.write_csv().encode()))
             files.append(OutputFile(f"parquet/{path}.parquet", parquet_bytes(part)))
-        yield files, record
+        return files, record
 
     def finish(self, made: Folder, records: list[Record]) -> Iterable[OutputFile]:
         """The merged table, and what its columns hold."""
-        if not records:
+        clips = [record for record in records if "estimators" in record]
+        if not clips:
             return
         names = sorted(name for record in records for name in record["files"] if name.endswith(".parquet"))
         tables = [pl.read_parquet(io.BytesIO(read_made(made, name))) for name in names]
         yield OutputFile("merged.parquet", parquet_bytes(pl.concat(tables, how="diagonal")))
         yield OutputFile(
-            "columns.json", json.dumps(_columns(records[0]["estimators"]), indent=2).encode() + b"\n"
+            "columns.json", json.dumps(_columns(clips[0]["estimators"]), indent=2).encode() + b"\n"
         )
+
+    def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
+        """What EFHQ's sampler will not find."""
+        several = int((rows.group_by("clip", "frame_index").len()["len"] > 1).sum())
+        if not (self.aligned and several):
+            return []
+        return [
+            f"{several} frames hold several selected faces: EFHQ's sampler reads the first alone (FRAME_0.png); with "
+            "--set clips=track each track is a clip"
+        ]
+
+
+def surroundings_inside(landmarks: NDArray, height: int, width: int) -> bool:
+    """Whether the square around a face's 68 points [68, 3], WIDENED, lies in the frame."""
+    points = np.asarray(landmarks, np.float64).reshape(68, 3)[:, :2]
+    low, high = points.min(0), points.max(0)
+    middle, half = (low + high) / 2, float((high - low).max()) / 2
+    left, top = np.round(middle - half * np.array(WIDENED[:2]))
+    right, bottom = np.round(middle + half * np.array(WIDENED[2:]))
+    return bool(left >= 0 and top >= 0 and right <= width and bottom <= height)
+
+
+def _clip_of_track(row: dict[str, str]) -> str:
+    """A clip's name of its video's and its track's."""
+    return f"{row['clip']}-{track_number(row['track'], row['video_id'])}" if row["track"] else row["clip"]
 
 
 def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
@@ -124,6 +242,7 @@ def efhq_table(rows: pl.DataFrame) -> pl.DataFrame:
         softbin=selected_bin(),
         smallbin="pose_bin_fine",
         **{name: pl.col(name) for name in OUR_COLUMNS},
+        **({"aligned_path": pl.col("aligned_path")} if rows["aligned_path"].count() else {}),
     )
     votes: dict[str, pl.Series] = {}
     names = [*SLOTS, *_estimators(rows)[len(SLOTS) :]]

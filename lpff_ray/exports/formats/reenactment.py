@@ -3,21 +3,22 @@
 Layout: `train/` and `test/` (identities never in both), in them per clip a folder `IDENTITY#VIDEO#FIRST#LAST.mp4` of
 `0000000.png`, ... (the folder's ending and its `#` are what FOMM's and TPS's loaders go by, which find the clips of an
 identity as `IDENTITY*.mp4`), or, with image=mp4, a video of that name; `train.txt` and `test.txt`, the names of the
-clips; with image=png, `train_frames.txt` and `test_frames.txt`, a line `CLIP/0000000.png frontal` or `... extreme` for
-each picture, as EFHQ's loaders for LIA and TPS take them (`data_list`, with the split's folder as `root_dir`);
-`metadata.csv`, where each clip comes from and how the head is turned in it.
+clips; with image=png, `train_frames.txt` and `test_frames.txt`, a line `train/CLIP/0000000.png frontal` or `...
+extreme` for each picture, as EFHQ's loaders for LIA and TPS take them (`data_list` and `data_list_test`, with DEST as
+the one `root_dir`), of the clips that these loaders can make pairs of (`loadable`); `metadata.csv`, where each clip
+comes from and how the head is turned in it.
 Source: AliaksandrSiarohin/video-preprocessing, crop_vox.py and util.py (`crop_video`, `compute_aspect_preserved_bbox`,
 `save`), and first-order-model and Thin-Plate-Spline-Motion-Model, frames_dataset.py; wyhsirius/LIA, dataset.py;
-VinAIResearch/EFHQ, 4_building/reenactment/vfhq_txt.py and 5_train_eval/lia/dataset.py.
+VinAIResearch/EFHQ, 4_building/reenactment/{preprocess_vox,vfhq_txt,create_train_test}.py and
+5_train_eval/lia/dataset.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
@@ -27,8 +28,25 @@ from lpff_ray.errors import UserError
 from lpff_ray.exports.format import ExportFormat, File, OutputFile, Record
 from lpff_ray.exports.imaging.encoding import encode_image
 from lpff_ray.exports.imaging.mp4 import Mp4Writer, mean_fps
-from lpff_ray.exports.imaging.squares import face_boxes, longer_side, square_crop, steady_square, union_of
-from lpff_ray.exports.lists.bins import PROFILE_BINS
+from lpff_ray.exports.imaging.squares import (
+    face_boxes,
+    longer_side,
+    seen_of,
+    square_crop,
+    squeezed_crop,
+    steady_square,
+    union_of,
+)
+from lpff_ray.exports.lists.reenactment import (
+    EFHQ_RULES,
+    categories,
+    clip_name,
+    frame_list_notes,
+    head_turns,
+    loadable,
+    split_as_efhq,
+    who,
+)
 from lpff_ray.exports.lists.tracks import (
     Stretch,
     by_track,
@@ -36,13 +54,12 @@ from lpff_ray.exports.lists.tracks import (
     in_one_pass,
     track_faces,
     track_notes,
-    track_number,
 )
 from lpff_ray.exports.names import plain_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.geometry.transforms import iou
 from lpff_ray.storage.folder import Folder
-from lpff_ray.types import MediaKind, PoseBin
+from lpff_ray.types import MediaKind
 
 SPLITS = ("train", "test")
 MP4_CRF = 12  # hardly visible, even when a trainer scales the images up
@@ -81,9 +98,15 @@ class Reenactment(ExportFormat):
     min_overlap: a new clip begins where a face's box overlaps that at the clip's start less than this (intersection
         over union).
     increase: what the square has around the union of the boxes, on each side, in units of the union's longer side.
-    min_size: least longer side of that union, pixels.
+    min_size: least longer side of that union, pixels. min_area: smaller boxes count neither for a clip's length nor
+    box, square pixels. border: where the square leaves the frame it is moved inside, or what is in the frame is
+    squeezed into a square, as EFHQ does. split: by identity, as the selection says, or EFHQ's (`split_as_efhq`).
+    rules: "efhq" sets all of these to EFHQ's, but for what is given.
     """
 
+    rules: Literal["steady", "efhq"] = Field(
+        default="steady", description="whose defaults the other options have: steady clips, or EFHQ's"
+    )
     size: int = Field(default=256, ge=16, le=2048, description="side of the pictures, pixels")
     image: Literal["png", "mp4"] = Field(default="png", description="pictures, or a video per clip")
     min_frames: int = Field(
@@ -100,11 +123,24 @@ class Reenactment(ExportFormat):
         description="margin around the boxes on each side, in units of their longer side",
     )
     min_size: int = Field(default=128, ge=1, description="least longer side of a clip's boxes, pixels")
+    min_area: float = Field(default=0, ge=0, description="least area of a face's box, square pixels")
+    border: Literal["move", "squeeze"] = Field(
+        default="move",
+        description="a square that leaves the frame is moved inside, or what is left of it squeezed",
+    )
+    split: Literal["selection", "efhq"] = Field(
+        default="selection", description="train and test as the selection says, or by EFHQ's rule"
+    )
 
     name: ClassVar[str] = "reenactment"
     loading: ClassVar[str] = (
         "`root_dir: DEST` in the configuration of FOMM, TPS or LIA: clips in `train/` and `test/`."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rules_are_defaults(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return {**EFHQ_RULES, **options} if options.get("rules") == "efhq" else options
 
     @model_validator(mode="after")
     def _some_length_is_left(self) -> Reenactment:
@@ -123,10 +159,16 @@ class Reenactment(ExportFormat):
         faces = track_faces(run, selection, ("landmarks", "pose_bin", "yaw", "pitch"))
         boxes = face_boxes(faces["landmarks"].to_numpy())
         names = plain_names({name: name for name in faces["identity_id"].drop_nulls().unique().sort()})
-        return faces.drop("landmarks").with_columns(
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        faces = faces.drop("landmarks").with_columns(
             box=pl.Series(boxes, dtype=pl.Array(pl.Float64(), 4)),
             person=pl.col("identity_id").replace_strict(names, return_dtype=pl.String),
         )
+        faces = faces.filter(pl.Series(area >= self.min_area)) if self.min_area else faces
+        if self.split == "selection" or faces.is_empty():
+            return faces
+        parts = (part for track in by_track(faces) for part in self._split_track(track))
+        return split_as_efhq(faces, [part for part in parts if self._lacks(part) is None])
 
     def unit(self, video: OpenedVideo | None, rows: pl.DataFrame) -> Iterator[tuple[list[File], Record]]:
         """The clips of one video, in one pass over its frames: also those between the sampled ones."""
@@ -142,6 +184,9 @@ class Reenactment(ExportFormat):
     def notes(self, selection: pl.DataFrame, rows: pl.DataFrame, dest: Folder) -> list[str]:
         """Whose faces the rows are, what was left out for its length or size, and which split has no clip."""
         notes = track_notes(selection, rows)
+        if self.min_area or self.split == "efhq":  # faces that are left out, though their tracks are known
+            kept = f"{int(rows['selected'].sum())} of {len(selection)} selected faces are large enough"
+            notes = [notes[0], f"{kept}, and of people in no other clip for testing (min_area, split)"]
         stretches = [faces for track in by_track(rows) for faces in self._split_track(track)]
         lacks = [self._lacks(faces) for faces in stretches]
         limits = (
@@ -159,7 +204,7 @@ class Reenactment(ExportFormat):
                 f"no clip in {' or '.join(f'{split}/' for split in empty)}: TPS's and FOMM's loaders assert that both "
                 "folders exist; select with another --test-share or --seed, or lower the limits above"
             )
-        return notes
+        return notes + (frame_list_notes(dest, SPLITS) if self.image == "png" else [])
 
     def _lacks(self, faces: pl.DataFrame) -> Literal["frames", "size"] | None:
         """What a stretch of a track has too little of to become a clip."""
@@ -187,8 +232,9 @@ class Reenactment(ExportFormat):
             yield OutputFile(f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
             if self.image == "png":
                 lines = (
-                    f"{file.partition('/')[2]} {category}\n"
+                    f"{file} {category}\n"
                     for record in clips
+                    if loadable(record["categories"], split)
                     for file, category in zip(record["files"], record["categories"], strict=True)
                 )
                 yield OutputFile(f"{split}_frames.txt", "".join(lines).encode())
@@ -203,6 +249,7 @@ class _Clip(Stretch):
         self._format, self._video = export_format, video
         self._union = union_of(faces)
         self._square = (0, 0, 1)
+        self._region = (0, 0, 1, 1)
         self._shape = (0, 0)
         self._images: list[bytes] = []
         self._writer: Mp4Writer | None = None
@@ -211,11 +258,16 @@ class _Clip(Stretch):
     def take(self, frame: Frame) -> None:
         if not self.frames:
             self._shape = frame.rgb.shape[0], frame.rgb.shape[1]
-            self._square = steady_square(self._union, self._format.increase, *self._shape)
+            moved = self._format.border == "move"
+            self._square = steady_square(self._union, self._format.increase, *self._shape, moved)
+            self._region = seen_of(self._square, *self._shape, cut=not moved)
             table = read_frame_table(self._video.path)
             self._fps = mean_fps(table, self.first, self.last)
         with self._video.timed("crop"):
-            image = square_crop(frame.rgb, self._square, self._format.size)
+            if self._format.border == "squeeze":
+                image = squeezed_crop(frame.rgb, self._region, self._format.size)
+            else:
+                image = square_crop(frame.rgb, self._square, self._format.size)
         with self._video.timed("encode"):
             if self._format.image == "png":
                 self._images.append(encode_image(image, "frame.png"))
@@ -227,11 +279,8 @@ class _Clip(Stretch):
 
     def made(self) -> tuple[list[File], Record]:
         record = self.record()
-        identity = self.faces["person"][0] or self.faces["clip"][0]
-        video = f"{self.faces['clip'][0]}-{track_number(record['track'], record['video_id'])}"
-        file = (
-            f"{record['split'] or 'train'}/{identity}#{video}#{self.frames[0]:06d}#{self.frames[-1]:06d}.mp4"
-        )
+        identity = who(self.faces)
+        file = f"{record['split'] or 'train'}/{clip_name(self.faces, self.frames[0], self.frames[-1])}"
         if self._writer is not None:
             files: list[File] = [OutputFile(file, self._writer.close())]
         else:
@@ -239,50 +288,16 @@ class _Clip(Stretch):
                 OutputFile(f"{file}/{position:07d}.png", content)
                 for position, content in enumerate(self._images)
             ]
-        left, top, side = self._square
-        scale = self._format.size / side
+        left, top, right, bottom = self._region
+        across, down = (self._format.size / side for side in (right - left, bottom - top))
         record |= {
             "file": file,
             "identity": record["identity"] or identity,
             "categories": categories(self.faces, self.frames),
-            "transform": [[scale, 0.0, -left * scale], [0.0, scale, -top * scale]],
-            "bbox": f"{left} {top} {left + side} {top + side}",
+            "transform": [[across, 0.0, -left * across], [0.0, down, -top * down]],
+            "bbox": f"{left} {top} {right} {bottom}",
             "width": self._shape[1],
             "height": self._shape[0],
             "fps": round(self._fps, 3),
         }
         return files, record | head_turns(self.faces)
-
-
-def head_turns(faces: pl.DataFrame) -> Record:
-    """How the head is turned over rows with `pose_bin`, `yaw` and `pitch` (degrees).
-
-    tag: "extreme" if more of the sampled frames are in one of EFHQ's profile bins than in its frontal one, else
-    "frontal"; with the share of both (a frame on which the estimators disagree is neither).
-    """
-    frontal = sum(name == PoseBin.FRONTAL for name in faces["pose_bin"]) / len(faces)
-    extreme = sum(name in PROFILE_BINS for name in faces["pose_bin"]) / len(faces)
-    record = {
-        "tag": "extreme" if extreme > frontal else "frontal",
-        "frontal_share": round(frontal, 3),
-        "extreme_share": round(extreme, 3),
-    }
-    for angle in ("yaw", "pitch"):
-        values = faces[angle].to_numpy()
-        record |= {
-            f"{angle}_min": round(float(values.min()), 1),
-            f"{angle}_max": round(float(values.max()), 1),
-        }
-    return record
-
-
-def categories(faces: pl.DataFrame, frames: list[int]) -> list[str]:
-    """EFHQ's word for each frame, "frontal" or "extreme": by the pose bin of the looked-at face nearest in time.
-
-    faces: by `frame_index`, with `pose_bin`. As in vfhq_txt.py, whatever is not frontal is extreme, frames on which
-    the estimators disagree included.
-    """
-    looked_at = faces["frame_index"].to_numpy()
-    nearest = np.abs(np.subtract.outer(frames, looked_at)).argmin(1)
-    words = ["frontal" if name == PoseBin.FRONTAL else "extreme" for name in faces["pose_bin"]]
-    return [words[position] for position in nearest]

@@ -36,21 +36,33 @@ def longer_side(box: NDArray) -> float:
     return float((box[2:] - box[:2]).max())
 
 
-def steady_square(union: NDArray, increase: float, height: int, width: int) -> tuple[int, int, int]:
+def steady_square(
+    union: NDArray, increase: float, height: int, width: int, moved: bool = True
+) -> tuple[int, int, int]:
     """(left, top, side) in whole frame pixels: the square around the union [4] (x0, y0, x1, y1) of a face's boxes.
 
     Its side is (1 + 2 * increase) times the union's longer side and its centre the union's
     (`compute_aspect_preserved_bbox`). Where it would leave the frame it is moved inside, as far as it fits (crop_vox.py
-    leaves such clips out or squeezes them).
+    leaves such clips out or squeezes them); moved=False leaves it where it is.
     """
     x0, y0, x1, y1 = (float(value) for value in union)
     side = max(round((1 + 2 * increase) * max(x1 - x0, y1 - y0)), 1)
 
     def placed(centre: float, room: int) -> int:
         start = round(centre - side / 2)
+        if not moved:
+            return start
         return min(max(start, 0), room - side) if side <= room else (room - side) // 2
 
     return placed((x0 + x1) / 2, width), placed((y0 + y1) / 2, height), side
+
+
+def seen_of(square: tuple[int, int, int], height: int, width: int, cut: bool) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of a square (left, top, side); cut: of what of it is in the frame."""
+    left, top, side = square
+    if not cut:
+        return left, top, left + side, top + side
+    return max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
 
 
 def square_crop(frame: NDArray[np.uint8], square: tuple[int, int, int], size: int) -> NDArray[np.uint8]:
@@ -64,3 +76,15 @@ def square_crop(frame: NDArray[np.uint8], square: tuple[int, int, int], size: in
         image = cv2.copyMakeBorder(image, *margins, cv2.BORDER_REFLECT_101)
     interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, (size, size), interpolation=interpolation), np.uint8)
+
+
+def squeezed_crop(
+    frame: NDArray[np.uint8], region: tuple[int, int, int, int], size: int
+) -> NDArray[np.uint8]:
+    """What is in the region (left, top, right, bottom) of the frame, squeezed into uint8 [size, size, 3] RGB."""
+    left, top, right, bottom = region
+    smaller = max(right - left, bottom - top) > size
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(
+        cv2.resize(frame[top:bottom, left:right], (size, size), interpolation=interpolation), np.uint8
+    )

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -28,6 +28,9 @@ BLURRED, SHARP, DARK, BRIGHT = 0.6, 0.8, 80.0, 170.0
 
 KEYS = ("face_id", "clip_id", "uri")
 """Columns of a captions file, the more exact one first."""
+
+ATTRIBUTES = ("emotion", "race", "gender")
+"""What EFHQ's prompts state of a person. Nothing here measures it: a user's file says it."""
 
 
 def pose_phrase(face: Mapping[str, Any]) -> str:
@@ -61,26 +64,52 @@ def prompt(face: Mapping[str, Any], caption: str | None) -> str:
     return f"{(caption or 'a portrait photo of a person').strip().rstrip('.')}, {pose_phrase(face)}"
 
 
+def mirrored_face(face: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of COLUMNS of a face's mirror image."""
+    return {**face, "yaw": -face["yaw"], "roll": -face["roll"]}
+
+
+def efhqs_prompt(attributes: Mapping[str, str], profile: bool) -> str:
+    """EFHQ's prompt: "A profile portrait image of a happy asian woman."; "person" where no gender is known.
+
+    profile: False for a mirror image, which EFHQ calls a portrait image only (`1_attributes_extraction/
+    generate_prompt.py`), and for a frontal face, of which EFHQ has none.
+    """
+    words = [attributes.get(name, "").strip().lower() for name in ("emotion", "race")]
+    who = " ".join([*filter(None, words), attributes.get("gender", "").strip().lower() or "person"])
+    return f"A {'profile ' if profile else ''}portrait image of a {who}."
+
+
 def captions_for(faces: pl.DataFrame, uri: str) -> list[str | None]:
     """A caption per face, or None, from a CSV or JSON-lines file or fsspec URI with `caption` and one or more of KEYS.
 
     Where several speak of a face the one with the more exact key counts. faces: `face_id`, `clip_id`, `uri`.
     Raises UserError if the file can not be read or speaks of none of the faces.
     """
-    known: dict[str, dict[str, str]] = {key: {} for key in KEYS}
-    for row in _rows(uri):
+    return [known.get("caption") for known in _said_of(faces, uri, ("caption",), "caption")]
+
+
+def attributes_for(faces: pl.DataFrame, uri: str) -> list[dict[str, str]]:
+    """What a user's file says of each face's ATTRIBUTES; as `captions_for`, with one or more columns of these."""
+    return _said_of(faces, uri, ATTRIBUTES, "attribute")
+
+
+def _said_of(faces: pl.DataFrame, uri: str, columns: Sequence[str], what: str) -> list[dict[str, str]]:
+    known: dict[str, dict[str, dict[str, str]]] = {key: {} for key in KEYS}
+    for row in _rows(uri, columns):
         key = next((key for key in KEYS if row.get(key)), None)
-        if key and row.get("caption"):
+        said = {name: str(row[name]) for name in columns if row.get(name)}
+        if key and said:
             value = redacted(absolute(str(row[key]))) if key == "uri" else str(row[key])
-            known[key][value] = str(row["caption"])
+            known[key][value] = said
     found = [
-        next((known[key][row[key]] for key in KEYS if row[key] in known[key]), None)
+        next((known[key][row[key]] for key in KEYS if row[key] in known[key]), {})
         for row in faces.select(KEYS).iter_rows(named=True)
     ]
     if len(found) and not any(found):
         raise UserError(
-            f"{uri}: no caption of any selected face; it takes the columns caption and face_id, clip_id or uri, "
-            "with values as in the faces table"
+            f"{uri}: no {what} of any selected face; it takes the columns {' or '.join(columns)} and face_id, clip_id "
+            "or uri, with values as in the faces table"
         )
     return found
 
@@ -98,15 +127,15 @@ def _text(uri: str) -> str:
         raise UserError(f"{uri}: captions can not be read: {explain(error, uri)}") from None
 
 
-def _rows(uri: str) -> list[dict[str, Any]]:
+def _rows(uri: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
     text = _text(uri)
     if not uri.endswith((".jsonl", ".json")):
         table = csv.DictReader(io.StringIO(text))
         columns = table.fieldnames or ()
-        if "caption" not in columns or not set(KEYS).intersection(columns):
+        if not set(wanted).intersection(columns) or not set(KEYS).intersection(columns):
             raise UserError(
-                f"{uri}: needs the columns caption and face_id, clip_id or uri, separated by commas; its first line "
-                f"has {', '.join(map(repr, columns)) or 'nothing'}"
+                f"{uri}: needs the columns {' or '.join(wanted)} and face_id, clip_id or uri, separated by commas; its "
+                f"first line has {', '.join(map(repr, columns)) or 'nothing'}"
             )
         return list(table)
     rows: list[dict[str, Any]] = []

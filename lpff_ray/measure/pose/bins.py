@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from lpff_ray.types import PoseBin
@@ -58,6 +59,17 @@ def majority_bin(bins: Sequence[str]) -> str:
     if set(bins) <= {PoseBin.UP, PoseBin.DOWN, PoseBin.EXTREME}:
         return PoseBin.VERTICAL
     return PoseBin.CONFUSED
+
+
+def resolved_bin(majority: pl.Expr, fine: pl.Expr) -> pl.Expr:
+    """The majority bin with a sign: `profile_horizontal` and `profile_vertical` become the bin to the side, up or down
+    that `fine_bin` found, by the sign of most votes. EFHQ's review tool proposes that one.
+
+    majority, fine: columns of names, as of `majority_bin` and `fine_bin`.
+    """
+    direction = pl.concat_str(pl.lit(PROFILE), fine.str.extract("^(left|right|up|down)_"))
+    unsigned = majority.is_in([str(PoseBin.HORIZONTAL), str(PoseBin.VERTICAL)])
+    return pl.when(unsigned & direction.is_not_null()).then(direction).otherwise(majority)
 
 
 def unanimous_bin(bins: Sequence[str]) -> str:

@@ -15,10 +15,14 @@ from lpff_ray.curate.selection.cameras import (
     GAUSSIAN_REFERENCE,
     cameras_from_angles,
     cameras_from_positions,
+    cameras_of_labels,
     mirrored_cameras,
     reference_cameras,
+    with_mirror_images,
 )
+from lpff_ray.curate.selection.kernel_density import kernel_density
 from lpff_ray.errors import UserError
+from lpff_ray.geometry.eg3d_camera import camera_label
 from lpff_ray.geometry.rotation import angles_from_matrix, matrix_from_angles
 
 RANDOM = np.random.default_rng(0)
@@ -37,15 +41,26 @@ def eg3d_label(position: np.ndarray) -> list[float]:
 
 
 def test_known_heads_are_seen_from_known_places() -> None:
-    seen = np.degrees(
-        cameras_from_angles(np.array([0, 30, 0, 0.0]), np.array([0, 0, 20, -20.0]), np.zeros(4))
-    )
-    assert seen == pytest.approx(np.array([[90, 90], [60, 90], [90, 110], [90, 70]]), abs=1e-9)
+    seen = np.degrees(cameras_from_angles(np.array([0, 0, 0, 0.0]), np.array([0, 0, 20, -20.0]), np.zeros(4)))
+    # The face's centre lies 0.161 of 2.7 before the sphere's, so that angles there are smaller.
+    assert seen == pytest.approx(np.array([[90, 90], [90, 90], [90, 108.8], [90, 71.2]]), abs=0.4)
+    turned = np.degrees(cameras_from_angles(np.array([20, 40, 60, 80.0]), np.zeros(4), np.zeros(4)))
+    assert turned[:, 0] == pytest.approx([70 + 1.2, 50 + 2.2, 30 + 3.0, 10 + 3.4], abs=0.05)
 
 
-def test_positions_and_angles_are_inverse() -> None:
+def test_positions_and_cameras_are_inverse() -> None:
     cameras = cameras_from_angles(YAW, PITCH, ROLL)
     assert cameras_from_positions(positions(cameras)) == pytest.approx(cameras)
+
+
+def test_a_face_stands_where_its_own_label_does() -> None:
+    """Candidates and references alike go by the position in EG3D's label, LPFF's `0_compute_theta_phi.py`."""
+    labels = camera_label(matrix_from_angles(YAW, PITCH, ROLL))
+    assert cameras_from_angles(YAW, PITCH, ROLL) == pytest.approx(cameras_of_labels(labels))
+    x, y, z = labels[:, 3], labels[:, 7], labels[:, 11]
+    phi = np.arctan2(z, y)
+    lpffs = np.column_stack([np.arctan2(y / np.cos(phi), x), phi])
+    assert cameras_of_labels(labels) == pytest.approx(lpffs)
 
 
 def test_turning_the_picture_moves_no_camera() -> None:
@@ -85,11 +100,26 @@ def test_a_run_is_a_reference(tmp_path: Path) -> None:
     assert measured == pytest.approx(np.sort(cameras_from_angles(YAW, PITCH, ROLL), axis=0), abs=1e-5)
 
 
-def test_the_stand_in_is_symmetric_and_as_wide_as_it_says() -> None:
+def test_the_stand_in_is_symmetric_and_lies_where_ffhqs_cameras_do() -> None:
+    """The figures are those of FFHQ's 139,914 cameras: docs/evidence/selection.md#the-gaussian-reference."""
     cameras = reference_cameras(GAUSSIAN_REFERENCE)
     assert np.sort(mirrored_cameras(cameras), axis=0) == pytest.approx(np.sort(cameras, axis=0))
-    assert cameras.mean(0) == pytest.approx([np.pi / 2, np.pi / 2], abs=1e-6)
-    assert cameras[:, 0].std() == pytest.approx(0.3, abs=0.01)
+    assert np.degrees(cameras.mean(0)) == pytest.approx([90, 84.79], abs=0.1)
+    assert np.degrees(cameras.std(0)) == pytest.approx([15.49, 7.37], abs=0.1)
+    assert abs(len(cameras) - 139_914) < 500
+    density, degrees = kernel_density(cameras), np.arange(-45, 45, 0.1)
+    upright = degrees[density.at(cameras_from_angles(0 * degrees, degrees, 0 * degrees)) > 0.4]
+    assert (upright.min(), upright.max()) == pytest.approx((-21.75, 10.25), abs=1)
+    level = degrees[density.at(cameras_from_angles(degrees, 0 * degrees, 0 * degrees)) > 0.4]
+    assert (level.min(), level.max()) == pytest.approx((-33.25, 33.25), abs=1)
+
+
+def test_mirror_images_are_added_where_there_are_none() -> None:
+    own = cameras_from_angles(YAW, PITCH, ROLL)
+    both = with_mirror_images(own)
+    assert both == pytest.approx(np.concatenate([own, mirrored_cameras(own)]))
+    # EG3D's labels are rounded by a file's float32.
+    assert len(with_mirror_images(both.astype(np.float32).astype(np.float64))) == len(both)
 
 
 @pytest.mark.parametrize(

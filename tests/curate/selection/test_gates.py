@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from command import call
-from handmade import face, handmade_run, ids
+from handmade import GATES_OPEN, face, handmade_run, ids
+from repository import REPOSITORY
 
 import lpff_ray
 from lpff_ray.config import MineConfig
@@ -15,6 +16,8 @@ from lpff_ray.curate.selection.empty import explain_empty
 from lpff_ray.curate.selection.gates import GATED, passes_gate, passing_faces
 from lpff_ray.errors import UserError
 from lpff_ray.models import store
+
+EFHQS_AREA = 60000
 
 
 def test_the_gates_of_quality_are_those_of_the_rules(tmp_path: Path) -> None:
@@ -122,3 +125,12 @@ def test_without_any_gate_every_face_passes(tmp_path: Path) -> None:
     open_gates = {"min_iqa": 0.0, "min_area": 0.0, "min_det_score": 0.0}
     out = handmade_run(tmp_path, [face("a", "p", 50, side=1.0, det_score=0.0, iqa=0.0)])
     assert ids(lpff_ray.select(out, "s", "efhq", open_gates)) == ["a"]
+
+
+def test_efhqs_least_face_in_our_boxes(tmp_path: Path) -> None:
+    """256 x 256 of RetinaFace's box, 1.09 times ours: a face whose box here is 250 pixels square is EFHQ's."""
+    out = handmade_run(tmp_path, [face("kept", "a", 60, side=250), face("small", "a", -60, side=240)])
+    assert pytest.approx(256 * 256, rel=0.005) == EFHQS_AREA * 1.09
+    for document in ("docs/selection.md", "lpff_ray/curate/selection/presets/efhq.toml"):
+        assert f"--min-area {EFHQS_AREA}" in (REPOSITORY / document).read_text("utf-8")
+    assert ids(lpff_ray.select(out, "s", "efhq", {**GATES_OPEN, "min_area": EFHQS_AREA})) == ["kept"]

@@ -51,7 +51,7 @@ def test_cells_that_divide_but_for_rounding_are_whole(cell: float, yaw: float) -
         ("ffhq", {}, "preset 'ffhq': there are efhq, efhq-paper, lpff, uniform, verification"),
         ("efhq", {"budget": 5}, "setting budget: preset efhq has no such setting"),
         ("efhq", {"min_det_score": 2}, "setting min_det_score: .*less than or equal to 1"),
-        ("lpff", {"copy_densities": [0.1, 0.2]}, "setting copy_densities: give falling numbers"),
+        ("lpff", {"extra_copies": [0.1, 0.2]}, "setting extra_copies: give falling numbers"),
         ("lpff", {"rebalance": "yes"}, "setting rebalance: "),
         ("uniform", {"cell_degrees": 25}, "max_yaw and max_pitch must be multiples of cell_degrees"),
     ],

@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from command import call, complaint
-from PIL import Image
-from selecting import export_command, with_selection
+from selecting import SELECTION, export_command, with_selection
 
 import lpff_ray
-from lpff_ray.exports.imaging.conditioning import draw_points
+from lpff_ray.exports.lists.prompts import efhqs_prompt
+
+PUPILS = ((250, 200, 10), (10, 200, 250))  # the subject's right and left
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +47,82 @@ class TutorialDataset:
         return {"jpg": target / 127.5 - 1, "txt": item["prompt"], "hint": source / 255}
 
 
-def test_the_tutorials_loader_opens_it(dataset: Path) -> None:
-    data = TutorialDataset(dataset)
-    assert len(data.data) == 20
-    for index in range(20):
+def efhqs_items(folder: Path) -> list[dict[str, str]]:
+    """What `MyDataset` of EFHQ's 5_train_eval/controlnet/tutorial_dataset.py lists."""
+    items = []
+    for filename, text in json.loads((folder / "prompts.json").read_text()).items():
+        source = folder / "condition_images" / f"{filename}.png"
+        target = folder / "target_images" / f"{filename}.png"
+        assert target.exists(), f"Target path: {target} not exist"
+        if source.exists():
+            items.append({"source": source.as_posix(), "target": target.as_posix(), "prompt": text})
+    return items
+
+
+def test_efhqs_loader_and_the_tutorials_open_it(dataset: Path) -> None:
+    data, items = TutorialDataset(dataset), efhqs_items(dataset)
+    assert len(data.data) == len(items) == 40, "each face and its mirror image"
+    assert [Path(item["target"]).stem for item in items[:2]] == ["img00000000", "img00000000_mirror"]
+    assert Path(items[0]["target"]).parent.name == "00000"
+    for index in range(40):
         item = data[index]
         assert item["jpg"].shape == item["hint"].shape == (256, 256, 3)
         assert item["txt"].startswith("a portrait photo of a person, front view")
         assert 0.01 < (item["hint"].max(2) > 0).mean() < 0.1
+        assert np.array_equal(item["jpg"], cv2.imread(items[index]["target"])[..., ::-1] / 127.5 - 1)
+    for plain, mirror in zip(items[::2], items[1::2], strict=True):
+        assert np.array_equal(cv2.imread(plain["target"])[:, ::-1], cv2.imread(mirror["target"]))
+        hints = [cv2.imread(item["source"]).max(2) > 0 for item in (plain, mirror)]
+        near = cv2.dilate(hints[1].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        assert near[hints[0][:, ::-1]].mean() > 0.98
 
 
 def test_the_lines_lie_on_the_face(dataset: Path) -> None:
-    hints = [Image.open(path) for path in sorted((dataset / "source").iterdir())[:15:5]]
-    targets = [Image.open(path) for path in sorted((dataset / "target").iterdir())[:15:5]]
-    found = lpff_ray.analyze([np.asarray(target) for target in targets])
+    items = efhqs_items(dataset)[:30:10]
+    found = lpff_ray.analyze([cv2.imread(item["target"])[..., ::-1].copy() for item in items])
     assert len(found) == 3
-    for hint, landmarks in zip(hints, found["landmarks"].to_numpy(), strict=True):
-        again = draw_points(landmarks.astype(float), 256).max(2) > 100
-        near = cv2.dilate((np.asarray(hint).max(2) > 0).astype(np.uint8), np.ones((7, 7), np.uint8))
-        assert near[again].mean() > 0.9
+    for item, landmarks in zip(items, found["landmarks"].to_numpy(), strict=True):
+        hint = cv2.imread(item["source"])[..., ::-1].astype(int)
+        eyes = [np.argwhere(np.abs(hint - colour).max(2) < 30)[:, ::-1].mean(0) for colour in PUPILS]
+        wanted = [landmarks[36:42, :2].mean(0), landmarks[42:48, :2].mean(0)]
+        assert np.abs(np.array(eyes) - wanted).max() < 8, "pupils, the subject's right one first"
+        drawn = cv2.dilate((hint.max(2) > 0).astype(np.uint8), np.ones((9, 9), np.uint8))
+        lips = landmarks[48:60, :2].round().astype(int)
+        assert drawn[lips[:, 1], lips[:, 0]].mean() > 0.8
+    counts = json.loads((dataset / "meshes.json").read_text())
+    assert counts == {"facemesh": 20, "head model": 0}
+
+
+def test_where_facemesh_is_not_used_the_head_model_is_drawn_in_the_measured_pose(
+    run: Path, dataset: Path, tmp_path: Path
+) -> None:
+    options = {"size": 256, "mesh_yaw": 0.0, "mirror": False}
+    summary = lpff_ray.export(str(run), SELECTION, "controlnet", str(tmp_path / "model"), options)
+    assert summary.notes[0] == "20 of 20 faces drawn as the head model in the measured pose"
+    for item in efhqs_items(tmp_path / "model")[:15:5]:
+        same = cv2.imread(str(dataset / Path(item["source"]).relative_to(tmp_path / "model"))).max(2) > 0
+        model = cv2.imread(item["source"]).max(2) > 0
+        near = cv2.dilate(same.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+        assert near[model].mean() > 0.9, "of another head, in the same place"
+
+
+def test_prompts_by_efhqs_template(run: Path, tmp_path: Path) -> None:
+    faces = lpff_ray.scan(str(run)).select("face_id").collect()["face_id"]
+    attributes = tmp_path / "attributes.csv"
+    attributes.write_text(f"face_id,emotion,race,gender\n{faces[0]},Happy,White,Woman\n{faces[1]},,,Man\n")
+    command = export_command(run, "controlnet", "--size", 64, "--set", f"attributes={attributes}")
+    assert call(*command, "--dest", tmp_path / "dest").returncode == 0
+    prompts = [item["prompt"] for item in efhqs_items(tmp_path / "dest")]
+    assert prompts[:6] == [
+        *["A portrait image of a happy white woman."] * 2,
+        *["A portrait image of a man."] * 2,
+        *["A portrait image of a person."] * 2,
+    ]
+    assert efhqs_prompt({"emotion": "sad", "gender": "man"}, True) == "A profile portrait image of a sad man."
+    attributes.write_text("face_id,emotion\nno:such:face,sad\n")
+    assert "no attribute of any selected face" in complaint(call(*command, "--dest", tmp_path / "other"))
+    both = ("--set", f"captions={attributes}", "--dest", tmp_path / "other")
+    assert "exclude each other" in complaint(call(*command, *both))
 
 
 def test_a_users_captions_come_first_in_the_prompt(run: Path, tmp_path: Path) -> None:
@@ -76,7 +134,7 @@ def test_a_users_captions_come_first_in_the_prompt(run: Path, tmp_path: Path) ->
     command = export_command(run, "controlnet", "--size", 64)
     done = call(*command, "--dest", tmp_path / "dest", "--set", f"captions={captions}")
     assert done.returncode == 0, done.stderr
-    prompts = [json.loads(line)["prompt"] for line in (tmp_path / "dest" / "prompt.json").open()]
+    prompts = [json.loads(line)["prompt"] for line in (tmp_path / "dest" / "prompt.json").open()][::2]
     assert prompts[0].startswith("An astronaut, smiling, front view")
     assert all(prompt.startswith("a woman in orange, front view") for prompt in prompts[1:])
     other = tmp_path / "captions.jsonl"
@@ -111,7 +169,7 @@ def test_edited_captions_are_another_export(run: Path, tmp_path: Path) -> None:
     captions.write_text(f"uri,caption\n{uri},first words\n")
     given = ("--set", f"captions={captions}")
     assert call(*command, *given).returncode == 0
-    (dest / "target" / "00000003.png").unlink()
+    (dest / "target_images" / "00000" / "img00000003.png").unlink()
     before = (dest / "prompt.json").read_bytes()
     captions.write_text(f"uri,caption\n{uri},other words\n")
     assert re.search(
@@ -122,7 +180,8 @@ def test_edited_captions_are_another_export(run: Path, tmp_path: Path) -> None:
     captions.write_text(f"uri,caption\n{uri},first words\n")
     assert call(*command, *given).returncode == 0
     assert (dest / "prompt.json").read_bytes() == before
-    assert (dest / "target" / "00000003.png").exists()
-    assert "has no option 'captions_sha256'; its options: size, captions, max_upsampling" in complaint(
-        call(*command, "--set", "captions_sha256=0")
+    assert (dest / "target_images" / "00000" / "img00000003.png").exists()
+    assert (
+        "has no option 'captions_sha256'; its options: size, crop, mirror, mesh_yaw, captions, attributes, prompts, "
+        "max_upsampling" in complaint(call(*command, "--set", "captions_sha256=0"))
     )

@@ -10,11 +10,15 @@ import numpy as np
 import polars as pl
 import pytest
 from command import call
+from PIL import Image
 from selecting import SELECTION, export_command, with_selection
 
 import lpff_ray
-from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables, efhq_table
+from lpff_ray.exports.formats import efhq
+from lpff_ray.exports.formats.efhq import EFHQ_COLUMNS, EfhqTables, efhq_table, surroundings_inside
+from lpff_ray.exports.imaging.alignment import face_quad, quad_transform
 from lpff_ray.exports.registry import FORMATS, make_format
+from lpff_ray.geometry.transforms import apply
 from lpff_ray.measure.pose.bins import bin_of, majority_bin, unanimous_bin
 from lpff_ray.tables.curated import selection
 
@@ -121,3 +125,50 @@ def test_it_holds_the_frames_that_other_formats_hold(run: Path) -> None:
     ours = set(EfhqTables().rows(str(run), chosen)["face_id"])
     for name in {"lpff", "stylegan", "eg3d", "controlnet", "webdataset"} & set(FORMATS):
         assert set(make_format(name, {}).rows(str(run), chosen)["face_id"]) == ours
+
+
+def test_efhqs_sampler_finds_its_aligned_pictures(run: Path, tmp_path: Path) -> None:
+    """`cli_sample_gan.py vfhq`: of every (video_id, softbin) the first by angles, and its picture, FRAME_0.png."""
+    lpff_ray.dedupe(str(run), executor="local", device="cpu")  # whose tracks they are
+    options = {"aligned": 128, "clips": "track", "inside": False}
+    summary = lpff_ray.export(str(run), SELECTION, "efhq", str(tmp_path), options)
+    faces = lpff_ray.scan(str(run)).collect()
+    assert (summary.made, summary.faces) == (len(faces), len(faces))
+    table = pl.read_parquet(tmp_path / "merged.parquet")
+    assert table["video_id"].n_unique() == faces["track_id"].n_unique() > 1
+    order = [pl.col("synergy_yaw").abs(), pl.col("synergy_pitch").abs(), "iqa"]
+    sampled = table.sort(order, descending=True).group_by("video_id", "softbin", maintain_order=True).head(10)
+    points = dict(faces.select("face_id", "keypoints").iter_rows())
+    for row in sampled.iter_rows(named=True):
+        original = tmp_path / "aligned" / row["video_id"] / f"{str(row['frameid']).zfill(8)}_0.png"
+        assert original == tmp_path / "aligned" / row["aligned_path"]
+        assert Image.open(original).size == (128, 128)
+        lines = original.with_suffix(".txt").read_text().splitlines()
+        five = np.array([[float(number) for number in line.split()] for line in lines])
+        quad = face_quad(np.array(points[row["face_id"]]))
+        assert five == pytest.approx(apply(quad_transform(quad, 128), points[row["face_id"]]) - 0.5, abs=0.01)
+    repeated = lpff_ray.export(str(run), SELECTION, "efhq", str(tmp_path), options)
+    assert repeated.made_before == len(faces)
+
+
+def test_faces_whose_surroundings_leave_the_frame_have_no_row(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(efhq, "WIDENED", (3.2,) * 4)  # of EFHQ's, all surroundings of the demo lie inside
+    lpff_ray.export(str(run), SELECTION, "efhq", str(tmp_path), {"aligned": 64}, executor="local", workers=1)
+    faces = lpff_ray.scan(str(run)).collect()
+    inside = [
+        face
+        for face, points, height, width in faces.select(
+            "face_id", "landmarks", "frame_height", "frame_width"
+        ).iter_rows()
+        if surroundings_inside(np.array(points), height, width)
+    ]
+    assert 0 < len(inside) < len(faces)
+    assert pl.read_parquet(tmp_path / "merged.parquet")["face_id"].to_list() == inside
+    monkeypatch.undo()
+    points = np.full((68, 3), 50.0)
+    points[:2, :2] = (40, 40), (60, 60)  # a square of 20: 14.255, 20.591, 16.423 and 13.087 about its middle
+    assert surroundings_inside(points, 63, 66)
+    assert not surroundings_inside(points, 62, 66)
+    assert not surroundings_inside(points - [37, 0, 0], 63, 66)

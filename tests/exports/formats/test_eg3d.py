@@ -12,6 +12,7 @@ import pytest
 from command import call, complaint
 from fewer import SELECTION, every_third
 from image_folder import ImageFolder
+from scipy.stats import gaussian_kde
 from selecting import with_selection
 
 from lpff_ray.curate.dataset_json import read_dataset_json
@@ -21,6 +22,8 @@ from lpff_ray.exports.job import export
 from lpff_ray.geometry.eg3d_camera import mirrored
 from lpff_ray.geometry.rotation import geodesic_degrees, matrix_from_angles
 from lpff_ray.geometry.transforms import apply
+
+MODES = ("FFHQ", "LPFF", "FFHQ_LPFF", "FFHQ_rebalanced", "FFHQ_LPFF_rebalanced")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +97,7 @@ def test_numbers_go_on_behind_the_base_and_both_are_one_set(run: Path, made: Pat
     first, more = len(ImageFolder(made).names), tmp_path / "more"
     old = shutil.copytree(made, tmp_path / "old")
     summary = export(str(run), SELECTION, Eg3d(base=str(old)), str(more), workers=1)
-    assert "dataset.json is that of" in summary.notes[0]
+    assert "dataset.json and the lists are those of" in summary.notes[0]
     for name in sorted(path.relative_to(made) for path in made.glob("0*/*.png")):
         assert not (more / name).exists(), "a picture of the base would be replaced"
         (more / name).parent.mkdir(exist_ok=True)
@@ -162,3 +165,51 @@ def test_options_that_it_does_not_take_are_said_in_one_line(run: Path, tmp_path:
     command = ("export", run, "--selection", SELECTION, "--format", "eg3d", "--dest", tmp_path / "dest")
     assert "size" in complaint(call(*command, "--size", "300"))
     assert "start" in complaint(call(*command, "--set", "start=-2"))
+
+
+def test_lpffs_loader_opens_every_mode_of_one_zip(run: Path, made: Path, tmp_path: Path) -> None:
+    """LPFF-eg3d's loader opens the list of the mode in the root of the zip; a missing one is an error there."""
+    export_format = Eg3d(base=str(made), zip=True, join=True)
+    export(str(run), SELECTION, export_format, str(tmp_path / "both"), workers=1)
+    path = tmp_path / "both" / "dataset.zip"
+    old, count = ImageFolder(made), len(ImageFolder(made).names)
+    modes = {mode: ImageFolder(path, mode) for mode in MODES}
+    assert modes["FFHQ"].names == old.names
+    assert np.array_equal(modes["FFHQ"].labels, old.labels)
+    new = [f"{n // 1000:05d}/img{n:08d}.png" for n in range(140_012, 140_012 + count)]
+    assert modes["LPFF"].names == new
+    assert modes["FFHQ_LPFF"].names == old.names + new
+    assert np.array_equal(modes["FFHQ_LPFF"].picture(3), modes["FFHQ_LPFF"].picture(count + 3))
+    # `2_eg3d_FFHQ_LPFF_rebalanced.py`, over the labels of the joint set.
+    labels = np.array(modes["FFHQ_LPFF"].labels, np.float64)
+    x, y, z = labels[:, 3], labels[:, 7], labels[:, 11]
+    phi = np.arctan2(z, y)
+    cameras = np.stack([np.arctan2(y / np.cos(phi), x), phi])
+    wanted = []
+    for name, density in zip(old.names + new, gaussian_kde(cameras)(cameras), strict=True):
+        copies = int(min(max(round(4 * 0.06 / density), 1), 4))
+        wanted += [name] * (6 if density < 0.02 else 5 if density < 0.03 else copies)
+    assert modes["FFHQ_LPFF_rebalanced"].names == wanted
+    assert len(modes["FFHQ_rebalanced"].names) >= count
+
+
+def test_a_bases_own_table_of_repeats_is_kept(run: Path, made: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(made, tmp_path / "old")
+    names = ImageFolder(old).names
+    (old / "num_replicas.json").write_text(
+        json.dumps({str(int(name[-12:-4])): 1 + i for i, name in enumerate(names)})
+    )
+    export(str(run), SELECTION, Eg3d(base=str(old)), str(tmp_path / "more"), workers=1)
+    listed = json.loads((tmp_path / "more" / "FFHQ_rebalanced.json").read_text())
+    assert [listed.count(name) for name in names] == list(range(1, len(names) + 1))
+
+
+def test_what_can_not_be_joined_is_said_before_any_work(run: Path, made: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="set base and zip too"):
+        Eg3d(join=True)
+    with pytest.raises(UserError, match="holds no pictures to join"):
+        Eg3d(base=str(made / "dataset.json"), zip=True, join=True)
+    small = Eg3d(base=str(made), zip=True, join=True, size=256)
+    with pytest.raises(UserError, match="its pictures are 512 x 512 RGB, the new ones 256 x 256"):
+        export(str(run), SELECTION, small, str(tmp_path / "dest"), workers=1)
+    assert not (tmp_path / "dest").exists()

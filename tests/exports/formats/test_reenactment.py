@@ -156,6 +156,7 @@ def test_short_and_small_clips_are_left_out_and_long_ones_cut(tmp_path: Path, cl
         "lower them with --set",
         "no clip in test/: TPS's and FOMM's loaders assert that both folders exist; select with another --test-share "
         "or --seed, or lower the limits above",
+        "train_frames.txt: 0 of 2 clips, those with an extreme frame: EFHQ's loaders fail on others",
     ]
 
 
@@ -222,28 +223,6 @@ def test_lia_loads_it(dataset: Path) -> None:
     source, target = random.Random(0).sample(range(len(paths)), 2)
     for path in (paths[source], paths[target]):
         assert Image.open(path).convert("RGB").size == (64, 64)
-
-
-def test_efhqs_loaders_find_frontal_and_extreme_pictures(tmp_path: Path, clip: Path) -> None:
-    """What Ext256 in EFHQ's 5_train_eval/lia/dataset.py does with `data_list` and `root_dir`."""
-    tracks = [
-        Track(clip, [0, 10, 20], WHOLE, ["frontal", "profile_left", "confused"], "Ann Oh"),
-        Track(clip, [30, 50], WHOLE, ["profile_up", "frontal"], "Ann Oh", split="test"),
-    ]
-    made_of(tracks, tmp_path)
-    found = {}
-    for split in ("train", "test"):
-        videos: dict[str, dict[str, list[int]]] = {}
-        for line in (tmp_path / "made" / f"{split}_frames.txt").read_text().splitlines():
-            path, category = line.strip().split()
-            instance, name = path.split("/")
-            picture = np.asarray(Image.open(tmp_path / "made" / split / instance / name))
-            of_clip = videos.setdefault(instance, {"frontal": [], "extreme": []})
-            of_clip[category].append(read_index(picture))
-        (found[split],) = videos.values()
-        assert list(videos) == (tmp_path / "made" / f"{split}.txt").read_text().splitlines()
-    assert found["train"] == {"frontal": list(range(6)), "extreme": list(range(6, 21))}
-    assert found["test"] == {"frontal": list(range(41, 51)), "extreme": list(range(30, 41))}
 
 
 def test_the_same_bytes_every_time(tmp_path: Path, clip: Path) -> None:

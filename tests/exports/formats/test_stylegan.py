@@ -13,7 +13,8 @@ import av
 import cv2
 import numpy as np
 import pytest
-from command import call
+from command import call, complaint
+from image_folder import ImageFolder
 from numpy.typing import NDArray
 from PIL import Image
 from selecting import SELECTION, export_command, with_selection
@@ -116,3 +117,70 @@ def test_jpegs_if_asked_for(run: Path, folder: Path) -> None:
     assert np.abs(images.astype(float) - lossless).mean() < 2.0
     size = sum(path.stat().st_size for path in dest.glob("*/*.jpg"))
     assert size < sum(path.stat().st_size for path in folder.glob("*/*.png")) / 2
+
+
+@pytest.fixture(scope="module")
+def ffhq(folder: Path) -> Path:
+    """An old set as `dataset_tool.py` packs FFHQ: no labels."""
+    path = folder.parent / "ffhq.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for picture in sorted(folder.glob("*/*.png"))[:4]:
+            archive.write(picture, picture.relative_to(folder).as_posix())
+        archive.writestr("dataset.json", '{"labels": null}')
+    return path
+
+
+def test_a_joined_zip_opens_in_lpffs_modes_with_efhqs_condition(
+    run: Path, ffhq: Path, tmp_path: Path
+) -> None:
+    rows = ((0, 3, -44), (1, "None", 10), (2, -31, 0), (3, 0, 46))
+    text = "image_number,head_pitch,head_roll,head_yaw\n" + "".join(f"{n},{p},0,{y}\n" for n, p, y in rows)
+    (tmp_path / "aging.csv").write_text(text)
+    options = {"base": str(ffhq), "zip": True, "join": True, "size": 512}
+    condition = {"labels": "extreme", "aging": str(tmp_path / "aging.csv")}
+    summary = lpff_ray.export(
+        str(run), SELECTION, "stylegan", str(tmp_path / "both"), {**options, **condition}
+    )
+    assert not summary.failures
+    path = tmp_path / "both" / "dataset.zip"
+    count = len(lpff_ray.scan(str(run)).collect())
+    old, new = ([f"00000/img{n:08d}.png" for n in r] for r in (range(4), range(4, 4 + count)))
+    modes = {mode: ImageFolder(path, mode) for mode in ("FFHQ", "LPFF", "FFHQ_LPFF", "FFHQ_LPFF_rebalanced")}
+    assert modes["FFHQ"].names == old
+    assert modes["LPFF"].names == new
+    both = modes["FFHQ_LPFF"]
+    assert both.names == old + new
+    assert both.labels is not None
+    assert both.labels.tolist() == [0, 0, 1, 1] + [1] * count
+    assert np.array_equal(both.picture(2), both.picture(6)), "the same face"
+    assert ImageFolder(path).names == old + new
+    frontal = lpff_ray.export(
+        str(run), SELECTION, "stylegan", str(tmp_path / "bin"), {"size": 512, "labels": "bin", "mirror": True}
+    )
+    assert not frontal.failures
+    pairs = ImageFolder(tmp_path / "bin")
+    assert pairs.labels is not None
+    assert pairs.labels.tolist() == [0] * 2 * count
+    assert np.array_equal(pairs.picture(0)[..., ::-1], pairs.picture(1))
+
+
+def test_names_are_those_that_the_lpff_format_lists(run: Path, tmp_path: Path) -> None:
+    lpff_ray.export(str(run), SELECTION, "lpff", str(tmp_path / "lpff"), {"realign": 0})
+    lpff_ray.export(str(run), SELECTION, "stylegan", str(tmp_path / "gan"), {"size": 512, "start": 70_000})
+    listed = json.loads((tmp_path / "lpff" / "lists" / "stylegan" / "LPFF.json").read_text())
+    assert ImageFolder(tmp_path / "gan", "LPFF").names == listed == ImageFolder(tmp_path / "gan").names
+
+
+def test_a_condition_that_is_not_known_is_said_before_any_work(run: Path, ffhq: Path, tmp_path: Path) -> None:
+    command = export_command(
+        run, "stylegan", "--size", 512, "--dest", tmp_path / "dest", "--set", f"base={ffhq}"
+    )
+    assert "is no class (a whole number); give --set aging=CSV" in complaint(
+        call(*command, "--set", "labels=bin")
+    )
+    (tmp_path / "aging.csv").write_text("image_number,head_pitch,head_yaw\n0,1,1\n")
+    aging = ("--set", "labels=bin", "--set", f"aging={tmp_path / 'aging.csv'}")
+    assert "has no row of 00000/img00000001.png" in complaint(call(*command, *aging))
+    (tmp_path / "aging.csv").write_text("a,b\n0,1\n")
+    assert "needed is FFHQ-Aging's CSV" in complaint(call(*command, *aging))
+    assert not (tmp_path / "dest").exists()

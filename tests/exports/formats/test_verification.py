@@ -20,6 +20,7 @@ import lpff_ray
 from lpff_ray.errors import UserError
 from lpff_ray.exports.evaluation.verification import evaluate
 from lpff_ray.exports.formats.verification import SIDE, Verification
+from lpff_ray.exports.imaging.degradation import degraded
 from lpff_ray.exports.job import export
 from lpff_ray.tables.curated import selection
 
@@ -191,3 +192,60 @@ def test_damage_is_one_line(benchmark: Path, tmp_path: Path) -> None:
     )
     assert not (tmp_path / "evaluation.json").exists()
     assert SIDE == 112
+
+
+def test_efhqs_degradations_and_its_limit_on_points(run: Path, benchmark: Path, tmp_path: Path) -> None:
+    spoilt = FORMAT.model_copy(update={"degrade": "efhq"})
+    export(str(run), SELECTION, spoilt, str(tmp_path / "spoilt"))
+    known = pl.read_parquet(benchmark / "embeddings.parquet").select("path", "face_id")
+    changed = 0
+    for path, face_id in known.iter_rows():
+        clean, other = (
+            cv2.imread(str(d / "images" / path))[..., ::-1] for d in (benchmark, tmp_path / "spoilt")
+        )
+        assert np.array_equal(other, degraded(clean, face_id, FORMAT.seed))
+        changed += not np.array_equal(clean, other)
+    assert 0.5 * len(known) < changed
+    assert efhqs_lists(tmp_path / "spoilt") == efhqs_lists(benchmark)
+    assert "embedded before" in evaluate(str(tmp_path / "spoilt"))["caution"]
+    chosen = selection(str(run), SELECTION)
+    everything = len(FORMAT.rows(str(run), chosen))
+    assert len(FORMAT.model_copy(update={"max_outside": 10.0}).rows(str(run), chosen)) == everything
+    faces = lpff_ray.scan(str(run)).collect()
+    points, box = faces["keypoints"].to_numpy(), faces["bbox"].to_numpy()[:, None]
+    depth = np.minimum(points - box[..., :2], box[..., 2:] - points).min((1, 2))
+    deepest = float(
+        np.sort(depth)[-3]
+    )  # a limit of less than nothing is refused: so much for the rule itself
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        Verification(max_outside=-deepest)
+    inside = Verification.model_construct(max_outside=-deepest)
+    assert len(inside.rows(str(run), chosen)) == 3
+
+
+def test_features_of_another_network_in_efhqs_protocol(run: Path, tmp_path: Path) -> None:
+    """`feat.npz` and `paths.txt` as EFHQ's `eval` reads them, one list at a time."""
+    dest = tmp_path / "dest"
+    export(str(run), SELECTION, Verification(pairs=60, gap_s=0.0), str(dest))
+    known = pl.read_parquet(dest / "embeddings.parquet")
+    order = np.random.default_rng(0).permutation(len(known))
+    np.savez(tmp_path / "feat.npz", 3.0 * known["embedding"].to_numpy()[order])
+    (tmp_path / "paths.txt").write_text("".join(f"{known['path'][int(row)]}\n" for row in order))
+    ours = evaluate(str(dest), protocol="efhq")
+    theirs = evaluate(str(dest), features=str(tmp_path / "feat.npz"), protocol="efhq", lists=["f2p"])
+    assert list(theirs["lists"]) == ["f2p"]
+    assert theirs["lists"]["f2p"]["auc"] == pytest.approx(ours["lists"]["f2p"]["auc"])
+    for name, point in theirs["lists"]["f2p"]["efhq"]["tar_at_far"].items():
+        assert point == pytest.approx(ours["lists"]["f2p"]["efhq"]["tar_at_far"][name]), name
+    assert theirs["caution"] == ""
+    folds = theirs["lists"]["f2p"]["efhq"]
+    assert folds["pairs"] >= 20
+    assert set(folds["tar_at_far"]) == {"1e-01", "1e-02", "1e-03", "1e-04", "1e-05"}
+    shown = call("evaluate", "verification", dest, "--protocol", "efhq", "--list", "f2p")
+    assert "10 folds, as EFHQ" in shown.stdout
+    (tmp_path / "paths.txt").write_text("a.png\n")
+    features = ("evaluate", "verification", dest, "--features", tmp_path / "feat.npz")
+    assert "but paths.txt 1 lines" in complaint(call(*features))
+    assert "not efhx" in complaint(call("evaluate", "verification", dest, "--protocol", "efhx"))
+    np.savez(tmp_path / "feat.npz", np.array([{}], dtype=object))
+    assert "needed are arr_0" in complaint(call(*features)), "nothing is unpickled"

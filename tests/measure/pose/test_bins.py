@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
-from lpff_ray.measure.pose.bins import bin_of, binned_pitch, fine_bin, majority_bin, unanimous_bin
+from lpff_ray.measure.pose.bins import (
+    bin_of,
+    binned_pitch,
+    fine_bin,
+    majority_bin,
+    resolved_bin,
+    unanimous_bin,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +98,22 @@ def test_two_of_five_are_no_majority_whatever_their_order(order: int) -> None:
 )
 def test_fine_bins_follow_efhqs_labels(soft: str, angles: list[tuple[float, float]], fine: str) -> None:
     assert fine_bin(soft, np.array(angles, float)) == fine
+
+
+def test_bins_without_a_sign_get_that_of_most_votes() -> None:
+    table = pl.DataFrame(
+        {
+            "bin": [
+                "profile_horizontal",
+                "profile_horizontal",
+                "profile_vertical",
+                "profile_left",
+                "confused",
+            ],
+            "fine": ["left_50_60", "right_50_60", "down_30_40", "left_40_50", "confused"],
+        }
+    )
+    resolved = table.select(resolved_bin(pl.col("bin"), pl.col("fine"))).to_series()
+    assert resolved.to_list() == ["profile_left", "profile_right", "profile_down", "profile_left", "confused"]
+    older = table.head(1).with_columns(fine=pl.lit(None, pl.String))
+    assert older.select(resolved_bin(pl.col("bin"), pl.col("fine"))).item() == "profile_horizontal"

@@ -14,6 +14,7 @@ from lpff_ray.curate.selection.cameras import (
     cameras_from_angles,
     mirrored_cameras,
     reference_cameras,
+    with_mirror_images,
 )
 from lpff_ray.curate.selection.funnel import Funnel
 from lpff_ray.curate.selection.kernel_density import copies_by_density, kernel_density, weights_by_density
@@ -41,16 +42,24 @@ class DensityRules(Rules):
         default="with_reference", description="whose density decides how often a face is repeated"
     )
     mirrored: bool = Field(default=True, description="count the mirror images too, which are trained on")
-    copy_densities: tuple[float, ...] = Field(
-        default=(0.1, 0.06, 0.04, 0.02, 0.01),
-        description="falling densities per square radian; each that a face is not above adds a copy",
+    copy_density: float = Field(
+        default=0.24,
+        gt=0,
+        description="a face is listed this / its density times, rounded, within 1..max_copies",
+    )
+    max_copies: int = Field(default=4, ge=1, description="most times by copy_density")
+    extra_copies: tuple[float, ...] = Field(
+        default=(0.03, 0.02),
+        description="falling densities: below the first max_copies + 1 times, and once more for each further one",
     )
 
-    @field_validator("copy_densities")
+    @field_validator("extra_copies")
     @classmethod
     def _falling(cls, densities: tuple[float, ...]) -> tuple[float, ...]:
-        if not densities or min(densities) <= 0 or list(densities) != sorted(set(densities), reverse=True):
-            raise ValueError("give falling numbers above 0, such as [0.1, 0.06]")
+        if any(density <= 0 for density in densities) or list(densities) != sorted(
+            set(densities), reverse=True
+        ):
+            raise ValueError("give falling numbers above 0, such as [0.03, 0.02], or [] for none")
         return densities
 
 
@@ -58,9 +67,12 @@ def rare_poses(
     faces: pl.DataFrame, rules: DensityRules, funnel: Funnel, found: dict[str, Any]
 ) -> pl.DataFrame:
     """The faces in poses that the reference has few of, rarest first, with copies and weights by density."""
-    reference = reference_cameras(rules.reference)
+    given = reference_cameras(rules.reference)
+    # The reference's mirror images are trained on as the selection's are: a run holds none of its own.
+    reference = with_mirror_images(given) if rules.mirrored else given
     found["reference"] = {
         "cameras": len(reference),
+        "mirror_images_added": len(reference) > len(given),
         # Rounded: the last bits of sines and cosines depend on where in memory an array lies.
         "sha256": hashlib.sha256((reference.round(6) + 0.0).tobytes()).hexdigest(),
     }
@@ -85,9 +97,10 @@ def rare_poses(
     if rules.rebalance == "with_reference":
         sets.append(reference)
     density = kernel_density(np.concatenate(sets)).at(own)
+    steps = (rules.copy_density, rules.max_copies, rules.extra_copies)
     return chosen.with_columns(
-        pl.Series("copies", copies_by_density(density, rules.copy_densities)),
-        pl.Series("weight", weights_by_density(density, rules.copy_densities)),
+        pl.Series("copies", copies_by_density(density, *steps)),
+        pl.Series("weight", weights_by_density(density, *steps)),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from command import call
-from handmade import GATES_OPEN, crowd, face, handmade_run, ids
+from handmade import GATES_OPEN, crowd, face, handmade_run, ids, review
 
 import lpff_ray
 from lpff_ray.config import MineConfig
@@ -106,3 +106,28 @@ def test_efhq_paper_says_where_42_means_nothing(tmp_path: Path) -> None:
     assert "no gate on iqa: min_hyperiqa is for runs mined with --iqa hyperiqa" in done.stdout.replace(
         "\n", " "
     )
+
+
+def test_a_bin_without_a_sign_has_no_cap_of_its_own(tmp_path: Path) -> None:
+    """EFHQ's tables hold no profile_horizontal or profile_vertical: its review proposes the sign of most votes."""
+    unsigned = {"pose_bin": "profile_horizontal", "pose_bin_strict": "confused"}
+    out = handmade_run(
+        tmp_path,
+        [
+            face("left", "a", 60),
+            face("to left", "a", 70, **unsigned, pose_bin_fine="left_60_70"),
+            face("to right", "a", -70, **unsigned, pose_bin_fine="right_60_70"),
+            face("up", "a", 5, 40, pose_bin="profile_vertical", pose_bin_fine="up_40_50"),
+        ],
+    )
+    done = lpff_ray.select(out, "s", "efhq", {**GATES_OPEN, "per_identity_bin": 1})
+    assert dict(done.table.select("face_id", "bin").iter_rows()) == {
+        "to left": "profile_left",
+        "to right": "profile_right",
+        "up": "profile_up",
+    }
+    # A person who says left of it moves nothing; one who says right does.
+    review(out, [("to left", "accept", "profile_left"), ("up", "accept", "profile_down")])
+    reviewed = lpff_ray.select(out, "s", "efhq", {**GATES_OPEN, "per_identity_bin": 1})
+    assert reviewed.rules["review"]["moved"] == 1
+    assert ids(reviewed) == ["up", "to left", "to right"]
