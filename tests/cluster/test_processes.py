@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.ray_workers import environment
+from cluster.processes import environment
 
 
 def test_miners_look_for_models_where_the_driver_does(
