@@ -21,8 +21,11 @@ ELSEWHERE = {
     "models/posenet.md": "lpff_ray/models/networks/posenet.md",
     "models/image_quality.md": "lpff_ray/measure/quality/image_quality.md",
     "examples/first_look.ipynb": "examples/first_look.ipynb",
+} | {
+    f"deploy/{path.name}": f"cluster/deploy/{path.name}"
+    for path in sorted((ROOT / "cluster" / "deploy").iterdir())
 }
-"""Pages of the site, and the files of the repository that they are made of."""
+"""Pages and other files of the site, and the files of the repository that they are made of."""
 _LINK = re.compile(r"(?<!!)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<to>[^)\s]+)\)")
 _IMAGE = re.compile(r"(?<=!)\[(?P<text>[^\]]*)\]\((?P<to>[^)\s]+)\)")
 _FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
