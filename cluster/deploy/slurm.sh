@@ -33,7 +33,8 @@ fi
 
 # This script runs on the first node: Ray's head and the driver do, too. The port is this job's own, for other jobs may
 # share the node. Not `ray symmetric-run`: it refuses beside another Ray, and ends with `ray stop`, which stops that one.
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+head=${head%%$'\n'*} # no `| head`: it may end scontrol by SIGPIPE, and this script with it
 port=$((20000 + SLURM_JOB_ID % 20000))
 export RAY_ADDRESS=$head:$port RAY_USAGE_STATS_ENABLED=0
 # Whoever reaches the ports of a Ray cluster can run programs as you: this job's nodes alone know its token.

@@ -14,7 +14,9 @@ from repository import REPOSITORY
 
 STUBS = {
     "srun": 'echo "srun $*" >>"$LOG"; exec sleep 60',
-    "scontrol": 'if [ "$1" = show ]; then printf "127.0.0.1\\nother\\n"; else echo "scontrol $*" >>"$LOG"; fi',
+    # Line by line: whoever reads the first one only ends it.
+    "scontrol": """[ "$1" = show ] || exec sh -c 'echo "scontrol $*" >>"$LOG"' sh "$@"
+echo 127.0.0.1; sleep 0.2; echo other; sleep 0.2; echo third""",
     "lpff-ray": """echo "lpff-ray $* at $RAY_ADDRESS" >>"$LOG"
 trap 'echo drained >>"$LOG"; exit 130' TERM
 [ -z "${ENDS:-}" ] || exit "$ENDS"
