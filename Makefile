@@ -1,10 +1,14 @@
-.PHONY: setup test chaos test-pythons lint demo clean
+.PHONY: setup test docs chaos test-pythons lint demo clean
 
 setup:
 	./run_cluster.sh setup test
 
 test: lint
 	./run_cluster.sh exec pytest
+
+# The documentation as a site, in build/site.
+docs: setup
+	./run_cluster.sh exec mkdocs build --strict
 
 # Faults thrown at real runs, in three rounds: some 25 minutes. Prints a table; CHAOS="--seed 1 --only commit" for a part.
 chaos: setup

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from command import call
+from command import call, run
 from repository import REPOSITORY
 
 from lpff_ray.cli.demo_clip import DemoClip
@@ -103,3 +103,13 @@ def test_commands_do_what_they_say(folder: Path) -> None:
         "export",
         "compact",
     }
+
+
+@pytest.mark.parametrize(("words", "found"), [("lpff-ray mi", "mine"), ("lpff-ray mine --ev", "--every")])
+def test_the_shell_completes_as_the_quick_start_says(words: str, found: str) -> None:
+    assert "_LPFF_RAY_COMPLETE=bash_source lpff-ray" in (REPOSITORY / "docs" / "quickstart.md").read_text(
+        "utf-8"
+    )
+    number = str(len(words.split()) - 1)
+    done = run(env={"_LPFF_RAY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": number})
+    assert done.stdout.splitlines() == [f"plain,{found}"]
