@@ -1,4 +1,4 @@
-.PHONY: setup test browser chaos test-pythons lint demo clean
+.PHONY: setup test browser docs chaos test-pythons lint demo clean
 
 setup:
 	./run_cluster.sh setup test
@@ -13,6 +13,10 @@ browser:
 		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends \
 			chromium chromium-driver) >/dev/null || echo "make: no Chromium from apt-get: tests in a browser are skipped"; \
 	else echo "make: no Chromium (packages chromium, chromium-driver): tests in a browser are skipped"; fi
+
+# The documentation as a site, in build/site.
+docs: setup
+	./run_cluster.sh exec mkdocs build --strict
 
 # Faults thrown at real runs, in three rounds: some 25 minutes. Prints a table; CHAOS="--seed 1 --only commit" for a part.
 chaos: setup

@@ -7,6 +7,9 @@ venv=$repo/.venv
 # Ray can not start workers from a Python whose path has a space in it (seen in 2.60).
 [[ $repo != *[[:space:]]* ]] || venv=${XDG_CACHE_HOME:-$HOME/.cache}/lpff_ray/venv-$(cksum <<<"$repo" | cut -d ' ' -f 1)
 api=${RAY_API_SERVER_ADDRESS:-http://127.0.0.1:8265}
+# What `start` started: a file HOST-PID for each node, since a home folder may be shared by machines.
+nodes=${XDG_STATE_HOME:-$HOME/.local/state}/lpff_ray/nodes-$(cksum <<<"$repo" | cut -d ' ' -f 1)
+host=$(uname -n)
 
 usage() {
     cat <<'END'
@@ -14,16 +17,19 @@ usage: ./run_cluster.sh VERB [ARGS...]
 
   demo [DIR]             make a sample clip, mine it on a Ray node of its own, show the table (DIR: demo)
   start [RAY ARGS...]    start a Ray head here, or with --address HOST:6379 join this machine to one
-  submit [--address URL] [--no-wait] ARGS...
+  submit [--address URL] [--no-wait] [--env NAME]... ARGS...
                          run `lpff-ray ARGS...` as a Ray job, e.g. submit mine VIDEOS --out OUT
+                         --env: an environment variable that its driver and workers need, NAME or NAME=VALUE
   status [--address URL] nodes, resources and jobs
-  stop                   stop Ray on this machine
+  stop                   stop what `start` started on this machine, and no other Ray
   setup [EXTRAS]         only make the environment (.venv, or in ~/.cache if this path has a space), e.g. setup test
   exec PROGRAM [ARGS...] run a program of the environment, e.g. exec lpff-ray doctor
 
 URL is a cluster's job address: $RAY_API_SERVER_ADDRESS, or http://127.0.0.1:8265. PYTHON names the Python to use.
 A head listens on this machine alone, and asks for a token: the one in ~/.ray/auth_token, which is made if there is none.
 For machines that join: `start --node-ip-address=ADDRESS`, the same token there; RAY_AUTH_MODE=disabled asks for none.
+Beside another Ray: `start --port=6380 --dashboard-port=8266`, with RAY_API_SERVER_ADDRESS=http://127.0.0.1:8266.
+Which way for which cluster, and how credentials travel: cluster/README.md
 END
 }
 
@@ -94,33 +100,126 @@ authenticate() {
     fi
 }
 
+# Runs program NAME of these on the records of the nodes that `start` started on this machine: `node_processes start`
+# RECORD COMMAND..., `list` and `stop`. All processes of a node are in the session of the `ray start` that made them, and
+# no process of another Ray is; a record has their numbers, and when they began.
+node_processes() {
+    "$venv/bin/python" - "$nodes/$host" "$@" <<'END'
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+prefix, verb, *command = sys.argv[1:]
+
+
+def members(session):
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (OSError, psutil.Error):
+            pass  # it has ended, or is not ours
+    return found
+
+
+def end(processes):
+    for act in (psutil.Process.terminate, psutil.Process.kill):
+        for process in processes:
+            try:
+                act(process)
+            except psutil.Error:
+                pass
+        _, processes = psutil.wait_procs(processes, timeout=10)
+
+
+def start():
+    with socket.socket() as probe:
+        try:
+            probe.bind(("", 52365))  # where the agent listens that starts jobs; it fails if another Ray's does
+        except OSError:
+            command.insert(2, "--dashboard-agent-listen-port=0")
+    ray = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        code = ray.wait(timeout=180)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        code = 1
+    if code:
+        end(members(ray.pid))
+        sys.exit(code)
+    lines = [f"{process.pid} {process.create_time():.2f}\n" for process in members(ray.pid)]
+    record = Path(f"{prefix}-{ray.pid}")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text("".join(lines))
+
+
+def running():
+    """(record, processes) of the nodes that still run; the records of others are removed."""
+    for record in sorted(Path(prefix).parent.glob(f"{Path(prefix).name}-*")):
+        session = int(record.name.rpartition("-")[2])
+        known = {tuple(line.split()) for line in record.read_text().splitlines()}
+        processes = members(session)
+        if any((str(process.pid), f"{process.create_time():.2f}") in known for process in processes):
+            yield record, processes
+        else:
+            record.unlink()
+
+
+if verb == "start":
+    start()
+for record, processes in running() if verb != "start" else ():
+    print(f"node {record.name.rpartition('-')[2]} with {len(processes)} processes")
+    if verb == "stop":
+        end(processes)
+        record.unlink()
+END
+}
+
 start() {
-    local arguments=(--head) argument
+    local arguments=(--head) joins=0 argument previous=''
     # Where Ray takes loopback for the address of this machine, it listens there alone.
     local loopback=0
     for argument; do
-        [[ $argument != --address* ]] || { arguments=() && loopback=1; }
+        [[ $argument != --address* ]] || { arguments=() && joins=1 && loopback=1; }
         [[ $argument != --node-ip-address* ]] || loopback=1
+        [[ $argument != --dashboard-port=* ]] || api=http://127.0.0.1:${argument#*=}
+        [[ $previous != --dashboard-port ]] || api=http://127.0.0.1:$argument
+        previous=$argument
     done
-    if [[ ${#arguments[@]} -gt 0 ]] && answers; then
+    if [[ $joins == 0 ]] && answers; then
         say "a Ray cluster runs already: $api"
+        setup
+        [[ -n $(node_processes list) ]] || say "it was not started here; for one beside it: start --port=6380 --dashboard-port=8266"
         return
     fi
     setup
     authenticate
     [[ $RAY_AUTH_MODE != disabled ]] || say "whoever reaches this machine's Ray ports can run programs as you"
     # Jobs inherit the PATH of the head: it must find lpff-ray.
-    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=$loopback PATH=$venv/bin:$PATH "$venv/bin/ray" start ${arguments[@]+"${arguments[@]}"} --disable-usage-stats "$@"
-    [[ ${#arguments[@]} -eq 0 ]] || say "ready: ./run_cluster.sh submit mine VIDEOS --out OUT   (dashboard: $api)"
+    export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=$loopback PATH=$venv/bin:$PATH
+    arguments=("$venv/bin/ray" start ${arguments[@]+"${arguments[@]}"} --disable-usage-stats "$@")
+    [[ " $* " != *" --block "* ]] || exec "${arguments[@]}" # whoever waits for it will end it
+    node_processes start "${arguments[@]}" || die "Ray did not start: see above"
+    if [[ $joins == 0 ]]; then
+        say "ready: ./run_cluster.sh submit mine VIDEOS --out OUT   (dashboard: $api)"
+    else
+        say "this machine has joined the cluster; ./run_cluster.sh stop takes it out again"
+    fi
 }
 
 submit() {
-    local name status=0 environment wait=()
+    local name status=0 environment wait=() variables=() variable
     while [[ $# -gt 0 ]]; do
         case $1 in
             --address) api=${2:?--address needs a URL} && shift 2 ;;
             --address=*) api=${1#*=} && shift ;;
             --no-wait) wait=(--no-wait) && shift ;;
+            --env) variables+=("${2:?--env needs a NAME}") && shift 2 ;;
+            --env=*) variables+=("${1#*=}") && shift ;;
             *) break ;;
         esac
     done
@@ -129,11 +228,24 @@ submit() {
     setup
     authenticate
     name=lpff-ray-$(date +%Y%m%d-%H%M%S)-$$
-    environment=$("$venv/bin/python" -c \
-        'import json, sys; print(json.dumps({"env_vars": {"LPFF_RAY_CWD": sys.argv[1]}}))' "$PWD")
+    for variable in ${variables[@]+"${variables[@]}"}; do
+        [[ $variable == *=* || -n ${!variable+set} ]] || die "--env $variable: no such variable is set here"
+    done
+    # In a file, for arguments of programs are shown to everybody on this machine.
+    environment=$(umask 077 && mktemp "${TMPDIR:-/tmp}/lpff_ray.XXXXXX")
+    trap 'rm -f "$environment"' EXIT
+    "$venv/bin/python" - "$PWD" ${variables[@]+"${variables[@]}"} >"$environment" <<'END'
+import json
+import os
+import sys
+
+pairs = (text.partition("=") for text in sys.argv[2:])
+given = {name: value if equals else os.environ[name] for name, equals, value in pairs}
+print(json.dumps({"env_vars": {"LPFF_RAY_CWD": sys.argv[1], **given}}))
+END
     trap 'say "the job goes on; to end it: ./run_cluster.sh exec ray job stop --address $api $name"; exit 130' INT
     "$venv/bin/ray" job submit --address "$api" --submission-id "$name" --working-dir "$repo" \
-        --runtime-env-json "$environment" ${wait[@]+"${wait[@]}"} -- lpff-ray "$@" || status=$?
+        --runtime-env "$environment" ${wait[@]+"${wait[@]}"} -- lpff-ray "$@" || status=$?
     [[ ${#wait[@]} -eq 0 ]] || exit "$status"
     # Ray says 1 for every failure and 0 for a job that was stopped; lpff-ray's own exit code says more.
     status=$(
@@ -151,10 +263,9 @@ END
 }
 
 status() {
-    local address=()
     case ${1:-} in
-        --address) api=${2:?--address needs a URL} && address=("$api") ;;
-        --address=*) api=${1#*=} && address=("$api") ;;
+        --address) api=${2:?--address needs a URL} ;;
+        --address=*) api=${1#*=} ;;
     esac
     if ! answers; then
         say "no Ray cluster answers at $api: ./run_cluster.sh start"
@@ -162,21 +273,25 @@ status() {
     fi
     setup
     authenticate
-    # `ray status` asks a cluster's own port, not its job address: it can only speak of the cluster of this machine.
-    [[ ${#address[@]} -gt 0 ]] || "$venv/bin/ray" status
+    # Not `ray status`: beside another Ray it may speak of that one.
     "$venv/bin/python" - "$api" <<'END'
 import sys
 
 from ray.job_submission import JobSubmissionClient
 
-for job in JobSubmissionClient(sys.argv[1]).list_jobs():
+client = JobSubmissionClient(sys.argv[1])
+answer = client._do_request("GET", "/api/cluster_status?format=1")
+print(answer.json()["data"]["clusterStatus"] if answer.ok else "no status yet", end="\n\n")
+for job in client.list_jobs():
     print(f"{job.status:10} {job.submission_id or job.job_id}  {job.entrypoint}")
 END
 }
 
 stop() {
+    local stopped
     setup
-    "$venv/bin/ray" stop
+    stopped=$(node_processes stop)
+    say "${stopped:-nothing to stop: no Ray that was started here runs (\`ray stop\` stops every Ray of this machine)}"
 }
 
 run_program() {

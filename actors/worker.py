@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,8 @@ from lpff_ray.monitoring.log import LOGGERS
 from lpff_ray.run.faults.memory import bound_memory
 from lpff_ray.run.lease import Answer, Lease, MakeWorker, attempt
 from lpff_ray.run.threads import single_threaded
+from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.places import why_away
 from lpff_ray.types import Stage
 
 MOST_LINES = 200
@@ -29,9 +32,10 @@ MOST_LINES = 200
 
 @dataclass(frozen=True)
 class Placed:
-    """What an actor reports once it runs: whether it sees the pool's marker file, and where its stderr goes."""
+    """What an actor reports once it runs: why the pool's folder can not be used from here, "" if it can, and where its
+    stderr goes."""
 
-    sees_marker: bool
+    objection: str
     stderr: str
 
 
@@ -44,13 +48,13 @@ class PoolWorker:
         self._make_worker, self._device = make_worker, device
 
     def ping(self, marker: str) -> Placed:
-        """Shows that the actor runs. marker: a file that must be visible from here, "" for none."""
+        """Shows that the actor runs. marker: a file or object that must be visible from here, "" for none."""
         faulthandler.enable(all_threads=True)  # a decoder that crashes leaves the Python lines that led to it
         try:
             stderr = os.readlink(f"/proc/self/fd/{sys.__stderr__.fileno()}") if sys.__stderr__ else ""
         except OSError:
             stderr = ""
-        return Placed(not marker or os.path.exists(marker), stderr)
+        return Placed(objection(marker), stderr)
 
     def start(self, share_mb: float, fixed_mb: float) -> UserError | None:
         """Make the worker. share_mb, fixed_mb: see run.faults.memory.bound_memory."""
@@ -81,6 +85,27 @@ class PoolWorker:
             kind, trace = type(error).__name__, traceback.format_exc()
             answer = Answer(failure=Failure(Stage.PROCESS, kind, str(error)[:300], lease.decoder, trace))
         return replace(answer, log=self._lines.taken())
+
+    def why_away(self, place: str, uris: Sequence[str]) -> str:
+        """Why a place that files lie at is away, seen from here; see storage.places.why_away."""
+        return why_away(place, uris)
+
+
+def objection(marker: str) -> str:
+    """Why the folder of a marker can not be used from this process, "" if it can, or there is no marker."""
+    root, _, name = marker.rpartition("/")
+    if not marker or os.path.exists(marker):
+        return ""
+    if "://" not in root:
+        return "it is not visible there"
+    try:
+        folder = Folder(root)
+        if folder.read(name) is None:
+            return "it is another place there"
+        folder.check_writable()
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 class _Lines(logging.Handler):

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.worker import Placed, PoolWorkerActor
 from cluster.placement import Placement
+from cluster.processes import CURE, end_of_stderr, environment, out_of_reach, reason
 from lpff_ray.errors import Failure, UserError
 from lpff_ray.run.faults.memory import EXCEEDED
 from lpff_ray.run.lease import Answer, Lease, MakeWorker, WorkerLost
 from lpff_ray.run.workers import Limits, WorkerHandle
-from lpff_ray.storage.uri import absolute
 from lpff_ray.types import Stage
 
-LAST_BYTES = 4_000
-"""Bytes kept of the end of a dead worker's standard error."""
 RECYCLED_AT = 0.8
 """Share of its memory above which a worker is replaced between two leases; at the whole of it, it ends itself."""
+ASK_S = 120.0
+"""How long a worker may take to say whether it reaches a place: clients try several times."""
 LOW_MEMORY = "killed by Ray because its node ran low on memory"
 
 
@@ -101,7 +99,7 @@ class RayWorkers:
         actor = PoolWorkerActor.options(
             num_cpus=placement.cpus,
             num_gpus=placement.gpus,
-            max_concurrency=placement.threads,
+            max_concurrency=placement.threads + 1,  # `why_away` waits for no lease
             scheduling_strategy=NodeAffinitySchedulingStrategy(placement.node_id, soft=False),
             runtime_env={"env_vars": environment()},
         ).remote(self._make_worker, self._device)
@@ -121,7 +119,7 @@ class RayWorkers:
         return handle.actor.run.remote(lease)
 
     def finished(self) -> Iterator[tuple[RayWorker, Any, Answer | WorkerLost]]:
-        """See run.workers.Workers. Raises what `_advance` raises."""
+        """Raises what `_advance` raises."""
         self._stop_late_starters()
         waited = {handle.waits_for: handle for handle in self.handles if handle.waits_for is not None}
         waited |= {ref: handle for handle in self.handles for ref in handle.in_flight}
@@ -144,22 +142,13 @@ class RayWorkers:
             return Answer(failure=Failure(Stage.PROCESS, kind, message, traceback=str(error)))
         except RayError as error:
             machine_fault = LOW_MEMORY if "low on memory" in str(error) else ""
-            written = self._end_of_stderr(handle)
+            written = end_of_stderr(handle.stderr, handle.name)
             exceeded = [line for line in written.splitlines() if line.startswith(EXCEEDED)]
             message = "the worker died: a crash, or killed by the system"
             if exceeded:
                 message = f"the worker took {exceeded[-1].removeprefix('lpff_ray: ')}"
             return WorkerLost(message, machine_fault, written)
         return answer
-
-    def _end_of_stderr(self, handle: RayWorker) -> str:
-        """The end of what a worker wrote to its standard error; the file's name if it is on another node."""
-        try:
-            with open(handle.stderr, "rb") as file:
-                file.seek(max(0, Path(handle.stderr).stat().st_size - LAST_BYTES))
-                return file.read().decode("utf-8", "replace").strip()
-        except OSError:
-            return f"see {handle.stderr} on node {handle.name}" if handle.stderr else ""
 
     def _advance(self, handle: RayWorker) -> None:
         """What `handle` waits for has come: take its next step towards being ready.
@@ -178,12 +167,11 @@ class RayWorkers:
                 return
             raise answer
         if isinstance(answer, Placed):
-            if not answer.sees_marker:
-                folder = self._marker.rpartition("/")[0]
-                raise UserError(
-                    f"{folder} is not visible from node {handle.name}: "
-                    "choose a folder of a shared file system, or a URI such as s3://bucket/run"
-                )
+            if answer.objection and not self._any_started:
+                raise UserError(out_of_reach(self._marker.rpartition("/")[0], handle.name, answer.objection))
+            if answer.objection:
+                self._could_not_start(handle, answer.objection)
+                return
             handle.placed, handle.stderr = True, answer.stderr
             handle.started_by = time.monotonic() + self._limits.start_s
             handle.waits_for = handle.actor.start.remote(handle.placement.memory_mb, self._limits.most_mb)
@@ -223,6 +211,28 @@ class RayWorkers:
         self._note(text)
         if not (self._placements or self.handles):
             raise UserError(f"{text}; none is left: repair it and run the same command to go on")
+
+    def why_away(self, handle: RayWorker, place: str, uris: Sequence[str]) -> str:
+        try:
+            return str(ray.get(handle.actor.why_away.remote(place, uris), timeout=ASK_S))
+        except GetTimeoutError:
+            return f"no answer in {ASK_S:.0f} s"
+        except RayError:
+            return ""  # it was stopped meanwhile
+
+    def exclude(self, handle: RayWorker, why: str) -> None:
+        node = handle.placement.node_id
+        if all(placement.node_id != node for placement in self._placements):
+            return
+        self._placements = [other for other in self._placements if other.node_id != node]
+        for other in [other for other in self.handles if other.placement.node_id == node]:
+            other.retiring = other.broken = True
+            if not other.in_flight:
+                self.stop(other)
+        text = f"node {handle.name} is taken out of the pool: {why}"
+        self._note(text)
+        if not self._placements:
+            raise UserError(f"{text}; no node is left, and nothing was given up: {CURE}")
 
     def close(self, wait: bool) -> None:
         for actor in [*self._parked, *(handle.actor for handle in self.handles)]:
@@ -276,23 +286,3 @@ class RayWorkers:
             self._note("every node that worked is lost; waiting for others to join")
         elif now - self._lost_since > self._limits.start_s:
             raise UserError("every node that worked is lost; run the same command again to go on from here")
-
-
-def environment() -> dict[str, str]:
-    """Environment variables of the workers, on every node."""
-    # Ray would set OMP_NUM_THREADS to num_cpus; with a thread per lease already, one each is enough.
-    chosen = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    if os.environ.get("LPFF_RAY_MODELS"):
-        chosen["LPFF_RAY_MODELS"] = absolute(os.environ["LPFF_RAY_MODELS"])
-    # Limits that this run's user has moved hold for every worker.
-    return chosen | {name: value for name, value in os.environ.items() if name.startswith("LPFF_RAY_MAX_")}
-
-
-def reason(error: RayError) -> str:
-    """A Ray error in one line: the worker's own exception, else the last line of Ray's page."""
-    cause = getattr(error, "cause", None) if isinstance(error, RayTaskError) else None
-    if cause is not None and not isinstance(cause, RayError):
-        text = str(cause).strip().splitlines()
-        return f"{type(cause).__name__}: {text[-1] if text else ''}"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -21,6 +21,7 @@ import ray
 from cluster.private_node import guarded, is_on_loopback, on_loopback, read_environment
 from lpff_ray.errors import UserError
 from lpff_ray.run.lease import one_line
+from lpff_ray.storage.folder import Folder
 
 MIB = 1 << 20
 DAY = 86_400
@@ -117,19 +118,21 @@ def _check_reachable(address: str) -> None:
 def marker_in(out: str) -> Iterator[str]:
     """A file in the output folder, by which workers check that they see the folder; removed at the end.
 
-    Yields its path, or "" for a URI that means the same on every node (s3://, gs://, ...).
-    Raises UserError for a folder that only this process can see.
+    Yields its path or URI: a bucket, too, may be out of the reach of nodes, for want of credentials or a network.
+    Raises UserError for a folder that only this process can see, or that can not be written.
     """
     if out.startswith("memory://"):
         raise UserError(
             f"{out}: memory of this process is not visible to Ray's workers; use --executor local"
         )
     out = out.removeprefix("file://")
-    if "://" in out:
-        yield ""
-        return
     host = socket.gethostname()
-    marker = Path(out).absolute() / f".visible-{host}-{os.getpid()}-{uuid.uuid4().hex}"
+    name = f".visible-{host}-{os.getpid()}-{uuid.uuid4().hex}"
+    if "://" in out:
+        with _object_in(Folder(out), name) as uri:
+            yield uri
+        return
+    marker = Path(out).absolute() / name
     for old in marker.parent.glob(".visible-*"):
         with suppress(OSError):
             if _is_left_behind(old, host):
@@ -143,6 +146,21 @@ def marker_in(out: str) -> Iterator[str]:
     finally:
         with suppress(OSError):
             marker.unlink()
+
+
+@contextmanager
+def _object_in(folder: Folder, name: str) -> Iterator[str]:
+    """A marker in an object store; those of drivers that were killed a day ago are removed."""
+    with suppress(OSError, NotImplementedError, TypeError):  # listing is optional, and so are times of change
+        for old in folder.filesystem.glob(f"{folder.path}/.visible-*"):
+            if time.time() - folder.filesystem.modified(old).timestamp() > DAY:
+                folder.remove(old.rpartition("/")[2])
+    folder.commit(name, b"lpff_ray")
+    try:
+        yield f"{folder.root}/{name}"
+    finally:
+        with suppress(OSError):
+            folder.remove(name)
 
 
 def _is_left_behind(marker: Path, host: str) -> bool:

@@ -30,7 +30,7 @@ try() {
     shift
     "$1" -m venv --clear "$venv" || return
     shift
-    "$venv/bin/python" -m pip install -qq --disable-pip-version-check "$repo[test]" || return
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check "${repo}[test]" || return
     # From the repository: its tests, and what they take from benchmarks and training, are not installed.
     (cd -- "$repo" && PATH=$venv/bin:$PATH "$venv/bin/python" -m pytest "$@")
 }

@@ -158,5 +158,11 @@ class LocalWorkers:
         if not handle.in_flight:
             self.stop(handle)
 
+    def why_away(self, handle: WorkerHandle, place: str, uris: Sequence[str]) -> str:
+        return ""  # this process has looked itself
+
+    def exclude(self, handle: WorkerHandle, why: str) -> None:
+        """Never asked for: threads reach what this process reaches."""
+
     def close(self, wait: bool) -> None:
         self._pool.shutdown(wait=wait, cancel_futures=True)

@@ -5,7 +5,8 @@ process is lost too. So the worker of an item past its deadline is stopped. What
 stopped or died is tried again alone (`run.faults.suspects`): if it fails there, it is the cause, and goes through the
 retry steps of the policy. No fault of an item is a failure of the worker itself (a GPU in an error state, a model that
 fails on known-good input): the worker is replaced, and if that recurs, its placement is taken out of the pool; nor a
-host, a bucket or a disk that is away: what lies there waits (`run.faults.places`).
+host, a bucket or a disk that is away: what lies there waits, and a node that alone can not reach it gets no more work
+(`run.faults.places`).
 
 Mining, export and the search for neighbours use it; local threads and Ray actors carry it out (`run.workers`).
 """
@@ -100,7 +101,7 @@ class _Job(Generic[Item]):
             try:
                 while self.has_work(interrupt):
                     if not (interrupt.requested or self.fatal):
-                        for lease, failure in self.places.settle(self.queue):
+                        for lease, failure in self.places.settle(self.queue, self.workers):
                             yield from self.failed(lease, replace(failure, place=""), self.queue)
                         self.workers.start_workers(
                             self.waiting() - len(self.places), len(self.suspects.first)
@@ -193,10 +194,10 @@ class _Job(Generic[Item]):
             yield from self.broke(handle, held.lease, answer.failure)
         else:
             self.queue.extendleft(self.suspects.ended(held.lease, completed=answer.failure is None))
-            if answer.failure is not None:
-                yield from self.failed(held.lease, answer.failure, self.queue)
-            else:
+            if answer.failure is None:
                 yield self.completed(handle, held, answer)
+            elif not self.places.suspect(held.lease, answer.failure, handle):
+                yield from self.failed(held.lease, answer.failure, self.queue)
         most = self.limits.rss_mb or handle.memory_mb or float("inf")
         used_up = handle.served >= self.limits.recycle_after or answer.rss_mb > most
         handle.retiring = handle.retiring or (used_up and self.workers.can_stop)
@@ -271,9 +272,7 @@ class _Job(Generic[Item]):
     def failed(
         self, lease: Lease[Item], failure: Failure, retries: deque[Lease[Item]]
     ) -> Iterator[GivenUp[Item]]:
-        """Unless its place may be, the item is the cause: its next retry step joins `retries`, or it is given up."""
-        if failure.place and self.places.suspect(lease, failure):
-            return
+        """The item is the cause: its next retry step joins `retries`, or it is given up."""
         cause = lease.cause or replace(failure, traceback="")
         leases = [] if self.suspects.is_lost(lease) else self.policy.retry(lease, failure)
         leases = [replace(retry, cause=cause) for retry in leases]

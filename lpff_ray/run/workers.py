@@ -114,6 +114,18 @@ class Workers(Protocol):
         Raises UserError if nothing is left.
         """
 
+    def why_away(self, handle: Any, place: str, uris: Sequence[str]) -> str:
+        """As storage.places.why_away, seen from where a worker runs; "" where that is this process, or unknown.
+
+        Called in any thread, and waits for the answer.
+        """
+
+    def exclude(self, handle: Any, why: str) -> None:
+        """Give no more work to a worker, and to others on its node: what they hold may finish.
+
+        Raises UserError if nothing is left.
+        """
+
     def close(self, wait: bool) -> None:
         """End them all. wait: let threads finish their leases."""
 

@@ -160,9 +160,11 @@ def why_away(place: str, uris: Sequence[str], known: tuple[int, int] | None = No
 
 def _may_be_of_place(error: BaseException) -> bool:
     status = _status(error)
+    if status == 404 and "NoSuchBucket" in str(error):  # another endpoint, perhaps
+        return True
     if status:
         return status >= 500 or status in TRANSIENT or status in REFUSED
-    if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError, PermissionError)):
+    if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError, PermissionError, ImportError)):
         return True
     if isinstance(error, OSError) and error.errno in _DISK:
         return True

@@ -127,3 +127,10 @@ def _strongly_connected(graph: Mapping[str, set[str]]) -> list[set[str]]:
         if node not in index:
             visit(node)
     return groups
+
+
+def exposed_metrics() -> set[str]:
+    """The metrics of a run on a node's page for Prometheus: Ray puts `ray_` before all, and `_total` after counters."""
+    source = (REPOSITORY / "cluster" / "metrics.py").read_text("utf-8")
+    found = re.findall(r"\b(Counter|Gauge)\(\s*\"(\w+)\"", source)
+    return {f"ray_{name}{'_total' if kind == 'Counter' else ''}" for kind, name in found}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -225,27 +224,6 @@ def test_what_no_package_reads_is_a_row_of_a_manifest(tmp_path: Path) -> None:
     videos = plan_videos(expand([str(tmp_path / "list.txt")]))
     assert [video.status for video in videos] == ["planned", *["unreadable"] * 4]
     assert all(video.reason and "\n" not in video.reason for video in videos[1:])
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of an empty S3 server that takes any credentials; the environment points to it."""
-    s3fs = pytest.importorskip("s3fs")
-    moto = pytest.importorskip("moto.server")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    s3fs.S3FileSystem.clear_instance_cache()
-    yield address
-    server.stop()
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_s3(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:

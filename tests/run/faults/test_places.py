@@ -7,9 +7,12 @@ import random
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import cut_off
 import pytest
 import reader
 from clips import portrait, write_clip
@@ -17,9 +20,11 @@ from command import call
 from pooled import Pooled, pooled
 from servers import FaultyServer, faulty_server
 
-from lpff_ray.errors import Unavailable
+from lpff_ray.errors import Failure, Unavailable, UserError
 from lpff_ray.run import mine as mine_module
 from lpff_ray.run.faults import places
+from lpff_ray.run.lease import Lease
+from lpff_ray.run.workers import Limits, WorkerHandle
 from lpff_ray.storage import filesystems
 
 Work = Callable[..., Pooled]
@@ -96,6 +101,75 @@ def host_is_away_for_a_while(work: Work, server: FaultyServer, fault: int | str)
     assert found.report.retries == 0, "no attempt is counted"
     assert found.text.count(f"{server.address} is away") == 1
     assert f"{server.address} is back after " in found.text
+
+
+@pytest.mark.ray
+def test_workers_that_can_not_reach_what_the_driver_reaches_end_the_job_and_nothing_is_given_up(
+    local_node: None, s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every segment was quarantined, and the next run, with good credentials, did nothing."""
+    import fsspec
+    import ray.cloudpickle
+
+    for module in (reader, cut_off):
+        ray.cloudpickle.register_pickle_by_value(module)
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    bucket = fsspec.filesystem("s3")
+    bucket.mkdir("videos")
+    for number in range(COUNT):
+        bucket.pipe(f"videos/{number}", b"x")
+    items = [reader.file_segment(f"s3://videos/{number}") for number in range(COUNT)]
+    env = {
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+    }
+    with_keys, without = ({**env, **given} for given in (keys, dict.fromkeys(keys)))
+    work = functools.partial(pooled, "ray", tmp_path, items, workers=1)
+    said = r"it can not reach s3://videos \(access denied or no credentials: .*\), which this process can; no node is "
+    with pytest.raises(UserError, match=said):
+        work(make_worker=functools.partial(cut_off.CutOff, str(tmp_path), without))
+    assert not list(tmp_path.glob("*.done"))
+    kept = [path.read_text() for path in (tmp_path / "logs").glob("failures-*.jsonl")]
+    assert "".join(kept) == "", "no attempt counted against a segment"
+    again = work(make_worker=functools.partial(cut_off.CutOff, str(tmp_path), with_keys))
+    assert again.done() == everything()
+    assert again.given_up == []
+
+
+class OtherWorkers:
+    """Stands for workers on two nodes, of which one can not reach what this process reaches."""
+
+    def __init__(self, cut_off: WorkerHandle) -> None:
+        self.cut_off, self.excluded = cut_off, list[WorkerHandle]()
+
+    def why_away(self, handle: WorkerHandle, place: str, uris: list[str]) -> str:
+        return "access denied" if handle is self.cut_off else ""
+
+    def exclude(self, handle: WorkerHandle, why: str) -> None:
+        self.excluded.append(handle)
+
+
+def test_a_node_that_is_cut_off_leaves_and_its_segments_go_to_others_at_no_cost(server: FaultyServer) -> None:
+    good, bad = WorkerHandle("good", 1), WorkerHandle("bad", 1)
+    workers: Any = OtherWorkers(bad)
+    items = segments(server)
+    tried = places.Places(items, mine_module.POLICY, Limits(), lambda note: None)
+    failure = Failure("open", "PermissionError", "access denied", place=server.address)
+    queue: deque[Lease[reader.Segment]] = deque()
+    assert tried.suspect(Lease(items[0]), failure, bad)
+    assert tried.suspect(Lease(items[1]), failure, good)
+    until = time.monotonic() + 20
+    while not queue and time.monotonic() < until:
+        assert tried.settle(queue, workers) == []
+    assert workers.excluded == [bad]
+    assert queue.popleft().item is items[0]
+    while not queue and time.monotonic() < until:
+        assert tried.settle(queue, workers) == []
+    assert queue.popleft().item is items[1], "tried again after a while, which counts"
+    tried.close()
 
 
 @pytest.mark.parametrize("fault", [403, 500, "cut"])
