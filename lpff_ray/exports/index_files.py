@@ -9,8 +9,8 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import chain
 
+from lpff_ray.exports.card.source_columns import source_card
 from lpff_ray.exports.format import ExportFormat, OutputFile, Record
-from lpff_ray.exports.source_columns import source_card
 from lpff_ray.exports.state import DONE_FILE, Done, Note
 from lpff_ray.exports.worker import STAGED
 from lpff_ray.monitoring.progress import Phase

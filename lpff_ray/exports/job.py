@@ -17,12 +17,12 @@ from lpff_ray.errors import UserError
 from lpff_ray.exports.card.data_card import README, data_card
 from lpff_ray.exports.card.sample_sheet import NAME as SHEET
 from lpff_ray.exports.card.sample_sheet import sample_sheet, taken_for_data
+from lpff_ray.exports.card.source_columns import check_required, source_columns, with_sources
 from lpff_ray.exports.format import ExportFormat, FaceFormat, OutputFile, Record, upsampling_notes
 from lpff_ray.exports.index_files import make_index_files, units_size, unstage
 from lpff_ray.exports.lists.reviewed import without_rejected
 from lpff_ray.exports.policy import UNIT_POLICY, unit_name, unit_uri
 from lpff_ray.exports.registry import make_format
-from lpff_ray.exports.source_columns import check_required, source_columns, with_sources
 from lpff_ray.exports.state import claimed, standing, unit_notes
 from lpff_ray.exports.units import ExportUnit, UnitResult, plan_units
 from lpff_ray.exports.video import video_files_of

@@ -37,7 +37,8 @@ def sample_sheet(
     to write below, by face id. as_svg: SHEET.svg, for data sets whose training code takes every picture in the folder.
     The same records give the same bytes.
     """
-    drawn = sorted(sorted(records, key=_draw)[:SAMPLES], key=lambda record: int(record["index"]))
+    of_faces = [record for record in records if _faces(record)]  # not of tables beside them
+    drawn = sorted(sorted(of_faces, key=_draw)[:SAMPLES], key=lambda record: int(record["index"]))
     stand_ins = _thumbnails(run, [_face(record) for record in drawn if not _shown(record)])
     cells = []
     for record in drawn:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, computed_field, model_validator
 
 from lpff_ray.errors import UserError
+from lpff_ray.exports.card.source_columns import source_captions
 from lpff_ray.exports.format import FaceFormat, File, OutputFile, OutputImage, Record, Row, selected_faces
 from lpff_ray.exports.imaging.alignment import face_quad, ffhq_crop, mirrored_transform, quad_transform
 from lpff_ray.exports.imaging.face_mesh import face_mesh, model_mesh
@@ -34,7 +35,6 @@ from lpff_ray.exports.lists.prompts import (
     mirrored_face,
     prompt,
 )
-from lpff_ray.exports.source_columns import source_captions
 from lpff_ray.geometry.rotation import matrix_from_angles, upright_angle
 from lpff_ray.geometry.transforms import apply
 from lpff_ray.storage.folder import Folder

@@ -47,14 +47,7 @@ from lpff_ray.exports.lists.reenactment import (
     split_as_efhq,
     who,
 )
-from lpff_ray.exports.lists.tracks import (
-    Stretch,
-    by_track,
-    csv_of,
-    in_one_pass,
-    track_faces,
-    track_notes,
-)
+from lpff_ray.exports.lists.tracks import Stretch, by_track, csv_of, in_one_pass, track_faces, track_notes
 from lpff_ray.exports.names import plain_names
 from lpff_ray.exports.video import OpenedVideo
 from lpff_ray.geometry.transforms import iou
