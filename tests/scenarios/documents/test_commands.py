@@ -24,7 +24,15 @@ DOCUMENTS = (
     "cluster/README.md",
     *sorted(f"docs/{path.name}" for path in REPOSITORY.glob("docs/*.md")),
 )
-NEEDS = {"a browser", "a cluster", "a fresh machine", "the network", "shared data", "files of yours", "another package"}
+NEEDS = {
+    "a browser",
+    "a cluster",
+    "a fresh machine",
+    "the network",
+    "shared data",
+    "files of yours",
+    "another package",
+}
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 MARK = r"(?:<!-- needs: (?P<needs>[^\n]+) -->\n+)?"
 INDENTED = re.compile(MARK + r"(?P<block>(?:^ {4}\S.*\n)(?:^(?: {4}.*)?\n)*)", re.MULTILINE)
