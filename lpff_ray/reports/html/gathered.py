@@ -18,6 +18,7 @@ import polars as pl
 from lpff_ray.curate.selection.candidates import DIRECTION
 from lpff_ray.tables import curated, schema
 from lpff_ray.tables.read import Snapshot, scanned
+from lpff_ray.tables.review.state import with_reviewed_identities
 from lpff_ray.tables.run_folder import config_hash
 
 ANGLES = ("azimuth", "elevation", "tilt")
@@ -69,7 +70,11 @@ def gathered(out: str, files: Snapshot, selections: tuple[Selected, ...]) -> Ite
         curated.table_file("dedupe"), f"remove it and run lpff-ray dedupe {out}", list(_MARKS)
     )
     deduped = marks is not None
-    known = schema.frame({}, schema.DEDUPE).select(_MARKS) if marks is None else marks
+    known = (
+        schema.frame({}, schema.DEDUPE).select(_MARKS)
+        if marks is None
+        else with_reviewed_identities(out, marks)
+    )
     angles = [pl.coalesce(name, DIRECTION[name].degrees().cast(pl.Float32)).alias(name) for name in ANGLES]
     with tempfile.TemporaryDirectory(prefix="lpff_ray-report-") as temporary:
         path = Path(temporary, "faces.parquet")

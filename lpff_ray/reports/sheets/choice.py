@@ -15,6 +15,7 @@ from lpff_ray.monitoring.wording import counted, escaped
 from lpff_ray.storage.uri import file_name
 from lpff_ray.tables import curated, schema
 from lpff_ray.tables.read import scan
+from lpff_ray.tables.review.state import with_reviewed_identities
 from lpff_ray.types import PoseBin
 
 VIDEO = "video"
@@ -159,7 +160,7 @@ def _joined(out: str, choice: Choice) -> pl.LazyFrame:
     """Faces with what is known of their identities, and of their selection."""
     faces = scan(out).drop(_LARGE)
     try:
-        marks = curated.dedupe_marks(out)
+        marks = with_reviewed_identities(out, curated.dedupe_marks(out))
     except UserError:
         if choice.by == "identity" or choice.duplicates:
             raise

@@ -21,6 +21,7 @@ from lpff_ray.reports.sheets.pictures import Pictures, pictures_of
 from lpff_ray.storage.folder import Folder
 from lpff_ray.storage.uri import file_name
 from lpff_ray.tables import curated
+from lpff_ray.tables.review.state import with_reviewed_identities
 
 LIMIT = 512
 """Faces on all pages of a sheet, unless more are asked for."""
@@ -222,7 +223,7 @@ def _all(groups: Sequence[Group]) -> pl.DataFrame:
 
 def _with_identities(out: str, faces: pl.DataFrame, needed: bool) -> pl.DataFrame:
     try:
-        marks = curated.dedupe_marks(out).select("face_id", "identity_id")
+        marks = with_reviewed_identities(out, curated.dedupe_marks(out).select("face_id", "identity_id"))
     except UserError:
         if needed:
             raise

@@ -128,6 +128,16 @@ def review_state(out: str) -> pl.DataFrame:
     return state_table(folder, read_folded(folder))
 
 
+def with_reviewed_identities(out: str, marks: pl.DataFrame) -> pl.DataFrame:
+    """`dedupe_marks`, or some of its columns, with the identities as reviewers left them.
+
+    Raises UserError as `review_state` does.
+    """
+    said = review_state(out).select("face_id", reviewed="identity_id").drop_nulls("reviewed")
+    joined = marks.join(said, on="face_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("reviewed", "identity_id").alias("identity_id")).drop("reviewed")
+
+
 def state_table(folder: Folder, state: Folded) -> pl.DataFrame:
     """As `review_state`, of a state that was read already."""
     said = {

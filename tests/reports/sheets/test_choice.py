@@ -15,6 +15,8 @@ import lpff_ray
 from lpff_ray.errors import UserError
 from lpff_ray.reports.sheets.choice import Choice, chosen_faces, grouped, spread, with_columns_of
 from lpff_ray.storage.folder import Folder
+from lpff_ray.tables.review.actions import Action
+from lpff_ray.tables.review.log import ReviewLog
 
 
 def person(name: str, angles: list[float], **others: Any) -> list[dict[str, Any]]:
@@ -148,3 +150,19 @@ def test_a_run_of_an_older_release_is_ordered_by_yaw(tmp_path: Path) -> None:
     assert ids(group.faces) == ["f80", "f0", "f-80"]
     with pytest.raises(UserError, match="grouped by identity, bin, video, not by 'colour'"):
         grouped(group.faces, "colour", 3)
+
+
+def test_people_are_grouped_as_reviewers_left_them(tmp_path: Path) -> None:
+    out = handmade_run(tmp_path, FACES)
+    write_marks(Folder(out), [{"keep": True, **row} for row in marks_of(FACES)])
+    log = ReviewLog(Folder(out), "r")
+    merge = {
+        "id": "0",
+        "action": "merge",
+        "identities": ["ann", "bob"],
+        "time": "2026-01-31T08:30:00.000000Z",
+    }
+    log.add(Action(reviewer="r", **merge))
+    log.close()
+    groups = grouped(chosen_faces(out, Choice(by="identity")), "identity", 9)
+    assert [len(group.faces) for group in groups] == [5]

@@ -117,10 +117,13 @@ def _contours(density: Density) -> list[dict[str, Any]]:
     """Points along the contours of LEVELS, in degrees."""
     theta, phi = np.meshgrid(_GRID, _GRID, indexing="ij")
     values = density.at(np.column_stack([theta.ravel(), phi.ravel()])).reshape(theta.shape)
+    heights = np.log(
+        np.maximum(values, 1e-6)
+    )  # between two points of the grid a density falls by a share, not a sum
     step = float(np.degrees(_GRID[1] - _GRID[0]))
     rows: list[dict[str, Any]] = []
     lines: list[tuple[float, NDArray]] = [
-        (level, line) for level in LEVELS for line in find_contours(values, level)
+        (level, line) for level in LEVELS for line in find_contours(heights, np.log(level))
     ]
     for number, (level, line) in enumerate(lines):
         for order, (x, y) in enumerate((line * step).round(2).tolist()):
