@@ -24,7 +24,7 @@ ALL_POINTS = 12_000
 """Points in all plots of a page together."""
 MOST_POINTS = 2_500
 _TITLES = {"before": "Before", "after": "Selected"}
-_GRID = np.radians(np.arange(0, 180.1, 1.5))
+_GRID = np.radians(np.arange(0, 180.1, 0.75))
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,6 @@ def _contours(density: Density) -> list[dict[str, Any]]:
         (level, line) for level in LEVELS for line in find_contours(heights, np.log(level))
     ]
     for number, (level, line) in enumerate(lines):
-        for order, (x, y) in enumerate((line * step).round(2).tolist()):
+        for order, (x, y) in enumerate((np.vstack([line[:-1:2], line[-1:]]) * step).round(2).tolist()):
             rows.append({"theta": x, "phi": y, "order": order, "level": level, "line": number})
     return rows
