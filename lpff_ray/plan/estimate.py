@@ -11,15 +11,35 @@ from lpff_ray.plan.segment import segments
 from lpff_ray.plan.video import Video
 from lpff_ray.types import MediaKind
 
-BYTES_PER_FACE = 1_300
-"""Disk taken by one row of `faces` in a Parquet part: the embedding and the landmarks hardly compress."""
-FRAMES_PER_SECOND = 20.0
-"""Frames per second that one worker of two busy CPU cores measures. Evidence: docs/evidence/speed.md#mining-rate"""
+BYTES_PER_FACE = 1_300 + 4_200
+"""Disk taken by one row of `faces` in a Parquet part (the embedding and the landmarks hardly compress), and by its
+thumbnail."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of one CPU core, with which the time of a run is estimated. Evidence: docs/evidence/speed.md#mining-rate
+
+    decoded, decoded_megapixel: of every frame of the source; looked_at, looked_at_megapixel: of every sampled frame,
+    for its conversion and detection; face: of one face; faces: per sampled frame. start: of the whole run, by the
+    clock.
+    """
+
+    decoded: float = 0.4e-3
+    decoded_megapixel: float = 0.4e-3
+    looked_at: float = 4.0e-3
+    looked_at_megapixel: float = 12e-3
+    face: float = 20e-3
+    faces: float = 0.8
+    start: float = 3.0
+
+
+COSTS, CORES = Costs(), 2
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will be like. disk_bytes takes one face per frame; seconds is of one worker."""
+    """What a run will be like. disk_bytes takes one face per frame; seconds is of one worker of CORES cores."""
 
     videos: int
     segments: int
@@ -28,17 +48,41 @@ class Estimate:
     seconds: float
 
 
-def estimate(videos: Iterable[Video], config: MineConfig, frames_per_second: float) -> Estimate:
-    """Add up the planned videos. frames_per_second: how many one worker measures."""
+def estimate(videos: Iterable[Video], config: MineConfig, costs: Costs = COSTS) -> Estimate:
+    """Add up the planned videos."""
     planned = [video for video in videos if video.is_planned]
-    frames = sum(_frames_wanted(video, config) for video in planned)
+    wanted = [_frames_wanted(video, config) for video in planned]
+    frames = sum(wanted)
+    busy = sum(_seconds(video, count, costs) for video, count in zip(planned, wanted, strict=True))
     return Estimate(
         videos=len(planned),
         segments=sum(len(segments(video, config.segment_seconds)) for video in planned),
         frames=frames,
         disk_bytes=frames * BYTES_PER_FACE,
-        seconds=frames / frames_per_second,
+        seconds=costs.start + busy / CORES if planned else 0.0,
     )
+
+
+def _seconds(video: Video, wanted: int, costs: Costs) -> float:
+    """Seconds of one core that a video takes, of which so many frames are looked at."""
+    megapixels = video.width * video.height / 1e6
+    decoded = max(_frames_decoded(video), wanted)
+    return (
+        decoded * (costs.decoded + costs.decoded_megapixel * megapixels)
+        + wanted * (costs.looked_at + costs.looked_at_megapixel * megapixels)
+        + wanted * costs.faces * costs.face
+    )
+
+
+def _frames_decoded(video: Video) -> float:
+    """Frames of the source between the first and the last that may be looked at."""
+    if video.kind == MediaKind.PHOTO:
+        return 1
+    frames = float(video.frames_expected or video.duration_s * video.fps)
+    if video.duration_s > 0:
+        span = min(video.end_s or video.duration_s, video.duration_s) - (video.start_s or 0.0)
+        frames *= span / video.duration_s
+    return frames
 
 
 def _frames_wanted(video: Video, config: MineConfig) -> int:
@@ -47,11 +91,9 @@ def _frames_wanted(video: Video, config: MineConfig) -> int:
         return 1
     if video.frames:
         return len(video.frames)
-    frames = float(video.frames_expected or video.duration_s * video.fps)
-    seconds = video.duration_s
+    frames, seconds = _frames_decoded(video), video.duration_s
     if seconds > 0:
-        span = min(video.end_s or seconds, seconds) - (video.start_s or 0.0)
-        frames, seconds = frames * span / seconds, span
+        seconds = min(video.end_s or seconds, seconds) - (video.start_s or 0.0)
     if config.fps is not None and seconds > 0:
         frames = min(frames, seconds * config.fps)
     return math.ceil(frames / (config.every or 1) - 1e-6)

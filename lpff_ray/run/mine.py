@@ -170,7 +170,7 @@ def mine(
     left.sort(key=lambda segment: segment.video.kind == MediaKind.PHOTO)
     report, faces, frames = PoolReport(), 0, 0
     if left:
-        expected = round(estimate(planned_videos, config, 1.0).frames * len(left) / len(planned))
+        expected = round(estimate(planned_videos, config).frames * len(left) / len(planned))
         with (
             kept_in(run.folder),
             work_pool(

@@ -10,7 +10,7 @@ from clips import write_clip
 from PIL import Image
 
 from lpff_ray.config import MineConfig
-from lpff_ray.plan.estimate import estimate
+from lpff_ray.plan.estimate import Costs, estimate
 from lpff_ray.plan.manifest import Source
 from lpff_ray.plan.planner import plan_videos
 from lpff_ray.plan.sampling import wanted_indices
@@ -39,8 +39,8 @@ def test_estimate_is_what_will_be_looked_at(clip: Path, tmp_path: Path) -> None:
             len(wanted_indices(table, Segment("v", video, 0, None, None), config.every, config.fps))
             for video in videos[:2]
         )
-        guess = estimate(videos, config, frames_per_second=10.0)
+        guess = estimate(videos, config, Costs(0, 0, looked_at=0.2, looked_at_megapixel=0, face=0, start=0))
         assert (guess.videos, guess.segments) == (3, 3)
         assert guess.frames == pytest.approx(counted + 1, abs=1)
-        assert guess.seconds == pytest.approx(guess.frames / 10)
-        assert guess.disk_bytes == guess.frames * 1300
+        assert guess.seconds == pytest.approx(guess.frames * 0.2 / 2)
+        assert guess.disk_bytes == guess.frames * 5500

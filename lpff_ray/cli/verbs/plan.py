@@ -81,11 +81,11 @@ def plan(
 
 def _result(videos: Sequence[Video], config: MineConfig) -> dict[str, Any]:
     """The plan: every source, and what mining them would take."""
-    from lpff_ray.plan.estimate import FRAMES_PER_SECOND, estimate
+    from lpff_ray.plan.estimate import estimate
     from lpff_ray.plan.segment import segments
     from lpff_ray.plan.sequences import ambiguous_folders
 
-    total = estimate(videos, config, FRAMES_PER_SECOND)
+    total = estimate(videos, config)
     listed = [
         {
             "uri": video.uri,
@@ -160,5 +160,5 @@ def _shown(result: dict[str, Any]) -> Iterator[Shown]:
         f"{counted(result['videos'], 'video')}, {counted(result['segments'], 'segment')}, "
         f"about {counted(result['frames'], 'frame')} to look at; "
         f"about {clock(result['seconds'])} for one worker of two cores, "
-        f"about {result['disk_bytes'] / 2**20:.1f} MB of tables at one face per frame"
+        f"about {result['disk_bytes'] / 2**20:.1f} MB of tables and thumbnails at one face per frame"
     )
