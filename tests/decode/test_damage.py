@@ -53,7 +53,8 @@ def test_bytes_overwritten_in_the_middle_are_told(
     sound = small_frames(large / name, "auto")
     assert len(sound) == 60
     size = (large / name).stat().st_size
-    path = overwrite(large / name, tmp_path / name, 0.5, 0.5 + length / size)
+    # Elsewhere 64 bytes, or 2000, can make a valid bitstream, which no decoder can tell from a sound one.
+    path = overwrite(large / name, tmp_path / name, 0.6, 0.6 + length / size)
     try:
         found = small_frames(path, decoder)
     except SegmentError as error:

@@ -159,8 +159,10 @@ def write_clip(
         x265 = QUIET["hevc"]["x265-params"] + f":keyint={gop}:min-keyint={gop}:bframes={b_frames}"
         options = QUIET["hevc"] | {"x265-params": x265 + f":open-gop={int(open_gop)}:scenecut=0:b-adapt=0"}
     elif codec == "h264":
+        # Without the macroblock tree, whose result is another one now and then.
         x264 = (
             f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:b-adapt=0:open-gop={int(open_gop)}"
+            ":no-mbtree=1"
         )
         options = QUIET["h264"] | {"x264-params": x264}
     else:

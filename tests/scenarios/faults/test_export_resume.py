@@ -231,7 +231,8 @@ def test_what_was_deleted_in_an_object_store_comes_back(mined: Path) -> None:
 @pytest.mark.parametrize("export_format", [StyleGan(zip=True), Eg3d(zip=True, mirror=False)])
 def test_no_zip_is_made_of_pictures_that_are_gone(tmp_path: Path, export_format: StyleGan | Eg3d) -> None:
     (archive,) = export_format.finish(
-        Folder(str(tmp_path)), [{"files": ["00000/img00000000.png"], "label": [0.0]}]
+        Folder(str(tmp_path)),
+        [{"files": ["00000/img00000000.png"], "label": [0.0] * 25, "condition": 1, "copies": 1}],
     )
     with pytest.raises(UserError, match=r"img00000000.png: was made and is gone"):
         list(archive.content)

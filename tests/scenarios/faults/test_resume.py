@@ -245,7 +245,7 @@ def test_retry_quarantined(tmp_path: Path, compacted: bool) -> None:
         assert call("compact", tmp_path / "out").returncode == 0
     again = call(*command, "--retry-quarantined")
     assert again.returncode == 0
-    assert "quarantine" not in again.stdout
+    assert "in quarantine" not in again.stdout
     assert not len(lpff_ray.quarantine(str(tmp_path / "out")))
     assert lpff_ray.videos(str(tmp_path / "out"))["status"].to_list() == ["done"]
     assert len(lpff_ray.scan(str(tmp_path / "out")).collect()) == 3
