@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks.speed.results import Result
 from benchmarks.speed.sets import SETS
+from lpff_ray.monitoring.wording import counted
 
 NAMES = {
     "floor": "decode only, PyAV, nothing converted",
@@ -23,11 +24,13 @@ NAMES = {
 
 def page(results: Sequence[Result], threads: int) -> str:
     """Markdown: the rates, and where the time of mining goes."""
+    runs = len(next(iter(results[0].contestants.values())).rates)
+    times = counted(runs, "time")
     lines = [
         "# Speed",
         "",
         "Made by `python -m benchmarks.speed --data ../shared/data --peers PYTHON --out docs`, all in one run, "
-        f"contestants in turn, medians, on {threads} threads or processes of {cpu()}. Rates are source frames per "
+        f"contestants in turn, {times} each, medians, on {threads} threads or processes of {cpu()}. Rates are source frames per "
         "second with the start of the process included. What the others do: `benchmarks/speed/peers`.",
         "",
         "On a GPU: unmeasured.",
