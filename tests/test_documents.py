@@ -239,7 +239,7 @@ MEASURED = re.compile(
     r"\d ?%|\b\d[\d,.]* (?:ms|MB|GB|faces|identities|clips|frames|people|seconds)\b|\d (?:faces|frames)/s"
 )
 """Numbers of what was measured: shares, times, sizes, counts of faces. Those of settings are written otherwise."""
-GENERATED = ("docs/accuracy.md", "docs/scale.md", "docs/columns.md", "docs/models.md")
+GENERATED = ("docs/accuracy.md", "docs/scale.md", "docs/speed.md", "docs/columns.md", "docs/models.md")
 
 
 @pytest.mark.parametrize("document", [name for name in HANDWRITTEN if name not in GENERATED])

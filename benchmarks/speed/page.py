@@ -30,8 +30,8 @@ def page(results: Sequence[Result], threads: int) -> str:
         "# Speed",
         "",
         "Made by `python -m benchmarks.speed --data ../shared/data --peers PYTHON --out docs`, all in one run, "
-        f"contestants in turn, {times} each, medians, on {threads} threads or processes of {cpu()}. Rates are source frames per "
-        "second with the start of the process included. What the others do: `benchmarks/speed/peers`.",
+        f"contestants in turn, {times} each, medians, on {threads} threads or processes of {cpu()}. Rates are source "
+        "frames per second with the start of the process included. What the others do: `benchmarks/speed/peers`.",
         "",
         "On a GPU: unmeasured.",
     ]
@@ -48,6 +48,9 @@ def page(results: Sequence[Result], threads: int) -> str:
         ]
         local = result.contestants.get("local")
         for name, timed in result.contestants.items():
+            if not timed.told[-1]["looked"]:
+                lines.append(f"| {NAMES[name]} | can not read them | | | |")
+                continue
             ratio = f"{local.rate / timed.rate:.2f}" if local is not None else ""
             faces, peak = timed.told[-1]["faces"], statistics.median(timed.peaks)
             lines.append(f"| {NAMES[name]} | {timed.rate:.0f} | {ratio} | {faces} | {peak:.0f} |")

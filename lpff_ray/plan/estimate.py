@@ -27,10 +27,10 @@ class Costs:
 
     decoded: float = 0.4e-3
     decoded_megapixel: float = 0.4e-3
-    looked_at: float = 4.0e-3
-    looked_at_megapixel: float = 12e-3
-    face: float = 20e-3
-    faces: float = 0.8
+    looked_at: float = 10e-3
+    looked_at_megapixel: float = 5e-3
+    face: float = 24e-3
+    faces: float = 0.7
     start: float = 3.0
 
 
