@@ -59,11 +59,10 @@ def main(
     for one in sets.split(","):
         name, stride = one.split(":") if ":" in one else (one, "5")
         clips = clips_of(data, name, quick)
-        found = measured(clips, int(stride), chosen, peers, 1 if quick else runs, threads)
-        frames, limit = roofline(clips, int(stride), threads)
-        results.append(Result(name, int(stride), frames, found, limit))
-        for timed in found.values():
-            timed.rates = [frames / seconds for seconds in timed.rates]
+        frames, limit = roofline(clips, int(stride))
+        contestants = {contestant: Timed(frames) for contestant in chosen}
+        measure(contestants, clips, int(stride), peers, 1 if quick else runs, threads)
+        results.append(Result(name, int(stride), frames, contestants, limit))
         print(page([results[-1]], threads), flush=True)
     if out is not None:
         (out / "speed.md").write_text(page(results, threads), encoding="utf-8")
@@ -72,22 +71,20 @@ def main(
     raise typer.Exit(1 if quick and short else 0)
 
 
-def measured(
-    clips: list[str], every: int, chosen: list[str], peers: str, runs: int, threads: int
-) -> dict[str, Timed]:
-    """All contestants in turn, `runs` times. `rates` still holds seconds."""
-    found = {name: Timed() for name in chosen}
+def measure(
+    contestants: dict[str, Timed], clips: list[str], every: int, peers: str, runs: int, threads: int
+) -> None:
+    """Run all contestants in turn, `runs` times."""
     for _ in range(runs):
-        for name, timed in found.items():
+        for name, timed in contestants.items():
             if name in OURS:
                 command = [sys.executable, "-m", "benchmarks.speed.contestant", name]
             else:
                 command = [peers, str(PEERS / f"{name}.py")]
-            seconds, peak, told = run_once([*command, str(every), str(threads), *clips])
-            timed.rates.append(seconds)
+            seconds, peak, reported = run_once([*command, str(every), str(threads), *clips])
+            timed.seconds.append(seconds)
             timed.peaks.append(peak)
-            timed.told.append(told)
-    return found
+            timed.reported.append(reported)
 
 
 def run_once(command: list[str]) -> tuple[float, float, dict[str, Any]]:

@@ -24,7 +24,7 @@ NAMES = {
 
 def page(results: Sequence[Result], threads: int) -> str:
     """Markdown: the rates, and where the time of mining goes."""
-    runs = len(next(iter(results[0].contestants.values())).rates)
+    runs = len(next(iter(results[0].contestants.values())).seconds)
     times = counted(runs, "time")
     lines = [
         "# Speed",
@@ -36,7 +36,7 @@ def page(results: Sequence[Result], threads: int) -> str:
         "On a GPU: unmeasured.",
     ]
     for result in results:
-        looked = next(iter(result.contestants.values())).told[0]["looked"]
+        looked = next(iter(result.contestants.values())).reported[0]["looked"]
         lines += [
             "",
             f"## {result.name}, every {result.every}: {SETS[result.name][0]}",
@@ -48,11 +48,11 @@ def page(results: Sequence[Result], threads: int) -> str:
         ]
         local = result.contestants.get("local")
         for name, timed in result.contestants.items():
-            if not timed.told[-1]["looked"]:
+            if not timed.reported[-1]["looked"]:
                 lines.append(f"| {NAMES[name]} | can not read them | | | |")
                 continue
             ratio = f"{local.rate / timed.rate:.2f}" if local is not None else ""
-            faces, peak = timed.told[-1]["faces"], statistics.median(timed.peaks)
+            faces, peak = timed.reported[-1]["faces"], statistics.median(timed.peaks)
             lines.append(f"| {NAMES[name]} | {timed.rate:.0f} | {ratio} | {faces} | {peak:.0f} |")
         lines += ["", *breakdown(result, threads)]
     return "\n".join(lines) + "\n"
@@ -67,14 +67,14 @@ def breakdown(result: Result, threads: int) -> list[str]:
     ]
     local = result.contestants.get("local")
     if local is not None:
-        told = local.told[-1]
-        stages = {name: value for name, value in told["stages"].items() if name != "total"}
-        spent = ", ".join(f"{name} {1e3 * value / told['looked']:.1f}" for name, value in stages.items())
-        explained = sum(stages.values()) / threads / told["work_s"]
+        reported = local.reported[-1]
+        stages = {name: value for name, value in reported["stages"].items() if name != "total"}
+        spent = ", ".join(f"{name} {1e3 * value / reported['looked']:.1f}" for name, value in stages.items())
+        explained = sum(stages.values()) / threads / reported["work_s"]
         lines.append(
             f"Stages of `local`, ms of a thread per frame looked at: {spent}; with every thread busy they would "
-            f"explain {explained:.0%} of {told['work_s']:.1f} s, the rest is start, planning and idle threads. First "
-            f"part committed after {told['first_commit_s']:.1f} s."
+            f"explain {explained:.0%} of {reported['work_s']:.1f} s, the rest is start, planning and idle threads. "
+            f"First part committed after {reported['first_commit_s']:.1f} s."
         )
     return lines
 

@@ -11,16 +11,17 @@ from benchmarks.speed.roofline import Roofline
 
 @dataclass
 class Timed:
-    """The runs of one contestant on one set. rates: source frames per second; peaks: MiB of the whole process tree."""
+    """The runs of one contestant on one set of so many frames. peaks: MiB of the whole process tree."""
 
-    rates: list[float] = field(default_factory=list)
+    frames: int
+    seconds: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    reported: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
         """Source frames per second, the median."""
-        return statistics.median(self.rates)
+        return self.frames / statistics.median(self.seconds)
 
 
 @dataclass

@@ -40,7 +40,7 @@ class Roofline:
         return (self.decode + self.networks) / self.mine
 
 
-def roofline(clips: list[str], every: int, threads: int) -> tuple[int, Roofline]:
+def roofline(clips: list[str], every: int) -> tuple[int, Roofline]:
     """Frames of the clips, and the roofline beside mining on one thread, by CPU time, in this process."""
     cv2.setNumThreads(1)
     with precision(Precision(MineConfig().precision)):

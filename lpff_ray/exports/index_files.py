@@ -49,8 +49,8 @@ def make_index_files(
     done = Done() if export_format.packed else of_units
     packing = Phase("packing", of_units.size_bytes >> 20, "MB") if export_format.packed else nullcontext()
     with packing as progress:
-        told = [OutputFile(PROVENANCE_FILE, _lines(records)), source_card(records)]
-        for file in chain(export_format.finish(made, records), told, shown(made)):
+        origins = [OutputFile(PROVENANCE_FILE, _lines(records)), source_card(records)]
+        for file in chain(export_format.finish(made, records), origins, shown(made)):
             if file is None or file.name in done.index:
                 continue
             done.files += 1

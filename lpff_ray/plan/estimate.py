@@ -79,10 +79,14 @@ def _frames_decoded(video: Video) -> float:
     if video.kind == MediaKind.PHOTO:
         return 1
     frames = float(video.frames_expected or video.duration_s * video.fps)
-    if video.duration_s > 0:
-        span = min(video.end_s or video.duration_s, video.duration_s) - (video.start_s or 0.0)
-        frames *= span / video.duration_s
-    return frames
+    return frames * _span_s(video) / video.duration_s if video.duration_s > 0 else frames
+
+
+def _span_s(video: Video) -> float:
+    """Seconds of the clip; 0 where the container does not tell."""
+    if video.duration_s <= 0:
+        return 0.0
+    return min(video.end_s or video.duration_s, video.duration_s) - (video.start_s or 0.0)
 
 
 def _frames_wanted(video: Video, config: MineConfig) -> int:
@@ -91,9 +95,7 @@ def _frames_wanted(video: Video, config: MineConfig) -> int:
         return 1
     if video.frames:
         return len(video.frames)
-    frames, seconds = _frames_decoded(video), video.duration_s
-    if seconds > 0:
-        seconds = min(video.end_s or seconds, seconds) - (video.start_s or 0.0)
+    frames, seconds = _frames_decoded(video), _span_s(video)
     if config.fps is not None and seconds > 0:
         frames = min(frames, seconds * config.fps)
     return math.ceil(frames / (config.every or 1) - 1e-6)

@@ -91,11 +91,11 @@ class Folder:
             yield put
             with self.explained(", ".join(target.name for target in list(written.values())[:1])):
                 for temporary in written:
-                    _fsync(temporary)
+                    fsync(temporary)
                 for temporary, target in written.items():
                     os.replace(temporary, target)
                 for folder in {target.parent for target in written.values()}:
-                    _fsync(folder)
+                    fsync(folder)
         except BaseException:
             for temporary in written:
                 temporary.unlink(missing_ok=True)
@@ -178,7 +178,7 @@ class Folder:
                 goal.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(self.path, name), goal)
                 for folder in (goal.parent, Path(self.path, name).parent):
-                    _fsync(folder)
+                    fsync(folder)
             else:
                 self.filesystem.mv(f"{self.path}/{name}", f"{self.path}/{target}")
 
@@ -243,7 +243,8 @@ class Folder:
                 leftover.unlink(missing_ok=True)
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Have a local file, or the names in a local folder, written to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

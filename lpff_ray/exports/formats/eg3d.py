@@ -32,8 +32,8 @@ from lpff_ray.exports.imaging.head_view import COLUMNS, head_view
 from lpff_ray.exports.joining.base_set import (
     cameras_labels,
     check_new_names,
-    next_number,
     read_base,
+    with_start,
 )
 from lpff_ray.exports.joining.joined_set import check_joined, index_chunks, joined_notes, zip_of
 from lpff_ray.exports.joining.mode_lists import eg3d_lists
@@ -76,11 +76,7 @@ class Eg3d(FaceFormat):
     @model_validator(mode="before")
     @classmethod
     def _behind_the_base(cls, options: dict[str, Any]) -> dict[str, Any]:
-        """Settle `start` once, so that a repeated export of a base that has grown is another one, and is refused."""
-        base = options.get("base")
-        if isinstance(base, str) and base and options.get("start") is None:
-            return options | {"start": next_number(read_base(base).names)}
-        return options
+        return with_start(options)
 
     @model_validator(mode="after")
     def _something_to_join(self) -> Eg3d:

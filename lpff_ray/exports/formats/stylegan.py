@@ -24,8 +24,8 @@ from lpff_ray.exports.joining.base_set import (
     aging_labels,
     check_new_names,
     class_labels,
-    next_number,
     read_base,
+    with_start,
 )
 from lpff_ray.exports.joining.joined_set import (
     check_joined,
@@ -82,11 +82,7 @@ class StyleGan(FaceFormat):
     @model_validator(mode="before")
     @classmethod
     def _behind_the_base(cls, options: dict[str, Any]) -> dict[str, Any]:
-        """Settle `start` once, so that a repeated export of a base that has grown is another one, and is refused."""
-        base = options.get("base")
-        if isinstance(base, str) and base and options.get("start") is None:
-            return options | {"start": next_number(read_base(base).names)}
-        return options
+        return with_start(options)
 
     @model_validator(mode="after")
     def _that_go_together(self) -> StyleGan:

@@ -111,6 +111,17 @@ def next_number(names: Iterable[str]) -> int:
     return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
+def with_start(options: dict[str, Any]) -> dict[str, Any]:
+    """A format's options with `start` settled behind `base`, where that is given and `start` is not.
+
+    Settled once, so that a repeated export of a base that has grown is another one, and is refused.
+    """
+    base = options.get("base")
+    if isinstance(base, str) and base and options.get("start") is None:
+        return options | {"start": next_number(read_base(base).names)}
+    return options
+
+
 def check_new_names(base: BaseSet, names: Iterable[str]) -> None:
     """Raises UserError if the base has one of these names already: reported now, and not after hours of cropping."""
     if both := set(base.names).intersection(names):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lpff_ray.errors import UserError
-from lpff_ray.storage.folder import Folder
+from lpff_ray.storage.folder import Folder, fsync
 from lpff_ray.tables.review.actions import Action, parsed
 
 REVIEW = "review"
@@ -121,7 +121,7 @@ class ReviewLog:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(path, "xb", buffering=0)  # noqa: SIM115  # kept open between actions
             for folder in (path.parent, path.parent.parent):
-                _fsync_folder(folder)
+                fsync(folder)
         written = 0
         while written < len(line):  # a raw write may take a part
             written += self._file.write(line[written:]) or 0
@@ -148,11 +148,3 @@ class ReviewLog:
     def _new_name(self) -> str:
         who = re.sub(r"[^A-Za-z0-9._-]+", "-", self._reviewer).strip(".-")[:32] or "reviewer"
         return f"{REVIEW}/{PREFIX}{who}-{uuid.uuid4().hex[:12]}{SUFFIX}"
-
-
-def _fsync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
