@@ -18,8 +18,6 @@ MORE_FOLDERS = {
     "lpff_ray": 14,  # its layers, each of few
 }
 """Folders that may hold more folders, and why."""
-MORE_MODULES = dict.fromkeys(("lpff_ray/cli/verbs", "tests/cli/verbs"), 16)
-"""Folders that may hold more modules: there is one for each verb of the command line."""
 MOST_LINES = 300
 
 LONG_FILES: dict[str, str] = {}
@@ -43,11 +41,7 @@ def crowded(files: Mapping[Path, str]) -> list[str]:
             modules[path.parent].add(path.name)
         for folder in path.parents[:-2]:
             folders[folder.parent].add(folder.name)
-    found = [
-        f"{folder}: {len(names)} modules"
-        for folder, names in modules.items()
-        if len(names) > MORE_MODULES.get(str(folder), MOST)
-    ]
+    found = [f"{folder}: {len(names)} modules" for folder, names in modules.items() if len(names) > MOST]
     return found + [
         f"{at}: {len(names)} folders"
         for at, names in folders.items()

@@ -20,8 +20,8 @@ THEIRS = "the word of another data set's format, whatever our bin is called"
 GROUPING = "what a sheet is grouped by: `--by`"
 COLUMN = "a column of a table in memory"
 EXCEPTIONS = {
-    ("lpff_ray/cli/verbs/export.py", "open"): TIMES,
-    ("lpff_ray/cli/verbs/export.py", "decode"): TIMES,
+    ("lpff_ray/cli/verbs/datasets/export.py", "open"): TIMES,
+    ("lpff_ray/cli/verbs/datasets/export.py", "decode"): TIMES,
     ("lpff_ray/decode/fallback.py", "open"): TIMES,
     ("lpff_ray/decode/fallback.py", "decode"): TIMES,
     ("lpff_ray/exports/formats/clips.py", "open"): TIMES,

@@ -12,7 +12,7 @@ import polars as pl
 import typer
 
 import lpff_ray
-from lpff_ray.cli.verbs.export import STAGES
+from lpff_ray.cli.verbs.datasets.export import STAGES
 from lpff_ray.exports.job import export
 from lpff_ray.exports.registry import make_format
 from lpff_ray.storage.folder import Folder

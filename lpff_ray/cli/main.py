@@ -28,11 +28,11 @@ VERBS = {
     "dedupe": "lpff_ray.cli.verbs.dedupe:dedupe",
     "select": "lpff_ray.cli.verbs.select:select",
     "review": "lpff_ray.cli.verbs.reports.review:review",
-    "export": "lpff_ray.cli.verbs.export:export",
-    "push": "lpff_ray.cli.verbs.push:push",
+    "export": "lpff_ray.cli.verbs.datasets.export:export",
+    "push": "lpff_ray.cli.verbs.datasets.push:push",
     "sheet": "lpff_ray.cli.verbs.reports.sheet:sheet",
     "report": "lpff_ray.cli.verbs.reports.report:report",
-    "evaluate": "lpff_ray.cli.verbs.evaluate:evaluate",
+    "evaluate": "lpff_ray.cli.verbs.datasets.evaluate:evaluate",
     "models": "lpff_ray.cli.verbs.models:models",
 }
 """Every verb, in the order in which a user meets them: `module:attribute`, imported when it is used."""

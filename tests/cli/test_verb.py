@@ -28,7 +28,7 @@ def parameters(words: list[str]) -> list[click.Parameter]:
         assert found is not None
         command = found
     context = click.Context(command)
-    context.meta["lpff_ray.cli.verbs.export.format"] = words[-1] if "--format" in words else ""
+    context.meta["lpff_ray.cli.verbs.datasets.export.format"] = words[-1] if "--format" in words else ""
     return command.get_params(context)
 
 
